@@ -1,0 +1,1 @@
+"""Signal processing: from decoded samples to normalised four-channel tensors. Imports nothing else of otogura."""

@@ -1,0 +1,66 @@
+"""What all augmentations share: the clip that they read, and the ranges that they draw from."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Protocol
+
+import numpy as np
+from pydantic import AfterValidator, BeforeValidator, ConfigDict
+
+from features.fourier import Fourier
+
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+def _pair(value: Any) -> Any:
+    return (value, value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _ordered(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] > value[1]:
+        raise ValueError(f"the lower end {value[0]:g} is above the upper end {value[1]:g}")
+    return value
+
+
+def _positive(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] <= 0:
+        raise ValueError("must be above 0")
+    return value
+
+
+# [low, high] for a uniform draw; a single number is a fixed value.
+Range = Annotated[tuple[float, float], BeforeValidator(_pair), AfterValidator(_ordered)]
+PositiveRange = Annotated[Range, AfterValidator(_positive)]
+
+
+def uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
+    """One float64 draw from [low, high). A fixed value takes its place in the stream as well."""
+    return float(rng.uniform(*bounds))
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The cut of a recording that all variants start from, and its spectrum, computed once for all of them."""
+
+    samples: np.ndarray  # (samples,) float32
+    sample_rate_hz: int
+    fourier: Fourier
+
+    @cached_property
+    def spectrum(self) -> np.ndarray:
+        """`(frames, bins)` complex64."""
+        return self.fourier.forward(self.samples)
+
+
+class Augmentation(Protocol):
+    """Draw first, apply second: what was drawn is recorded, and applying it again gives the same waveform."""
+
+    version: ClassVar[int]  # raised whenever the output of `apply` changes
+
+    def draw(self, rng: np.random.Generator) -> dict[str, float]:
+        """Parameters, named with their units, in the order in which they are drawn."""
+        ...
+
+    def apply(self, clip: Clip, drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+        """The augmented waveform `(samples,)` float32, not clipped; `rng` continues where `draw` stopped."""
+        ...

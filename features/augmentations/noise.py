@@ -1,0 +1,41 @@
+"""White Gaussian noise at a drawn signal-to-noise ratio, or of a fixed amplitude."""
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic.dataclasses import dataclass
+
+from features.augmentations.base import STRICT, Clip, PositiveRange, Range, uniform
+
+
+@dataclass(frozen=True, config=STRICT)
+class Noise:
+    """Add white Gaussian noise.
+
+    Parameters
+    ----------
+    snr_db : range in dB
+        Ratio of the clip's mean power to the noise's. Silence stays silence.
+    amplitude : range, optional
+        Standard deviation of the noise relative to full scale, in place of `snr_db`.
+    """
+
+    snr_db: Range = (15.0, 30.0)
+    amplitude: PositiveRange | None = None
+
+    version: ClassVar[int] = 1
+
+    def draw(self, rng: np.random.Generator) -> dict[str, float]:
+        if self.amplitude is not None:
+            return {"amplitude": uniform(rng, self.amplitude)}
+        return {"snr_db": uniform(rng, self.snr_db)}
+
+    def apply(self, clip: Clip, drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+        noise = rng.standard_normal(len(clip.samples), dtype=np.float32)
+        if "amplitude" in drawn:
+            noise *= np.float32(drawn["amplitude"])
+        else:
+            power = np.mean(np.square(clip.samples, dtype=np.float64))
+            noise *= np.float32(np.sqrt(power / 10 ** (drawn["snr_db"] / 10)))
+        noise += clip.samples
+        return noise

@@ -1,0 +1,34 @@
+"""Pitch shift at constant length."""
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic.dataclasses import dataclass
+
+from features.audio import resample
+from features.augmentations.base import STRICT, Clip, Range, uniform
+from features.augmentations.stretch import time_stretch
+
+
+@dataclass(frozen=True, config=STRICT)
+class Pitch:
+    """Change the pitch without changing the length: stretch, then resample back (librosa's `effects.pitch_shift`).
+
+    Parameters
+    ----------
+    semitones : range
+        Positive is higher.
+    """
+
+    semitones: Range = (-2.0, 2.0)
+
+    version: ClassVar[int] = 1
+
+    def draw(self, rng: np.random.Generator) -> dict[str, float]:
+        return {"semitones": uniform(rng, self.semitones)}
+
+    def apply(self, clip: Clip, drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+        rate = 2.0 ** (-drawn["semitones"] / 12)
+        stretched = time_stretch(clip, rate)
+        shifted = resample(stretched, clip.sample_rate_hz / rate, clip.sample_rate_hz)[: len(clip.samples)]
+        return np.pad(shifted, (0, len(clip.samples) - len(shifted)))

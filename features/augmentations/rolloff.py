@@ -1,0 +1,33 @@
+"""Attenuation of high frequencies, as behind a wall or a cheap microphone."""
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic.dataclasses import dataclass
+
+from features.augmentations.base import STRICT, Clip, PositiveRange, Range, uniform
+
+
+@dataclass(frozen=True, config=STRICT)
+class Rolloff:
+    """Multiply all STFT bins strictly above a cutoff by a gain.
+
+    Parameters
+    ----------
+    cutoff_hz : range in Hz
+    gain : range
+        Factor on the amplitude above the cutoff.
+    """
+
+    cutoff_hz: PositiveRange = (2000.0, 8000.0)
+    gain: Range = (0.1, 0.5)
+
+    version: ClassVar[int] = 1
+
+    def draw(self, rng: np.random.Generator) -> dict[str, float]:
+        return {"cutoff_hz": uniform(rng, self.cutoff_hz), "gain": uniform(rng, self.gain)}
+
+    def apply(self, clip: Clip, drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+        frequencies_hz = np.arange(clip.fourier.bins) * (clip.sample_rate_hz / clip.fourier.n_fft)
+        gains = np.where(frequencies_hz > drawn["cutoff_hz"], np.float32(drawn["gain"]), np.float32(1))
+        return clip.fourier.inverse(clip.spectrum * gains, len(clip.samples))

@@ -1,0 +1,35 @@
+"""Time stretch at constant pitch."""
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic.dataclasses import dataclass
+
+from features.augmentations.base import STRICT, Clip, PositiveRange, uniform
+from features.vocoder import phase_vocoder
+
+
+def time_stretch(clip: Clip, rate: float) -> np.ndarray:
+    """librosa's `effects.time_stretch`: `(round(samples / rate),)` float32."""
+    return clip.fourier.inverse(phase_vocoder(clip.spectrum, rate), round(len(clip.samples) / rate))
+
+
+@dataclass(frozen=True, config=STRICT)
+class Stretch:
+    """Play faster or slower without changing the pitch.
+
+    Parameters
+    ----------
+    rate : range
+        Speed; above 1 is faster and shorter.
+    """
+
+    rate: PositiveRange = (0.85, 1.15)
+
+    version: ClassVar[int] = 1
+
+    def draw(self, rng: np.random.Generator) -> dict[str, float]:
+        return {"rate": uniform(rng, self.rate)}
+
+    def apply(self, clip: Clip, drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+        return time_stretch(clip, drawn["rate"])

@@ -1,0 +1,207 @@
+"""The configuration that a user writes, checked. Unknown keys are refused; everything has a default."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from features.recipe import Recipe
+from pipeline.errors import InputError
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class AudioCorpus(Section):
+    """A folder of recordings: the label is the sub-folder, or stands in a table."""
+
+    source: Literal["audio"] = "audio"
+    root: Path
+    table: Path | None = None  # a CSV; relative to where the command runs, or else to the root
+    path: str = "path"  # the table's column with the file, relative to the root
+    label: str = "label"
+    group: str | None = None  # the column of the source recording, subject or artist
+    fold: str | None = None
+    silent: Literal["keep", "quarantine"] = "keep"
+    max_quarantine: Fraction = 0.5  # a larger share of bad recordings stops the run
+
+
+class DemoCorpus(Section):
+    """A corpus that the project synthesises in its real on-disk format."""
+
+    source: Literal["demo"] = "demo"
+    name: Literal["genres"] = "genres"
+
+
+Corpus = Annotated[AudioCorpus | DemoCorpus, Field(discriminator="source")]
+
+
+class Split(Section):
+    """Shares of the groups; a group's side depends on its name and the seed alone."""
+
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _leaves_training(self) -> "Split":
+        if self.validation + self.test >= 1:
+            raise ValueError(f"validation {self.validation:g} + test {self.test:g} leave nothing for training")
+        return self
+
+
+class Model(Section):
+    """The network and its size. `width` scales all layers (1.0 as published); `blocks` is the depth."""
+
+    name: Literal["resnet_attention"] = "resnet_attention"
+    width: Annotated[float, Field(gt=0, le=8)] = 1.0
+    blocks: tuple[Positive, Positive, Positive] = (3, 3, 2)
+    attention_blocks: Annotated[int, Field(ge=0, le=3)] = 3
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5  # of the head's first layer; falls to 0.4 of it
+
+
+class Training(Section):
+    """How a model is trained. The defaults are the published ones."""
+
+    epochs: Positive = 120
+    batch_size: Positive = 16
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    patience: Positive = 25  # epochs without a better validation loss before training stops
+    variants: Literal["all", "one"] = "all"  # per clip and epoch: every stored variant, or one that is drawn
+    seed: Annotated[int, Field(ge=0)] = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+
+
+def _by_name(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Experiment(Section):
+    """One model on one corpus; its name is the target `train_<name>`."""
+
+    corpus: Corpus = DemoCorpus()
+    recipe: str = "music"
+    model: Annotated[Model, BeforeValidator(_by_name)] = Model()
+    training: Training = Training()
+    split: Split = Split()
+    folds: tuple[int, ...] | None = None  # cross-validation: test on each of these in turn
+
+
+def _plain_name(name: str) -> str:
+    if not name.replace("_", "").replace("-", "").isalnum():
+        raise ValueError("a name has letters, digits, - and _ only: it becomes a target and a folder")
+    return name
+
+
+def _empty(value: Any) -> Any:
+    return {} if value is None else value
+
+
+Name = Annotated[str, AfterValidator(_plain_name)]
+
+
+class Config(Section):
+    work_dir: Path = Path("work")
+    engine: Literal["joblib", "dask"] = "joblib"
+    scheduler: str | None = None  # tcp://… of a dask scheduler that runs already
+    clips_per_shard: Positive = 64
+    experiments: Annotated[dict[Name, Annotated[Experiment, BeforeValidator(_empty)]], Field(min_length=1)]
+    recipes: dict[Name, Recipe] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_recipe(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("recipes", {}), dict):
+            return data | {"recipes": {"music": {}} | data.get("recipes", {})}
+        return data
+
+    @model_validator(mode="after")
+    def _recipes_exist(self) -> "Config":
+        for name, experiment in self.experiments.items():
+            if experiment.recipe not in self.recipes:
+                raise ValueError(
+                    f"experiments.{name}.recipe: expected one of {', '.join(sorted(self.recipes))}, "
+                    f"got {experiment.recipe!r}; add it under recipes:"
+                )
+        return self
+
+
+def parse(data: Mapping[str, Any], origin: str) -> Config:
+    """Check a configuration. Raises `InputError` with one line for the first thing that is wrong in it."""
+    try:
+        return Config.model_validate(dict(data))
+    except ValidationError as error:
+        raise InputError(f"{origin}: {_explain(error)}") from None
+
+
+def load(path: Path) -> Config:
+    """Read and check a YAML file. Raises `InputError`."""
+    return parse(read_yaml(path), str(path))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected a YAML configuration") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: expected keys such as experiments: at the top, got {type(data).__name__}")
+    return data
+
+
+def _explain(error: ValidationError) -> str:
+    """One error as one line: field, what was expected, what was found, what to do."""
+    unknown = ("extra_forbidden", "unexpected_keyword_argument")
+    # A misspelt key also goes missing under its right name: the misspelling is the better thing to say.
+    first = min(error.errors(include_url=False), key=lambda found: found["type"] not in unknown)
+    location = [str(part) for part in first["loc"] if part not in ("audio", "demo")]
+    field = ".".join(location)
+    if first["type"] in unknown:
+        known = _keys_at(first["loc"][:-1])
+        close = get_close_matches(location[-1], known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+        return f"{field}: unknown key; {hint}"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        return f"{field}: expected a value, got none; add this key"
+    if not field:
+        return message
+    return f"{field}: {message[0].lower()}{message[1:]}, got {first['input']!r}; see the README's configuration table"
+
+
+def _keys_at(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that the schema knows at a place of the configuration."""
+    schema = Config.model_json_schema()
+    node: Any = schema
+    for part in location:
+        node = _resolve(schema, node, str(part))
+        if part in node.get("properties", {}):
+            node = node["properties"][part]
+        elif isinstance(node.get("additionalProperties"), dict):
+            node = node["additionalProperties"]
+    return sorted(_resolve(schema, node, "").get("properties", {}))
+
+
+def _resolve(schema: dict[str, Any], node: dict[str, Any], part: str) -> dict[str, Any]:
+    """Follow references, and of alternatives take the one that `part` selects, or the only section."""
+    while True:
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+        elif part in (mapping := node.get("discriminator", {}).get("mapping", {})):
+            node = {"$ref": mapping[part]}
+        elif sections := [option for option in node.get("anyOf", []) if "$ref" in option]:
+            node = sections[0]
+        else:
+            return node

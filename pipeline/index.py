@@ -1,0 +1,163 @@
+"""The index of a corpus: which recordings are good, what they hold, and in which order they stand.
+
+    <folder>/files.parquet     every file as last seen, so that only what changed is opened again
+    <folder>/clips.parquet     the good recordings, in the order of the store's rows
+    <folder>/quarantine.csv    the others, with their reasons
+    <folder>/index.json        written last: counts, and a digest of clips.parquet
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from pipeline.engines import Engine
+from pipeline.errors import InputError
+from pipeline.probe import Probe, ProbeTask, probe_all
+from pipeline.progress import Meter
+from pipeline.sources import Listing
+from stores.files import replacing, write_bytes, write_json
+
+FILES_PER_TASK = 16
+
+FILES = pa.schema(
+    [
+        ("id", pa.string()),
+        ("size", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("content_hash", pa.string()),
+        ("samples", pa.int64()),
+        ("sample_rate_hz", pa.int64()),
+        ("reason", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Index:
+    """A corpus as last seen; `clips` has id, label, group, fold, content_hash, samples, sample_rate_hz."""
+
+    clips: pa.Table
+    quarantined: int
+
+
+def read_index(folder: Path) -> pa.Table:
+    """The good recordings of an index."""
+    return pq.read_table(folder / "clips.parquet")
+
+
+def update_index(
+    folder: Path, listing: Listing, *, refuse_silence: bool, max_quarantine: float, engine: Engine, where: str
+) -> Index:
+    """Bring the index in `folder` up to date with what a source lists.
+
+    Only new and changed files are opened. Known clips keep their order; new ones follow, sorted by a hash of
+    their id. Raises `InputError`, with the old index untouched but for the quarantine table, when too many
+    recordings are bad or a class has a single one.
+    """
+    files = _look(folder / "files.parquet", listing, refuse_silence, engine)
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / "files.parquet") as file:
+        pq.write_table(files, file)
+    good = pc.equal(files["reason"], "")
+    bad = files.filter(pc.invert(good)).select(["id", "reason"])
+    sink = pa.BufferOutputStream()
+    csv.write_csv(bad, sink)
+    write_bytes(folder / "quarantine.csv", sink.getvalue().to_pybytes())
+    if bad.num_rows and bad.num_rows > max_quarantine * len(files):
+        first = bad.slice(0, 1).to_pylist()[0]
+        raise InputError(
+            f"{where}.max_quarantine: expected at most {max_quarantine:g} of the recordings to be bad, found "
+            f"{bad.num_rows} of {len(files)}, such as {first['id']} ({first['reason']}); see {folder / 'quarantine.csv'}"
+        )
+    # Both tables are in the order of their ids.
+    clips = listing.table.filter(good)
+    for name in ("content_hash", "samples", "sample_rate_hz"):
+        clips = clips.append_column(name, files.filter(good)[name])
+    _refuse_lonely_classes(clips, where)
+    clips = clips.set_column(clips.column_names.index("group"), "group", pa.array(_merged_groups(clips)))
+    clips = clips.take(_arrival(folder / "clips.parquet", clips["id"].to_pylist())).combine_chunks()
+    with replacing(folder / "clips.parquet") as file:
+        pq.write_table(clips, file)
+    digest = blake2b((folder / "clips.parquet").read_bytes(), digest_size=16).hexdigest()
+    write_json(folder / "index.json", {"clips": len(clips), "quarantined": bad.num_rows, "digest": digest})
+    return Index(clips, bad.num_rows)
+
+
+def _look(cache: Path, listing: Listing, refuse_silence: bool, engine: Engine) -> pa.Table:
+    """`FILES` for all listed ids in their order; only files that are new or changed since `cache` are opened."""
+    ids = listing.table["id"].to_pylist()
+    sizes, times = np.array([_status(listing.root / name) for name in ids], dtype=np.int64).reshape(-1, 2).T
+    current = pa.table({"id": ids, "size": sizes, "mtime_ns": times})
+    known = pq.read_table(cache) if cache.is_file() else FILES.empty_table()
+    files = current.join(known, keys=["id", "size", "mtime_ns"]).sort_by("id")
+    fresh = files.filter(pc.is_null(files["reason"]))["id"].to_pylist()
+    tasks = [
+        ProbeTask([listing.root / name for name in fresh[start : start + FILES_PER_TASK]], refuse_silence)
+        for start in range(0, len(fresh), FILES_PER_TASK)
+    ]
+    probes: dict[Path, Probe] = {}
+    with Meter("recordings looked at", len(fresh)) as meter:
+        for results in engine.run(probe_all, tasks):
+            probes.update(results)
+            meter.advance(len(results))
+    opened = [probes[listing.root / name] for name in fresh]
+    table = files.select(FILES.names)
+    for name in ("content_hash", "samples", "sample_rate_hz", "reason"):
+        values = pa.array([getattr(found, name) for found in opened], FILES.field(name).type)
+        mask = pc.is_null(files["reason"]).combine_chunks()
+        filled = pc.replace_with_mask(files[name].combine_chunks(), mask, values)
+        table = table.set_column(table.column_names.index(name), name, filled)
+    return table.cast(FILES)
+
+
+def _status(path: Path) -> tuple[int, int]:
+    """Size and modification time, or -1 for a file that is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
+
+
+def _refuse_lonely_classes(clips: pa.Table, where: str) -> None:
+    counts = clips.group_by("label").aggregate([("id", "count")]).sort_by("label").to_pylist()
+    if not counts:
+        raise InputError(f"{where}: no good recording is left; see the quarantine table")
+    for count in counts:
+        if count["id_count"] == 1:
+            raise InputError(
+                f"{where}: class {count['label']!r} has one good recording, so it cannot be both learned and tested; "
+                "add recordings or take the class out"
+            )
+
+
+def _merged_groups(clips: pa.Table) -> list[str]:
+    """One group per clip; groups that share a recording's decoded samples become one, named by its first name."""
+    content = clips["content_hash"].to_pylist()
+    names = [group or own for group, own in zip(clips["group"].to_pylist(), content, strict=True)]
+    groups, group_of = np.unique(names, return_inverse=True)
+    _, content_of = np.unique(content, return_inverse=True)
+    size = len(groups) + len(clips)
+    links = coo_array((np.ones(len(clips)), (group_of, len(groups) + content_of)), shape=(size, size))
+    _, component = connected_components(links, directed=False)
+    component = component[: len(groups)]
+    _, first = np.unique(component, return_index=True)  # groups are sorted, so the first name is the smallest
+    name_of = dict(zip(component[first].tolist(), groups[first].tolist(), strict=True))
+    return [name_of[part] for part in component[group_of].tolist()]
+
+
+def _arrival(previous: Path, ids: Sequence[str]) -> np.ndarray:
+    """Places of `ids` in the order of arrival: as in the previous index, then the new ones by a hash of the id."""
+    old = pq.read_table(previous, columns=["id"])["id"].to_pylist() if previous.is_file() else []
+    rank = {name: place for place, name in enumerate(old)}
+    keys = [(rank.get(name, len(rank)), blake2b(name.encode(), digest_size=8).digest()) for name in ids]
+    return np.array(sorted(range(len(ids)), key=keys.__getitem__))

@@ -1,0 +1,84 @@
+"""Looking at one recording: what it holds, or why it cannot be used."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from features.audio import ContentHash, blocks
+
+SILENT_PEAK = 1e-4  # -80 dB below full scale
+
+# libsndfile cuts these formats to what is there and notes in its log what the header had stated.
+_SHORTER = re.compile(r"^\s*(?:data|Data Size|SSND)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
+# A writer that streams does not know the length and states one of these, or 0.
+_UNKNOWN_LENGTH = 0x7FFFF000
+# Their headers overstate lengths by habit; what decodes is the truth.
+_LOSSY = frozenset({"MP3", "OGG"})
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one file holds. `reason` is empty for a good recording; otherwise the rest may be."""
+
+    content_hash: str = ""
+    samples: int = 0  # at the file's own rate
+    sample_rate_hz: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ProbeTask:
+    paths: Sequence[Path]
+    refuse_silence: bool
+
+
+def probe_all(task: ProbeTask) -> list[tuple[Path, Probe]]:
+    return [(path, probe(path, task.refuse_silence)) for path in task.paths]
+
+
+def probe(path: Path, refuse_silence: bool) -> Probe:
+    """Decode a whole file block by block; every fault that a recording may have becomes a reason."""
+    try:
+        if path.stat().st_size == 0:
+            return Probe(reason="empty file")
+        with soundfile.SoundFile(path) as sound:
+            return _decode(sound, refuse_silence)
+    except FileNotFoundError:
+        return Probe(reason="no such file")
+    except OSError as error:
+        return Probe(reason=f"unreadable: {error.strerror}")
+    except soundfile.SoundFileError as error:
+        return Probe(reason=f"undecodable: {_plain(error)}")
+
+
+def _decode(sound: soundfile.SoundFile, refuse_silence: bool) -> Probe:
+    lossy = sound.format in _LOSSY
+    if not lossy and (cut := _SHORTER.search(sound.extra_info)):
+        stated, there = int(cut[1]), int(cut[2])
+        if there < stated < _UNKNOWN_LENGTH:
+            return Probe(reason=f"truncated: the header states {stated} bytes of samples, {there} are there")
+    content = ContentHash(sound.samplerate)
+    samples, peak = 0, 0.0
+    for block in blocks(sound):
+        if not np.isfinite(block).all():
+            return Probe(reason="NaN or infinite samples")
+        content.update(block)
+        samples += len(block)
+        peak = max(peak, float(np.abs(block).max(initial=0)))
+    if not lossy and samples < sound.frames:
+        return Probe(reason=f"truncated: the header states {sound.frames} samples, {samples} decode")
+    if samples == 0:
+        return Probe(reason="no samples")
+    if refuse_silence and peak < SILENT_PEAK:
+        return Probe(reason="silent")
+    return Probe(content.digest().hex(), samples, sound.samplerate)
+
+
+def _plain(error: soundfile.SoundFileError) -> str:
+    """libsndfile's own words without the path, which stands beside the reason."""
+    text = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)
+    return text.removeprefix("Error : ").strip().rstrip(".")

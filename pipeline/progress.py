@@ -1,0 +1,61 @@
+"""Progress of a long job: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Task as RichTask
+from rich.text import Text
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: RichTask) -> Text:
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+
+class Meter:
+    """Counts `total` things up. Use as a context; `advance` after each finished piece of work."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what = what
+        self._total = total
+        self._done = 0
+        self._started = self._said = time.monotonic()
+        self._bar = self._make_bar() if sys.stderr.isatty() else None
+
+    def _make_bar(self) -> Progress:
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()
+        bar = Progress(*columns, console=Console(stderr=True))
+        bar.add_task(self._what, total=self._total)
+        return bar
+
+    def __enter__(self) -> "Meter":
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, count: int) -> None:
+        self._done += count
+        if self._bar is not None:
+            self._bar.advance(self._bar.task_ids[0], count)
+            return
+        now = time.monotonic()
+        if self._done >= self._total or now - self._said >= SECONDS_BETWEEN_LINES:
+            self._said = now
+            rate = self._done / max(now - self._started, 1e-9)
+            remaining = (self._total - self._done) / rate
+            print(
+                f"{self._what}: {self._done}/{self._total}, {rate:.1f}/s, {remaining:.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )

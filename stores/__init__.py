@@ -1,0 +1,6 @@
+"""Feature stores on disk: plain Zarr v3 with a row table, a manifest and shard markers beside it. Imports nothing
+else of otogura."""
+
+from stores.reader import Store, open_store
+
+__all__ = ["Store", "open_store"]

@@ -1,0 +1,56 @@
+"""The shard files of Zarr v3's sharding codec: clips one after the other, then an index of their places.
+
+The index holds an offset and a byte count (little-endian uint64) for each slot, all ones for an empty one, and ends
+with its CRC32C. Source: the Zarr v3 specification, sharding codec 1.0. Clips are stored as they are in memory, so
+that a clip can be memory-mapped.
+"""
+
+from pathlib import Path
+from typing import BinaryIO
+
+import google_crc32c
+import numpy as np
+
+from stores.errors import StoreError
+
+EMPTY = np.uint64(2**64 - 1)
+CRC_BYTES = 4
+
+
+class ShardWriter:
+    """Appends clips to an open file, one at a time, and closes with the index."""
+
+    def __init__(self, file: BinaryIO, slots: int) -> None:
+        self._file = file
+        self._index = np.full((slots, 2), EMPTY, dtype="<u8")
+        self._position = 0
+        self.checksums: list[int] = []  # CRC32C of each clip
+
+    def append(self, clip: np.ndarray) -> None:
+        data = np.ascontiguousarray(clip).data.cast("B")
+        self._file.write(data)
+        self._index[len(self.checksums)] = self._position, len(data)
+        self.checksums.append(google_crc32c.value(bytes(data)))
+        self._position += len(data)
+
+    def finish(self) -> None:
+        index = self._index.tobytes()
+        self._file.write(index + google_crc32c.value(index).to_bytes(CRC_BYTES, "little"))
+
+
+def read_index(path: Path, slots: int) -> np.ndarray:
+    """Offset and byte count of each slot: `(slots, 2)` uint64. Raises `StoreError` for a damaged file."""
+    size = slots * 16 + CRC_BYTES
+    try:
+        with open(path, "rb") as file:
+            file.seek(0, 2)
+            if file.tell() < size:
+                raise StoreError(f"{path}: {file.tell()} bytes are too few for the index of {slots} clips")
+            file.seek(-size, 2)
+            data = file.read()
+    except FileNotFoundError:
+        raise StoreError(f"{path}: this shard is missing; build the store again") from None
+    index, checksum = data[:-CRC_BYTES], int.from_bytes(data[-CRC_BYTES:], "little")
+    if google_crc32c.value(index) != checksum:
+        raise StoreError(f"{path}: the index does not match its checksum; delete this file and build the store again")
+    return np.frombuffer(index, dtype="<u8").reshape(slots, 2)

@@ -1,0 +1,1 @@
+"""Batches out of stores, models, training, evaluation and reports. Imports stores and features, never pipeline."""
