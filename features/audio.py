@@ -48,7 +48,7 @@ class ContentHash:
         self._hash = blake2b(sample_rate_hz.to_bytes(8, "little"), digest_size=16)
 
     def update(self, samples: np.ndarray) -> None:
-        self._hash.update(np.ascontiguousarray(samples, dtype="<f4"))
+        self._hash.update(np.ascontiguousarray(samples, dtype="<f4").data)
 
     def digest(self) -> bytes:
         return self._hash.digest()

@@ -56,9 +56,7 @@ class Engine:
         rng = generator(content_hash, variant, self.recipe.seed)
         return augmentation.apply(clip, augmentation.draw(rng), rng)
 
-    def compute(
-        self, clip: Clip, content_hash: bytes, variants: Iterable[str]
-    ) -> Iterator[tuple[str, Tensor]]:
+    def compute(self, clip: Clip, content_hash: bytes, variants: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
         """The tensors of the named variants, one after the other."""
         for variant in variants:
             if variant == ORIGINAL:

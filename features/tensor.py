@@ -32,8 +32,8 @@ class Tensor:
 
 def spline_matrix(knots: int, rows: int) -> np.ndarray:
     """Not-a-knot cubic spline through `knots` values, read at `rows` points: `(rows, knots)` float64."""
-    ends = CubicSpline(np.linspace(0, 1, knots), np.eye(knots), bc_type="not-a-knot")
-    return ends(np.linspace(0, 1, rows))
+    units = CubicSpline(np.linspace(0, 1, knots), np.eye(knots), bc_type="not-a-knot")
+    return np.asarray(units(np.linspace(0, 1, rows)))
 
 
 def decibels(mel_power: np.ndarray) -> np.ndarray:
@@ -113,8 +113,7 @@ class Assembly:
         level = decibels(mel_power)
         coefficients = mfcc(level, self.n_mfcc)
         channels = [
-            centre(rows, frames)
-            for rows in (level, coefficients, delta(coefficients, 1), delta(coefficients, 2))
+            centre(rows, frames) for rows in (level, coefficients, delta(coefficients, 1), delta(coefficients, 2))
         ]
         level, coefficients, first, second = channels
         pairs = [

@@ -18,7 +18,7 @@ def phase_vocoder(spectrum: np.ndarray, rate: float) -> np.ndarray:
     np.divide(spectrum, magnitude, out=phasor, where=magnitude > 0)
     times = np.arange(0, frames, rate)
     first = times.astype(np.intp)
-    fraction = np.float32(times - first)
+    fraction = (times - first).astype(np.float32)
     stretched = np.empty((len(times), spectrum.shape[1]), np.complex64)
     silent = np.zeros(spectrum.shape[1], np.float32)
     still = np.ones(spectrum.shape[1], np.complex64)  # the phasor of a frame past the end: angle 0

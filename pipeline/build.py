@@ -177,9 +177,7 @@ def _tasks(writer: StoreWriter, stores: Path, root: Path, recipe: Recipe) -> lis
     return tasks
 
 
-def _manifest(
-    identity: str, name: str, rows: pa.Table, recipe: Recipe, specs: Sequence[ArraySpec]
-) -> dict[str, Any]:
+def _manifest(identity: str, name: str, rows: pa.Table, recipe: Recipe, specs: Sequence[ArraySpec]) -> dict[str, Any]:
     return {
         "format": 1,
         "identity": identity,

@@ -6,17 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from features.recipe import Recipe
 from pipeline.errors import InputError
+from training.settings import Model, Positive, Section, Training
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(gt=0)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class AudioCorpus(Section):
@@ -57,31 +53,6 @@ class Split(Section):
         return self
 
 
-class Model(Section):
-    """The network and its size. `width` scales all layers (1.0 as published); `blocks` is the depth."""
-
-    name: Literal["resnet_attention"] = "resnet_attention"
-    width: Annotated[float, Field(gt=0, le=8)] = 1.0
-    blocks: tuple[Positive, Positive, Positive] = (3, 3, 2)
-    attention_blocks: Annotated[int, Field(ge=0, le=3)] = 3
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5  # of the head's first layer; falls to 0.4 of it
-
-
-class Training(Section):
-    """How a model is trained. The defaults are the published ones."""
-
-    epochs: Positive = 120
-    batch_size: Positive = 16
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
-    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
-    patience: Positive = 25  # epochs without a better validation loss before training stops
-    variants: Literal["all", "one"] = "all"  # per clip and epoch: every stored variant, or one that is drawn
-    seed: Annotated[int, Field(ge=0)] = 0
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-
-
 def _by_name(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
@@ -116,7 +87,7 @@ class Config(Section):
     scheduler: str | None = None  # tcp://… of a dask scheduler that runs already
     clips_per_shard: Positive = 64
     experiments: Annotated[dict[Name, Annotated[Experiment, BeforeValidator(_empty)]], Field(min_length=1)]
-    recipes: dict[Name, Recipe] = {}
+    recipes: dict[Name, Recipe]
 
     @model_validator(mode="before")
     @classmethod

@@ -1,9 +1,9 @@
 """The index of a corpus: which recordings are good, what they hold, and in which order they stand.
 
-    <folder>/files.parquet     every file as last seen, so that only what changed is opened again
-    <folder>/clips.parquet     the good recordings, in the order of the store's rows
-    <folder>/quarantine.csv    the others, with their reasons
-    <folder>/index.json        written last: counts, and a digest of clips.parquet
+<folder>/files.parquet     every file as last seen, so that only what changed is opened again
+<folder>/clips.parquet     the good recordings, in the order of the store's rows
+<folder>/quarantine.csv    the others, with their reasons
+<folder>/index.json        written last: counts, and a digest of clips.parquet
 """
 
 from collections.abc import Sequence
@@ -76,7 +76,8 @@ def update_index(
         first = bad.slice(0, 1).to_pylist()[0]
         raise InputError(
             f"{where}.max_quarantine: expected at most {max_quarantine:g} of the recordings to be bad, found "
-            f"{bad.num_rows} of {len(files)}, such as {first['id']} ({first['reason']}); see {folder / 'quarantine.csv'}"
+            f"{bad.num_rows} of {len(files)}, such as {first['id']} ({first['reason']}); "
+            f"see {folder / 'quarantine.csv'}"
         )
     # Both tables are in the order of their ids.
     clips = listing.table.filter(good)

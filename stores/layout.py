@@ -1,10 +1,10 @@
 """Where everything in a store lies, and the Zarr metadata that describes it.
 
-    <store>/tensors.zarr/<variant>/               (clips, rows, frames, channels), one clip a chunk, many a shard
-    <store>/tensors.zarr/statistics/<variant>/    (clips, 5, 2) float64: location and scale of each normalised group
-    <store>/rows.parquet                          one row a clip, in the order of the arrays
-    <store>/markers/<variant>/<shard>.json        a finished shard: its key and the CRC32C of each clip
-    <store>/manifest.json                         written last: the store is complete
+<store>/tensors.zarr/<variant>/               (clips, rows, frames, channels), one clip a chunk, many a shard
+<store>/tensors.zarr/statistics/<variant>/    (clips, 5, 2) float64: location and scale of each normalised group
+<store>/rows.parquet                          one row a clip, in the order of the arrays
+<store>/markers/<variant>/<shard>.json        a finished shard: its key and the CRC32C of each clip
+<store>/manifest.json                         written last: the store is complete
 """
 
 from collections.abc import Sequence

@@ -9,7 +9,7 @@ import zarr
 from stores.layout import STATISTICS_DIMENSIONS, STATISTICS_SHAPE, ArraySpec, Layout
 
 # One flat folder of shard files instead of three levels of folders for each.
-FLAT_KEYS = {"name": "default", "separator": "."}
+FLAT_KEYS: Any = {"name": "default", "separator": "."}
 
 
 def create_arrays(layout: Layout, arrays: Sequence[ArraySpec], clips: int, attributes: dict[str, Any]) -> None:

@@ -24,15 +24,15 @@ def open_store(path: str | Path) -> "Store":
     StoreError
         If there is no store, or it is not complete.
     """
-    path = Path(path)
-    pointer = path / POINTER
+    folder = Path(path)
+    pointer = folder / POINTER
     if pointer.is_file():
-        path = path / read_json(pointer)["store"]
-    if not path.is_dir():
-        raise StoreError(f"{path}: no such store")
-    if not (path / "manifest.json").is_file():
-        raise StoreError(f"{path}: expected a complete store with a manifest.json; run the same build again to finish it")
-    return Store(path)
+        folder = folder / read_json(pointer)["store"]
+    if not folder.is_dir():
+        raise StoreError(f"{folder}: no such store")
+    if not Layout(folder).manifest.is_file():
+        raise StoreError(f"{folder}: expected a complete store with a manifest.json; build it again to finish it")
+    return Store(folder)
 
 
 class Store:
@@ -80,21 +80,18 @@ class Store:
         if not 0 <= row < len(self):
             raise StoreError(f"{self.path}: no row {row}; there are {len(self)} clips")
         shard, slot = divmod(row, self._clips_per_shard)
-        view: np.ndarray = self._arrays[variant][shard][slot]
-        return view
+        return self._arrays[variant][shard][slot]
 
     def statistics(self, variant: str = "original") -> np.ndarray:
         """Location and scale of each normalised group of rows: `(clips, 5, 2)` float64."""
         count = -(-len(self) // self._clips_per_shard)
-        chunks = [
-            np.fromfile(self._layout.statistics_chunk(variant, shard), dtype="<f8") for shard in range(count)
-        ]
+        chunks = [np.fromfile(self._layout.statistics_chunk(variant, shard), dtype="<f8") for shard in range(count)]
         return np.concatenate(chunks).reshape(-1, *STATISTICS_SHAPE)[: len(self)]
 
     def _open_array(self, variant: str) -> list[np.ndarray]:
         """Each shard of a variant as one memory-mapped `(clips, rows, frames, channels)`."""
         clip_bytes = int(np.prod(self.clip_shape)) * self.dtype.itemsize
-        shards = []
+        shards: list[np.ndarray] = []
         for start in range(0, len(self), self._clips_per_shard):
             count = min(self._clips_per_shard, len(self) - start)
             path = self._layout.shard(variant, start // self._clips_per_shard)

@@ -54,9 +54,7 @@ def writing_shard(
         statistics, checksums = finished[spec.variant]
         with replacing(layout.statistics_chunk(spec.variant, shard)) as file:
             file.write(statistics)
-        write_json(
-            layout.marker(spec.variant, shard), {"key": spec.shard_key(content_hashes), "crc32c": checksums}
-        )
+        write_json(layout.marker(spec.variant, shard), {"key": spec.shard_key(content_hashes), "crc32c": checksums})
 
 
 class StoreWriter:

@@ -40,7 +40,8 @@ class AudioSource:
             table = self._from_table(self._table_path())
             expected = "rows"
         if not table.num_rows:
-            raise InputError(f"{self._where}: {self._corpus.table or self._corpus.root}: expected {expected}, found none")
+            looked_at = self._corpus.table or self._corpus.root
+            raise InputError(f"{self._where}: {looked_at}: expected {expected}, found none")
         return Listing(self._root(), table.sort_by("id"))
 
     def _root(self) -> Path:
@@ -84,7 +85,9 @@ class AudioSource:
         for candidate in (named, self._root() / named):
             if candidate.is_file():
                 return candidate
-        raise InputError(f"{self._where}.table: {str(named)!r} is neither here nor in {self._corpus.root}; correct the path")
+        raise InputError(
+            f"{self._where}.table: {str(named)!r} is neither here nor in {self._corpus.root}; correct the path"
+        )
 
     def _from_table(self, path: Path) -> pa.Table:
         corpus = self._corpus
@@ -99,9 +102,7 @@ class AudioSource:
         for field in ("path", "label", "group", "fold"):
             column = getattr(corpus, field)
             if column is not None and column not in names:
-                raise InputError(
-                    f"{self._where}.{field}: {path} has no column {column!r}; it has {', '.join(names)}"
-                )
+                raise InputError(f"{self._where}.{field}: {path} has no column {column!r}; it has {', '.join(names)}")
             columns[field] = pa.nulls(len(table), pa.string()) if column is None else table[column]
         self._no_empty(path, columns["path"], corpus.path)
         self._no_empty(path, columns["label"], corpus.label)
@@ -118,7 +119,9 @@ class AudioSource:
     def _no_empty(self, path: Path, column: pa.ChunkedArray, name: str) -> None:
         for row, value in enumerate(column.to_pylist(), start=2):
             if not value:
-                raise InputError(f"{self._where}: {path}, line {row}: column {name!r} is empty; fill it or remove the row")
+                raise InputError(
+                    f"{self._where}: {path}, line {row}: column {name!r} is empty; fill it or remove the row"
+                )
 
     def _integers(self, path: Path, column: pa.Array, name: str | None) -> pa.Array:
         for row, value in enumerate(column.to_pylist(), start=2):

@@ -6,9 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 # What a listing says of each recording, one row each; a null group means: by content.
-LISTING = pa.schema(
-    [("id", pa.string()), ("label", pa.string()), ("group", pa.string()), ("fold", pa.int64())]
-)
+LISTING = pa.schema([("id", pa.string()), ("label", pa.string()), ("group", pa.string()), ("fold", pa.int64())])
 
 
 @dataclass(frozen=True)

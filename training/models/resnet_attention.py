@@ -128,8 +128,7 @@ class ResNetAttention(nn.Module):
         x = x.mean(dim=2).transpose(1, 2)  # (batch, time, width): frequency collapsed, time kept
         x = x + _positions(x.shape[1], x.shape[2], x.device)
         x = self.pooling(self.norm(self.attention(x)))
-        logits: Tensor = self.head(x)
-        return logits
+        return self.head(x)
 
 
 def _scaled(channels: int, width: float) -> int:

@@ -1,0 +1,80 @@
+"""otogura for notebooks: open a store, stream its batches, extract the features of one file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from features.audio import content_hash, decode
+from features.engine import Engine
+from features.recipe import ORIGINAL, Recipe
+from stores import Store, open_store
+
+if TYPE_CHECKING:
+    from training.stream import ClipStream
+
+__all__ = ["Recipe", "Store", "extract", "open_store", "stream"]
+
+
+def extract(path: str | Path, recipe: Recipe | None = None, variant: str = ORIGINAL) -> np.ndarray:
+    """The tensor of one audio file, the same bytes as in a store.
+
+    Parameters
+    ----------
+    path : path
+        Any format that soundfile reads, at any rate and channel count.
+    recipe : Recipe, optional
+        The default recipe has 1320 frames of 128 rows at 22 050 Hz.
+    variant : str
+        "original", or an augmentation of the recipe.
+
+    Returns
+    -------
+    np.ndarray [shape=(rows, frames, 4), dtype=recipe.dtype]
+
+    Raises
+    ------
+    soundfile.SoundFileError
+        If the file cannot be decoded.
+    ValueError
+        If it holds no samples, or some that are not finite.
+    """
+    engine = Engine(recipe or Recipe())
+    samples, rate_hz = decode(path)
+    if not len(samples) or not np.isfinite(samples).all():
+        raise ValueError(f"{path}: expected finite samples, found {'some that are not' if len(samples) else 'none'}")
+    content = content_hash(samples, rate_hz)
+    tensors = dict(engine.compute(engine.clip(samples, rate_hz), content, [variant]))
+    return tensors[variant].values
+
+
+def stream(
+    store: Store,
+    rows: Sequence[int] | np.ndarray | None = None,
+    *,
+    batch_size: int = 16,
+    variants: Sequence[str] = (ORIGINAL,),
+    choice: Literal["all", "one"] = "all",
+    shuffle: bool = False,
+    seed: int = 0,
+    **options: Any,
+) -> "ClipStream":
+    """Batches of a store's clips; all rows unless some are named. See `training.stream.ClipStream`.
+
+    Labels are numbered in alphabetical order.
+    """
+    from training.stream import ClipStream  # torch takes seconds to import
+
+    labels = np.unique(store.rows["label"].to_pylist(), return_inverse=True)[1].astype(np.int64)
+    return ClipStream(
+        store,
+        np.arange(len(store)) if rows is None else rows,
+        labels,
+        batch_size=batch_size,
+        variants=variants,
+        choice=choice,
+        shuffle=shuffle,
+        seed=seed,
+        **options,
+    )

@@ -1,0 +1,118 @@
+"""The jobs behind the rules of the Snakefile: `python -m pipeline JOB JSON --workers N`."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.engines import Engine
+from pipeline.errors import InputError
+from stores.errors import StoreError
+
+
+def _demo(text: str, workers: int) -> None:
+    from pipeline.sources.demo import write_genres
+
+    root = Path(text)
+    write_genres(root, root.with_suffix(".json"))
+
+
+def _index(text: str, workers: int) -> None:
+    from pipeline.index import update_index
+    from pipeline.sources import AudioSource
+    from pipeline.workflow import IndexJob
+
+    job = IndexJob.model_validate_json(text)
+    index = update_index(
+        job.folder,
+        AudioSource(job.corpus, job.where).listing(),
+        refuse_silence=job.corpus.silent == "quarantine",
+        max_quarantine=job.corpus.max_quarantine,
+        engine=Engine(workers=workers),
+        where=job.where,
+    )
+    print(f"{job.folder.name}: {len(index.clips)} recordings, {index.quarantined} quarantined")
+
+
+def _build(text: str, workers: int) -> None:
+    from pipeline.build import build_store
+    from pipeline.index import read_index
+    from pipeline.lock import exclusive
+    from pipeline.workflow import BuildJob
+
+    job = BuildJob.model_validate_json(text)
+    with exclusive(job.locks / f"{job.name}.lock"):
+        built = build_store(
+            job.family,
+            read_index(job.index),
+            job.corpus.root,
+            job.recipe,
+            name=job.name,
+            clips_per_shard=job.clips_per_shard,
+            engine=Engine(job.engine, workers, job.scheduler),
+        )
+    print(f"{built.path}: {built.computed} tensors computed, {built.reused} reused")
+
+
+def _train(text: str, workers: int) -> None:
+    import torch
+
+    from pipeline.train import train_experiment
+    from pipeline.workflow import TrainJob
+    from stores import open_store
+
+    job = TrainJob.model_validate_json(text)
+    torch.set_num_threads(workers)
+    metrics = train_experiment(
+        job.folder,
+        open_store(job.family),
+        name=job.name,
+        where=job.where,
+        model=job.model,
+        training=job.training,
+        split=job.split,
+        folds=job.folds,
+    )
+    scores = metrics.get("mean", metrics)
+    print(f"{job.name}: test accuracy {scores['accuracy']:.3f}; report: {job.folder / 'report.html'}")
+
+
+def _report(text: str, workers: int) -> None:
+    from pipeline.train import compare
+    from pipeline.workflow import ReportJob
+
+    job = ReportJob.model_validate_json(text)
+    compare(job.folder, job.runs)
+
+
+JOBS: dict[str, Callable[[str, int], None]] = {
+    "demo": _demo,
+    "index": _index,
+    "build": _build,
+    "train": _train,
+    "report": _report,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
+    parser.add_argument("job", choices=JOBS)
+    parser.add_argument("text", metavar="JSON")
+    parser.add_argument("--workers", type=int, default=1)
+    arguments = parser.parse_args()
+    try:
+        JOBS[arguments.job](arguments.text, arguments.workers)
+    except (InputError, StoreError) as error:
+        print(f"otogura: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"otogura: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("otogura: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

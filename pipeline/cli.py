@@ -1,0 +1,109 @@
+"""The `otogura` command."""
+
+import json
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.errors import InputError
+from stores.errors import StoreError
+from stores.files import read_json
+from stores.layout import Layout
+
+app = typer.Typer(help="otogura: a storehouse of sound.", no_args_is_help=True, add_completion=False)
+
+Work = Annotated[Path, typer.Option("--work-dir", help="The work_dir of the configuration.")]
+
+
+@app.command()
+def index(root: Annotated[Path, typer.Argument(help="A folder with one sub-folder of recordings per label.")]) -> None:
+    """Look at every recording of a folder, and say which are bad and why. Writes nothing."""
+    from pipeline.config import AudioCorpus
+    from pipeline.probe import probe
+    from pipeline.sources import AudioSource
+
+    listing = AudioSource(AudioCorpus(root=root), "index").listing()
+    bad = 0
+    for name in listing.table["id"].to_pylist():
+        if reason := probe(listing.root / name, refuse_silence=False).reason:
+            bad += 1
+            print(f"{name}: {reason}")
+    print(f"{len(listing.table)} recordings, {bad} bad")
+
+
+@app.command()
+def stores(
+    work_dir: Work = Path("work"), as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
+) -> None:
+    """List the stores, complete or not."""
+    found = [_describe(path.parent) for path in sorted((work_dir / "stores").glob("*/*/rows.parquet"))]
+    if as_json:
+        print(json.dumps(found, indent=1))
+        return
+    table = Table("store", "clips", "variants", "shape", "dtype", "GB", "complete")
+    for store in found:
+        shape = "×".join(map(str, store["shape"][1:]))
+        size = f"{store['bytes'] / 1e9:.2f}"
+        complete = "yes" if store["complete"] else "no"
+        variants = str(len(store["variants"]))
+        table.add_row(store["path"], str(store["clips"]), variants, shape, store["dtype"], size, complete)
+    Console().print(table)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this installation is made of, for a bug report."""
+    import torch
+
+    from training.fit import device_of, precision_of
+    from training.settings import Training
+
+    packages = ("otogura", "numpy", "scipy", "librosa", "soundfile", "soxr", "zarr", "torch", "lightning", "snakemake")
+    for name, value in {
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+        "training device": device_of(Training()),
+        "training precision": precision_of(Training()),
+        "threads": torch.get_num_threads(),
+    }.items():
+        print(f"{name}: {value}")
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    """One store from its manifest, or, while it has none, from its metadata."""
+    layout = Layout(path)
+    complete = layout.manifest.is_file()
+    arrays = {item.parent.name: read_json(item) for item in sorted(layout.group.glob("*/zarr.json"))}
+    arrays = {name: array for name, array in arrays.items() if array["node_type"] == "array"}
+    group = read_json(layout.group / "zarr.json")["attributes"] if arrays else {}
+    first: dict[str, Any] = next(iter(arrays.values()), {"shape": [0], "data_type": ""})
+    return {
+        "path": str(path),
+        "corpus": group.get("corpus", ""),
+        "recipe": group.get("recipe", {}),
+        "identity": path.name,
+        "variants": sorted(arrays),
+        "clips": first["shape"][0],
+        "shape": first["shape"],
+        "dtype": first["data_type"],
+        "bytes": sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
+        "complete": complete,
+    }
+
+
+def main() -> None:
+    try:
+        app()
+    except (InputError, StoreError) as error:
+        print(f"otogura: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+rule train:
+    message:
+        "Training {wildcards.experiment}."
+    input:
+        store=lambda wildcards: PLAN.family(wildcards.experiment) / "current.json",
+        code=source("training/*.py", "training/models/*.py", "training/*.jinja"),
+    output:
+        update(f"{WORK}/runs/{{experiment}}/metrics.json"),
+        update(f"{WORK}/runs/{{experiment}}/report.html"),
+    params:
+        job=lambda wildcards: PLAN.train_job(wildcards.experiment),
+    threads: workflow.cores
+    shell:
+        "{PYTHON:q} -m pipeline train {params.job:q} --workers {threads}"
+
+
+for experiment in EXPERIMENTS:
+
+    rule:
+        name:
+            f"train_{experiment}"
+        input:
+            f"{WORK}/runs/{experiment}/report.html",
+
+
+rule report:
+    message:
+        "Comparing all experiments."
+    input:
+        [PLAN.run_folder(name) / "metrics.json" for name in EXPERIMENTS],
+    output:
+        f"{WORK}/report.html",
+    params:
+        job=PLAN.report_job(),
+    shell:
+        "{PYTHON:q} -m pipeline report {params.job:q}"

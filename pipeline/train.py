@@ -1,0 +1,189 @@
+"""Training one experiment on its store: split, fit, evaluate, report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.config import Split
+from pipeline.errors import InputError
+from pipeline.split import Sides, by_fold, by_group, has_folds
+from stores.files import read_json, write_json
+from stores.reader import Store
+from training.artefact import write_artefact
+from training.evaluation import Scores, predict, score
+from training.fit import device_of, fit
+from training.report import Section, run_sections, write_report
+from training.settings import Model, Training
+from training.stream import ClipStream
+
+FIGURES = {"accuracy": "test accuracy", "top5_accuracy": "top-5 accuracy", "macro_f1": "macro F1", "loss": "loss"}
+
+
+def train_experiment(
+    folder: Path,
+    store: Store,
+    *,
+    name: str,
+    where: str,
+    model: Model,
+    training: Training,
+    split: Split,
+    folds: Sequence[int] | None,
+) -> dict[str, Any]:
+    """Train, evaluate and report below `folder`; returns what metrics.json holds.
+
+    With `folds`, one run for each in a folder of its own, and their mean and standard deviation.
+    """
+    run = {"model": model, "training": training, "name": name, "where": where}
+    if folds is None:
+        sides = _sides(store.rows, split, where)
+        return _single(folder, store, sides, f"{name} on {store.manifest['corpus']}", run)
+    all_sides = [_fold_sides(store.rows, fold, where) for fold in folds]  # before the first hour of training
+    results = []
+    for fold, sides in zip(folds, all_sides, strict=True):
+        title = f"{name} on {store.manifest['corpus']}, tested on fold {fold}"
+        results.append(_single(folder / f"fold-{fold}", store, sides, title, run))
+    return _cross_validation(folder, name, folds, results)
+
+
+def _single(folder: Path, store: Store, sides: Sides, title: str, run: dict[str, Any]) -> dict[str, Any]:
+    model, training, where = run["model"], run["training"], run["where"]
+    classes = sorted(set(store.rows["label"].to_pylist()))
+    number = {label: place for place, label in enumerate(classes)}
+    labels = np.array([number[label] for label in store.rows["label"].to_pylist()], dtype=np.int64)
+    _refuse_unlearnable(sides, labels, classes, where)
+
+    def stream(rows: np.ndarray) -> ClipStream:
+        return ClipStream(store, rows, labels, batch_size=training.batch_size)
+
+    train = ClipStream(
+        store,
+        sides.train,
+        labels,
+        batch_size=training.batch_size,
+        variants=store.variants,
+        choice=training.variants,
+        shuffle=True,
+        seed=training.seed,
+        pin=device_of(training).type == "cuda",
+    )
+    print(f"{title}: {len(sides.train)} training, {len(sides.validation)} validation, {len(sides.test)} test clips")
+    if len(sides.left_out):
+        print(f"{title}: {len(sides.left_out)} clips left out, because their group is on another side")
+    split_of = {side: getattr(sides, side).tolist() for side in ("train", "validation", "test")}
+    fitted = fit(
+        folder,
+        train,
+        stream(sides.validation),
+        classes=len(classes),
+        model=model,
+        training=training,
+        identity={"store": store.identity, "split": split_of},
+    )
+    scores = score(predict(fitted.network, stream(sides.test), device_of(training)), classes)
+    version = write_artefact(
+        folder,
+        fitted.network.cpu(),
+        model=model,
+        classes=classes,
+        recipe=store.manifest["recipe"],
+        store=store.identity,
+    )
+    metrics = {
+        **scores.summary,
+        "classes": classes,
+        "parameters": sum(weight.numel() for weight in fitted.network.parameters()),
+        "train_clips": len(sides.train),
+        "validation_clips": len(sides.validation),
+        "test_clips": len(sides.test),
+        "store": store.identity,
+        "model_version": version,
+        "per_class": scores.per_class,
+        "history": fitted.history,
+    }
+    _report(folder, title, metrics, scores)
+    write_json(folder / "metrics.json", metrics)
+    return metrics
+
+
+def _report(folder: Path, title: str, metrics: dict[str, Any], scores: Scores) -> None:
+    subtitle = (
+        f"{metrics['train_clips']} training, {metrics['validation_clips']} validation and {metrics['test_clips']} "
+        f"test clips, no group on two sides; {metrics['parameters']:,} parameters; store {metrics['store']}, "
+        f"model {metrics['model_version']}"
+    )
+    figures = [(label, f"{metrics[name]:.3f}") for name, label in FIGURES.items()]
+    sections = run_sections(metrics["history"], scores.per_class, scores.confusion)
+    write_report(folder / "report.html", title, subtitle, figures, sections)
+
+
+def _cross_validation(
+    folder: Path, name: str, folds: Sequence[int], results: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """Mean and population standard deviation over the folds of every number that the runs have."""
+    numbers = [key for key, value in results[0].items() if isinstance(value, int | float)]
+    values = {key: np.array([result[key] for result in results], dtype=np.float64) for key in numbers}
+    metrics = {
+        "folds": list(folds),
+        "mean": {key: float(values[key].mean()) for key in numbers},
+        "sd": {key: float(values[key].std()) for key in numbers},
+        "classes": results[0]["classes"],
+        "store": results[0]["store"],
+    }
+    figures = [(label, f"{values[key].mean():.3f} ± {values[key].std():.3f}") for key, label in FIGURES.items()]
+    rows = [
+        [f"fold {fold}", *(f"{result[key]:.3f}" for key in FIGURES), result["test_clips"]]
+        for fold, result in zip(folds, results, strict=True)
+    ]
+    table = Section("Folds", "Each fold is tested by a model that never saw it.", None,
+                    ("", *FIGURES.values(), "test clips"), rows)  # fmt: skip
+    write_report(folder / "report.html", f"{name}, {len(folds)} folds", "Mean ± standard deviation", figures, [table])
+    write_json(folder / "metrics.json", metrics)
+    return metrics
+
+
+def _sides(rows: pa.Table, split: Split, where: str) -> Sides:
+    """Given folds as they are, tested on the highest; otherwise by group."""
+    if has_folds(rows):
+        return _fold_sides(rows, max(rows["fold"].to_pylist()), where)
+    return by_group(rows, split)
+
+
+def _fold_sides(rows: pa.Table, fold: int, where: str) -> Sides:
+    if not has_folds(rows):
+        raise InputError(f"{where}.folds: the corpus has no folds; name their column as corpus.fold")
+    try:
+        return by_fold(rows, fold)
+    except InputError as error:
+        raise InputError(f"{where}.folds: {error}") from None
+
+
+def _refuse_unlearnable(sides: Sides, labels: np.ndarray, classes: Sequence[str], where: str) -> None:
+    for side in ("train", "validation", "test"):
+        if not len(getattr(sides, side)):
+            raise InputError(
+                f"{where}.split: expected clips on every side, but {side} has none; change its share or the seed"
+            )
+    counts = np.bincount(labels[sides.train], minlength=len(classes))
+    if missing := [name for name, count in zip(classes, counts, strict=True) if not count]:
+        raise InputError(
+            f"{where}.split: class {missing[0]!r} has no training clip under this split; it needs recordings of more "
+            "groups, or another seed"
+        )
+
+
+def compare(folder: Path, runs: Sequence[Path]) -> None:
+    """`report.html` over all experiments that have been trained."""
+    rows = []
+    for run in runs:
+        metrics = read_json(run / "metrics.json")
+        values = metrics.get("mean", metrics)
+        spread = metrics.get("sd", {})
+        cells = [f"{values[key]:.3f}" + (f" ± {spread[key]:.3f}" if spread else "") for key in FIGURES]
+        rows.append([run.name, *cells, round(values["parameters"]), round(values["test_clips"]), metrics["store"]])
+    columns = ("experiment", *FIGURES.values(), "parameters", "test clips", "store")
+    table = Section("Experiments", "", None, columns, rows)
+    write_report(folder / "report.html", "All experiments", "Scores on test clips", [], [table])

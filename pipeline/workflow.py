@@ -1,0 +1,195 @@
+"""From the configuration to the jobs of the Snakefile: where everything goes, and what each job is told."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from features.recipe import Recipe
+from pipeline.config import AudioCorpus, Config, DemoCorpus, Experiment, Split, parse, read_yaml
+from pipeline.sources import AudioSource
+from pipeline.sources import demo as demo_corpus
+from stores.files import read_json
+from training.settings import Model, Section, Training
+
+_RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
+
+
+class IndexJob(Section):
+    corpus: AudioCorpus
+    folder: Path
+    where: str
+    fingerprint: str  # of the files: a change runs the job again
+
+
+class BuildJob(Section):
+    name: str
+    corpus: AudioCorpus
+    recipe: Recipe
+    index: Path
+    family: Path
+    locks: Path
+    clips_per_shard: int
+    engine: Literal["joblib", "dask"]
+    scheduler: str | None
+
+
+class TrainJob(Section):
+    name: str
+    where: str
+    family: Path
+    folder: Path
+    model: Model
+    training: Training
+    split: Split
+    folds: tuple[int, ...] | None
+
+
+class ReportJob(Section):
+    folder: Path
+    runs: tuple[Path, ...]
+
+
+def plan(overrides: Mapping[str, Any], files: Sequence[str | Path], default: Path) -> "Plan":
+    """The plan of one configuration.
+
+    A file that is given stands on its own; without one, `overrides` change the shipped default.
+    """
+    if files:
+        return Plan(parse(overrides, ", ".join(map(str, files))), str(files[-1]))
+    return Plan(parse(_merged(read_yaml(default), overrides), str(default)), str(default))
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
+        merged[key] = _merged(base[key], value) if both else value
+    return merged
+
+
+@dataclass(frozen=True)
+class Plan:
+    config: Config
+    origin: str  # where the configuration stands, for messages
+
+    @property
+    def work(self) -> Path:
+        return self.config.work_dir
+
+    @property
+    def demos(self) -> Path:
+        return self.work / "demo"
+
+    def corpus(self, experiment: str) -> AudioCorpus:
+        """An experiment's corpus; a demo is an audio corpus that is synthesised first."""
+        corpus = self.config.experiments[experiment].corpus
+        return AudioCorpus(root=self.demos / corpus.name) if isinstance(corpus, DemoCorpus) else corpus
+
+    def demo(self, experiment: str) -> str | None:
+        """The name of the demo that an experiment runs on, if it does."""
+        corpus = self.config.experiments[experiment].corpus
+        return corpus.name if isinstance(corpus, DemoCorpus) else None
+
+    def corpus_name(self, experiment: str) -> str:
+        """Readable, and different for corpora that differ."""
+        corpus = self.corpus(experiment)
+        return _name(corpus.root.resolve().name, corpus.model_dump_json(exclude={"max_quarantine"}))
+
+    def store_name(self, experiment: str) -> str:
+        """Name of the folder in which the stores of a corpus and a recipe lie."""
+        recipe = self.recipe(experiment)
+        identities = [recipe.identity(variant) for variant in recipe.variant_names]
+        settings = [self.corpus_name(experiment), self.config.clips_per_shard, identities]
+        return _name(f"{self.corpus(experiment).root.resolve().name}-{self._experiment(experiment).recipe}", settings)
+
+    def recipe(self, experiment: str) -> Recipe:
+        return self.config.recipes[self._experiment(experiment).recipe]
+
+    def index_folder(self, experiment: str) -> Path:
+        return self.work / "index" / self.corpus_name(experiment)
+
+    def family(self, experiment: str) -> Path:
+        return self.work / "stores" / self.store_name(experiment)
+
+    def run_folder(self, experiment: str) -> Path:
+        return self.work / "runs" / experiment
+
+    def by_corpus(self, corpus_name: str) -> str:
+        """The first experiment on a corpus."""
+        return next(name for name in self.config.experiments if self.corpus_name(name) == corpus_name)
+
+    def by_store(self, store_name: str) -> str:
+        """The first experiment on a store."""
+        return next(name for name in self.config.experiments if self.store_name(name) == store_name)
+
+    def index_job(self, experiment: str) -> str:
+        corpus = self.corpus(experiment)
+        where = f"{self.origin}: experiments.{experiment}.corpus"
+        if self.demo(experiment):
+            fingerprint = f"demo {demo_corpus.VERSION}"  # its files may not be there yet
+        else:
+            fingerprint = AudioSource(corpus, where).fingerprint()
+        return _text(
+            IndexJob(corpus=corpus, folder=self.index_folder(experiment), where=where, fingerprint=fingerprint)
+        )
+
+    def build_job(self, experiment: str) -> str:
+        return _text(
+            BuildJob(
+                name=self.store_name(experiment),
+                corpus=self.corpus(experiment),
+                recipe=self.recipe(experiment),
+                index=self.index_folder(experiment),
+                family=self.family(experiment),
+                locks=self.work / "locks",
+                clips_per_shard=self.config.clips_per_shard,
+                engine=self.config.engine,
+                scheduler=self.config.scheduler,
+            )
+        )
+
+    def train_job(self, experiment: str) -> str:
+        chosen = self._experiment(experiment)
+        return _text(
+            TrainJob(
+                name=experiment,
+                where=f"{self.origin}: experiments.{experiment}",
+                family=self.family(experiment),
+                folder=self.run_folder(experiment),
+                model=chosen.model,
+                training=chosen.training,
+                split=chosen.split,
+                folds=chosen.folds,
+            )
+        )
+
+    def report_job(self) -> str:
+        return _text(ReportJob(folder=self.work, runs=tuple(map(self.run_folder, self.config.experiments))))
+
+    def quarantined(self) -> list[str]:
+        """One line for each corpus that has been indexed and has bad recordings."""
+        lines = []
+        for folder in sorted({self.index_folder(name) for name in self.config.experiments}):
+            summary = folder / "index.json"
+            if summary.is_file() and (count := read_json(summary)["quarantined"]):
+                lines.append(f"{folder.name}: {count} recordings quarantined, see {folder / 'quarantine.csv'}")
+        return lines
+
+    def _experiment(self, name: str) -> Experiment:
+        return self.config.experiments[name]
+
+
+def _text(job: Section) -> str:
+    return job.model_dump_json()
+
+
+def _name(readable: str, rest: Any) -> str:
+    """A folder name: letters that a shell needs not quote, and eight digits of a hash."""
+    plain = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in readable)
+    digest = blake2b(json.dumps(rest, sort_keys=True).encode(), digest_size=4).hexdigest()
+    return f"{plain}-{digest}"

@@ -1,0 +1,77 @@
+"""Scores of a trained network, in float32 on features as the store holds them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torchmetrics.functional.classification import (
+    multiclass_accuracy,
+    multiclass_confusion_matrix,
+    multiclass_f1_score,
+    multiclass_precision,
+    multiclass_recall,
+)
+
+from training.stream import ClipStream
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Of each clip of one side: `rows` of the store, `labels`, and `logits` `(clips, classes)` float32."""
+
+    rows: np.ndarray
+    labels: np.ndarray
+    logits: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scores:
+    """`summary` goes into metrics.json; `per_class` has one dictionary a class; `confusion` is
+    `(true, predicted)` counts."""
+
+    summary: dict[str, float]
+    per_class: list[dict[str, Any]]
+    confusion: np.ndarray
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, stream: ClipStream, device: torch.device) -> Predictions:
+    """Run the network over a stream in float32, whatever it was trained in."""
+    network = network.to(device).eval()
+    parts: dict[str, list[np.ndarray]] = {"row": [], "label": [], "logits": []}
+    for batch in stream:
+        logits = network(batch["features"].to(device).float())
+        parts["logits"].append(logits.cpu().numpy())
+        for name in ("row", "label"):
+            parts[name].append(batch[name].numpy())
+    rows, labels, logits = (np.concatenate(parts[name]) for name in ("row", "label", "logits"))
+    return Predictions(rows, labels, logits)
+
+
+def score(predictions: Predictions, classes: list[str]) -> Scores:
+    """Accuracy, top-5, macro F1, cross-entropy; precision, recall and F1 per class."""
+    logits = torch.from_numpy(predictions.logits)
+    labels = torch.from_numpy(predictions.labels)
+    count = len(classes)
+
+    def one(metric: Any, **options: Any) -> float:
+        return float(metric(logits, labels, num_classes=count, **options))
+
+    summary = {
+        "accuracy": one(multiclass_accuracy, average="micro"),
+        "top5_accuracy": one(multiclass_accuracy, average="micro", top_k=min(5, count)),
+        "macro_f1": one(multiclass_f1_score, average="macro"),
+        "loss": float(F.cross_entropy(logits, labels)),
+    }
+    metrics = {"precision": multiclass_precision, "recall": multiclass_recall, "f1": multiclass_f1_score}
+    columns = {name: metric(logits, labels, count, average="none").tolist() for name, metric in metrics.items()}
+    clips = torch.bincount(labels, minlength=count).tolist()
+    per_class = [
+        {"class": name, **{metric: columns[metric][number] for metric in metrics}, "clips": clips[number]}
+        for number, name in enumerate(classes)
+    ]
+    confusion = multiclass_confusion_matrix(logits, labels, count).numpy()
+    return Scores(summary, per_class, confusion)

@@ -1,0 +1,177 @@
+"""One training run in one folder, which goes on where it stopped."""
+
+import hashlib
+import json
+import logging
+import shutil
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+from torch import nn
+from torch.utils.data import DataLoader
+
+from stores.files import read_json, write_json
+from training.models import build
+from training.module import Classifier
+from training.settings import Model, Training
+from training.stream import ClipStream
+
+SIGTERM_EXIT = 143
+
+# The code that decides what weights come out; reports and evaluation may change without training again.
+CODE = ("fit.py", "module.py", "order.py", "schedule.py", "settings.py", "stream.py")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The best network of a run, in float32 on the CPU, and the history of its epochs."""
+
+    network: nn.Module
+    history: list[dict[str, float]]
+
+
+def fit(
+    folder: Path,
+    train: ClipStream,
+    validation: ClipStream,
+    *,
+    classes: int,
+    model: Model,
+    training: Training,
+    identity: dict[str, Any],
+) -> Fitted:
+    """Train, or go on training, or take what the folder holds when just this has been trained before.
+
+    Parameters
+    ----------
+    folder : Path
+        Checkpoints go here; those of another `identity` are removed.
+    identity : dict
+        All that decides the result besides the settings: the store and the split.
+    """
+    whole = {**identity, "model": model.model_dump(mode="json"), "training": training.model_dump(mode="json")}
+    whole["code"] = _code_digest(model.name)
+    state = folder / "run.json"
+    checkpoints = folder / "checkpoints"
+    previous = read_json(state) if state.is_file() else {}
+    if previous.get("identity") != _plain(whole):
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        previous = {}
+    write_json(state, {"identity": whole, "finished": previous.get("finished", False)})
+    pl.seed_everything(training.seed, verbose=False)
+    network = build(model, classes)
+    if not previous.get("finished"):
+        _train(checkpoints, network, train, validation, training)
+        write_json(state, {"identity": whole, "finished": True})
+    best = torch.load(checkpoints / "best.ckpt", map_location="cpu", weights_only=True)
+    last = torch.load(checkpoints / "last.ckpt", map_location="cpu", weights_only=True)
+    weights = {name.removeprefix("network."): value for name, value in best["state_dict"].items()}
+    network.load_state_dict(weights)
+    return Fitted(network.cpu().eval(), last["history"])
+
+
+def device_of(training: Training) -> torch.device:
+    """The GPU when there is one, unless the settings name a device."""
+    if training.device != "auto":
+        return torch.device(training.device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def precision_of(training: Training) -> str:
+    """Lightning's name of the precision; `auto` is bf16 where the hardware computes it, not where it emulates it."""
+    names = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
+    if training.precision != "auto":
+        return names[training.precision]
+    if device_of(training).type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        return names["bfloat16" if fast else "float16"]
+    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return names["bfloat16" if fast else "float32"]
+
+
+def _train(
+    checkpoints: Path, network: nn.Module, train: ClipStream, validation: ClipStream, training: Training
+) -> None:
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+    module = Classifier(network, training)
+    best = ModelCheckpoint(
+        checkpoints,
+        "best",
+        monitor="validation_loss",
+        save_last=True,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    stopping = EarlyStopping("validation_loss", patience=training.patience, check_on_train_epoch_end=True)
+    trainer = pl.Trainer(
+        accelerator="gpu" if device_of(training).type == "cuda" else "cpu",
+        devices=1,
+        precision=precision_of(training),  # type: ignore[arg-type]
+        max_epochs=training.epochs,
+        gradient_clip_val=training.gradient_clip,
+        callbacks=[best, stopping, _Epochs(train)],
+        logger=False,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        enable_progress_bar=sys.stderr.isatty(),
+    )
+    last = checkpoints / "last.ckpt"
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            # The stream reads ahead in threads of its own; worker processes would only copy its batches once more.
+            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            warnings.filterwarnings("ignore", message=".*`IterableDataset` has `__len__` defined.*")
+            # Lightning's own use of a part of torch that is on its way out.
+            warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+            trainer.fit(
+                module,
+                _loader(train),
+                _loader(validation),
+                ckpt_path=last if last.is_file() else None,
+                weights_only=True,
+            )
+    except SIGTERMException:
+        raise SystemExit(SIGTERM_EXIT) from None  # Lightning's own exception exits with 0
+    if trainer.received_sigterm:
+        raise SystemExit(SIGTERM_EXIT)
+
+
+class _Epochs(pl.Callback):
+    """Tells the stream which epoch's order comes next."""
+
+    def __init__(self, stream: ClipStream) -> None:
+        self._stream = stream
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._stream.set_epoch(trainer.current_epoch)
+
+
+def _loader(stream: ClipStream) -> DataLoader[Any]:
+    keep: Callable[[Any], Any] = _as_it_is
+    return DataLoader(stream, batch_size=None, collate_fn=keep)
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _code_digest(model: str) -> str:
+    here = Path(__file__).parent
+    whole = hashlib.blake2b(digest_size=16)
+    for name in (*CODE, f"models/{model}.py"):
+        whole.update((here / name).read_bytes())
+    return whole.hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """As it comes back from JSON."""
+    return json.loads(json.dumps(value))

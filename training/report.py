@@ -1,0 +1,102 @@
+"""One HTML page about a run that opens without a network: everything it shows is inside it."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import matplotlib
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from stores.files import write_bytes
+
+BLUE, ORANGE = "#2457a6", "#d2691e"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with a picture or a table, or both."""
+
+    title: str
+    note: str = ""
+    svg: Markup | None = None
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[Any]] = ()
+
+
+def write_report(
+    path: Path, title: str, subtitle: str, figures: Sequence[tuple[str, str]], sections: Sequence[Section]
+) -> None:
+    """Write a page of key figures and sections."""
+    template = Path(__file__).with_name("report.html.jinja").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    page = environment.from_string(template).render(title=title, subtitle=subtitle, figures=figures, sections=sections)
+    write_bytes(path, page.encode())
+
+
+def run_sections(
+    history: Sequence[dict[str, float]], per_class: Sequence[dict[str, Any]], confusion: np.ndarray
+) -> list[Section]:
+    """Learning curves, confusion matrix and the table of classes of one run."""
+    classes = [row["class"] for row in per_class]
+    table = [
+        [row["class"], *(f"{row[name]:.3f}" for name in ("precision", "recall", "f1")), row["clips"]]
+        for row in per_class
+    ]
+    return [
+        Section("Learning curves", "The model of the epoch with the lowest validation loss is kept.", curves(history)),
+        Section("Confusion matrix", "Test clips: true class by row, predicted class by column.",
+                confusion_matrix(confusion, classes)),
+        Section("Classes", "", None, ("class", "precision", "recall", "F1", "test clips"), table),
+    ]  # fmt: skip
+
+
+def curves(history: Sequence[dict[str, float]]) -> Markup:
+    """Loss, accuracy and learning rate over the epochs."""
+    epochs = [int(row["epoch"]) + 1 for row in history]
+    figure = Figure(figsize=(11, 3.2), layout="constrained")
+    loss, accuracy, rate = figure.subplots(1, 3)
+    for axes, what in ((loss, "loss"), (accuracy, "accuracy")):
+        for side, colour in (("train", BLUE), ("validation", ORANGE)):
+            axes.plot(epochs, [row[f"{side}_{what}"] for row in history], color=colour, label=side)
+        axes.set(xlabel="epoch", title=what)
+    best = min(history, key=lambda row: row["validation_loss"])
+    loss.axvline(int(best["epoch"]) + 1, color="0.7", linestyle=":", label="kept")
+    loss.legend(frameon=False)
+    accuracy.set_ylim(0, 1.02)
+    rate.plot(epochs, [row["learning_rate"] for row in history], color=BLUE)
+    rate.set(xlabel="epoch", title="learning rate", ylim=(0, None))
+    for axes in (loss, accuracy, rate):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    return _svg(figure)
+
+
+def confusion_matrix(counts: np.ndarray, classes: Sequence[str]) -> Markup:
+    """Counts as text on shares of the true class as colour."""
+    side = 2.2 + 0.45 * len(classes)
+    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(classes)), classes, rotation=60, ha="right")
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set(xlabel="predicted", ylabel="true")
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            colour = "white" if shares[row, column] > 0.6 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
+    return _svg(figure)
+
+
+def _svg(figure: Figure) -> Markup:
+    """The figure as an SVG element; equal figures give equal text."""
+    with matplotlib.rc_context({"svg.hashsalt": "otogura", "svg.fonttype": "path"}):
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return Markup(text[text.index("<svg") :])
