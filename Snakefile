@@ -1,4 +1,8 @@
-"""Recordings to features to stores to trained models. See the README for the configuration."""
+"""Recordings to features to stores to trained models. See the README for the configuration.
+
+What `snakemake --lint` says and why it stays: there is one environment for all rules, that of constraints.txt, so no
+rule names a container; and the interpreter is no parameter, since moving the environment should rerun nothing.
+"""
 
 import sys
 
@@ -17,12 +21,6 @@ except InputError as error:
 EXPERIMENTS = list(PLAN.config.experiments)
 WORK = PLAN.work.as_posix()
 PYTHON = sys.executable
-
-
-def source(*patterns):
-    """Modules that a rule runs: without them as inputs, an edit would rerun nothing."""
-    root = Path(workflow.basedir)
-    return sorted(path for pattern in patterns for path in root.glob(pattern))
 
 
 include: "pipeline/rules/features.smk"

@@ -1,6 +1,7 @@
-"""The jobs behind the rules of the Snakefile: `python -m pipeline JOB JSON --workers N`."""
+"""The jobs behind the rules of the Snakefile: `python -m pipeline JOB JSON`."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +10,14 @@ from pipeline.engines import Engine
 from pipeline.errors import InputError
 from stores.errors import StoreError
 
+log = logging.getLogger("otogura")
+
 
 def _demo(text: str, workers: int) -> None:
     from pipeline.sources.demo import write_genres
 
-    root = Path(text)
-    write_genres(root, root.with_suffix(".json"))
+    receipt = Path(text)
+    write_genres(receipt.with_suffix(""), receipt)
 
 
 def _index(text: str, workers: int) -> None:
@@ -31,7 +34,7 @@ def _index(text: str, workers: int) -> None:
         engine=Engine(workers=workers),
         where=job.where,
     )
-    print(f"{job.folder.name}: {len(index.clips)} recordings, {index.quarantined} quarantined")
+    log.info("%s: %d recordings, %d quarantined", job.folder.name, len(index.clips), index.quarantined)
 
 
 def _build(text: str, workers: int) -> None:
@@ -51,7 +54,7 @@ def _build(text: str, workers: int) -> None:
             clips_per_shard=job.clips_per_shard,
             engine=Engine(job.engine, workers, job.scheduler),
         )
-    print(f"{built.path}: {built.computed} tensors computed, {built.reused} reused")
+    log.info("%s: %d tensors computed, %d reused", built.path, built.computed, built.reused)
 
 
 def _train(text: str, workers: int) -> None:
@@ -74,7 +77,7 @@ def _train(text: str, workers: int) -> None:
         folds=job.folds,
     )
     scores = metrics.get("mean", metrics)
-    print(f"{job.name}: test accuracy {scores['accuracy']:.3f}; report: {job.folder / 'report.html'}")
+    log.info("%s: test accuracy %.3f; report: %s", job.name, scores["accuracy"], job.folder / "report.html")
 
 
 def _report(text: str, workers: int) -> None:
@@ -99,17 +102,20 @@ def main() -> int:
     parser.add_argument("job", choices=JOBS)
     parser.add_argument("text", metavar="JSON")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--log", type=Path, help="what is said on the terminal, but for progress, also goes here")
     arguments = parser.parse_args()
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if arguments.log:
+        handlers.append(logging.FileHandler(arguments.log, mode="w"))
+    logging.basicConfig(format="%(message)s", handlers=handlers)
+    log.setLevel(logging.INFO)
     try:
         JOBS[arguments.job](arguments.text, arguments.workers)
-    except (InputError, StoreError) as error:
-        print(f"otogura: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:  # a full disk, a folder that may not be written
-        print(f"otogura: {error}", file=sys.stderr)
+    except (InputError, StoreError, OSError) as error:  # an OSError: a full disk, a folder that may not be written
+        log.error("otogura: %s", error)
         return 1
     except KeyboardInterrupt:
-        print("otogura: interrupted; the same command goes on from here", file=sys.stderr)
+        log.error("otogura: interrupted; the same command goes on from here")
         return 130
     return 0
 

@@ -57,6 +57,15 @@ def stores(
 
 
 @app.command()
+def runs(work_dir: Work = Path("work")) -> None:
+    """List the trained experiments with their scores on test clips, and where their reports are."""
+    for path in sorted((work_dir / "runs").glob("*/metrics.json")):
+        metrics = read_json(path)
+        scores = metrics.get("mean", metrics)
+        print(f"{path.parent.name}: test accuracy {scores['accuracy']:.3f}; report: {path.parent / 'report.html'}")
+
+
+@app.command()
 def doctor() -> None:
     """Say what this installation is made of, for a bug report."""
     import torch

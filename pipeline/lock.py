@@ -1,11 +1,13 @@
 """One writer at a time: a lock that the operating system gives back when its holder ends, however it ends."""
 
 import fcntl
+import logging
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+log = logging.getLogger("otogura")
 
 
 @contextmanager
@@ -17,7 +19,7 @@ def exclusive(path: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            print(f"{path.stem}: waiting for process {file.read() or '?'}, which is writing it", file=sys.stderr)
+            log.info("%s: waiting for process %s, which is writing it", path.stem, file.read() or "?")
             fcntl.flock(file, fcntl.LOCK_EX)
         file.truncate(0)
         file.write(str(os.getpid()))

@@ -1,5 +1,6 @@
 """Training one experiment on its store: split, fit, evaluate, report."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from training.fit import device_of, fit
 from training.report import Section, run_sections, write_report
 from training.settings import Model, Training
 from training.stream import ClipStream
+
+log = logging.getLogger("otogura")
 
 FIGURES = {"accuracy": "test accuracy", "top5_accuracy": "top-5 accuracy", "macro_f1": "macro F1", "loss": "loss"}
 
@@ -70,9 +73,10 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: dict[str,
         seed=training.seed,
         pin=device_of(training).type == "cuda",
     )
-    print(f"{title}: {len(sides.train)} training, {len(sides.validation)} validation, {len(sides.test)} test clips")
+    counts = tuple(len(part) for part in (sides.train, sides.validation, sides.test))
+    log.info("%s: %d training, %d validation, %d test clips", title, *counts)
     if len(sides.left_out):
-        print(f"{title}: {len(sides.left_out)} clips left out, because their group is on another side")
+        log.info("%s: %d clips left out, because their group is on another side", title, len(sides.left_out))
     split_of = {side: getattr(sides, side).tolist() for side in ("train", "validation", "test")}
     fitted = fit(
         folder,

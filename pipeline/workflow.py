@@ -95,6 +95,11 @@ class Plan:
         corpus = self.config.experiments[experiment].corpus
         return corpus.name if isinstance(corpus, DemoCorpus) else None
 
+    def demo_receipt(self, experiment: str) -> list[Path]:
+        """What must be there before an experiment's corpus can be indexed."""
+        demo = self.demo(experiment)
+        return [self.demos / f"{demo}.json"] if demo else []
+
     def corpus_name(self, experiment: str) -> str:
         """Readable, and different for corpora that differ."""
         corpus = self.corpus(experiment)
@@ -167,6 +172,11 @@ class Plan:
                 folds=chosen.folds,
             )
         )
+
+    def modules(self, *patterns: str) -> list[Path]:
+        """Source files that a rule runs: without them as its inputs, an edit would rerun nothing."""
+        root = Path(__file__).parents[1]
+        return sorted(path for pattern in patterns for path in root.glob(pattern))
 
     def report_job(self) -> str:
         return _text(ReportJob(folder=self.work, runs=tuple(map(self.run_folder, self.config.experiments))))

@@ -102,6 +102,7 @@ def _train(
 ) -> None:
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     module = Classifier(network, training)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     best = ModelCheckpoint(
         checkpoints,
         "best",
@@ -124,7 +125,6 @@ def _train(
         enable_progress_bar=sys.stderr.isatty(),
     )
     last = checkpoints / "last.ckpt"
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             # The stream reads ahead in threads of its own; worker processes would only copy its batches once more.

@@ -1,5 +1,6 @@
 """The Lightning module: loss, optimiser, learning rate and the history of a run."""
 
+import logging
 import time
 from typing import Any
 
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 
 from training.schedule import Schedule
 from training.settings import Training
+
+log = logging.getLogger("otogura")
 
 BETAS = (0.9, 0.999)
 EPS = 1e-7
@@ -70,11 +73,14 @@ class Classifier(pl.LightningModule):
                 epoch[f"{side}_{what}"] = float(self._mean(side, what))
         self.history.append(epoch)
         self._schedule.step(epoch["validation_loss"])
-        print(
-            f"epoch {epoch['epoch'] + 1}/{self._settings.epochs}: "
-            f"loss {epoch['train_loss']:.3f}, validation loss {epoch['validation_loss']:.3f}, "
-            f"validation accuracy {epoch['validation_accuracy']:.3f}, {time.monotonic() - self._started:.1f} s",
-            flush=True,
+        log.info(
+            "epoch %d/%d: loss %.3f, validation loss %.3f, validation accuracy %.3f, %.1f s",
+            self.current_epoch + 1,
+            self._settings.epochs,
+            epoch["train_loss"],
+            epoch["validation_loss"],
+            epoch["validation_accuracy"],
+            time.monotonic() - self._started,
         )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -3,15 +3,17 @@ rule train:
         "Training {wildcards.experiment}."
     input:
         store=lambda wildcards: PLAN.family(wildcards.experiment) / "current.json",
-        code=source("training/*.py", "training/models/*.py", "training/*.jinja"),
+        code=PLAN.modules("training/*.py", "training/models/*.py", "training/*.jinja"),
     output:
         update(f"{WORK}/runs/{{experiment}}/metrics.json"),
         update(f"{WORK}/runs/{{experiment}}/report.html"),
+    log:
+        f"{WORK}/logs/train/{{experiment}}.log",
     params:
         job=lambda wildcards: PLAN.train_job(wildcards.experiment),
     threads: workflow.cores
     shell:
-        "{PYTHON:q} -m pipeline train {params.job:q} --workers {threads}"
+        "{PYTHON:q} -m pipeline train {params.job:q} --workers {threads} --log {log:q}"
 
 
 for experiment in EXPERIMENTS:
@@ -30,7 +32,9 @@ rule report:
         [PLAN.run_folder(name) / "metrics.json" for name in EXPERIMENTS],
     output:
         f"{WORK}/report.html",
+    log:
+        f"{WORK}/logs/report.log",
     params:
         job=PLAN.report_job(),
     shell:
-        "{PYTHON:q} -m pipeline report {params.job:q}"
+        "{PYTHON:q} -m pipeline report {params.job:q} --log {log:q}"
