@@ -33,8 +33,11 @@ def decode(path: str | Path) -> tuple[np.ndarray, int]:
 
 
 def resample(samples: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
-    """Band-limited resampling of `(samples,)` by libsoxr's HQ recipe (20 bit)."""
-    return samples if from_hz == to_hz else soxr.resample(samples, from_hz, to_hz, quality="HQ")
+    """Band-limited resampling of `(samples,)`, at least one, by libsoxr's HQ recipe (20 bit)."""
+    if from_hz == to_hz:
+        return samples
+    resampled = soxr.resample(samples, from_hz, to_hz, quality="HQ")
+    return resampled if len(resampled) else samples[:1]  # shorter than one sample at the new rate
 
 
 class ContentHash:

@@ -1,0 +1,118 @@
+"""Independence of clips, golden values, and other recipes through the same engine."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.audio import content_hash, decode
+from features.engine import Engine
+from features.recipe import KERNEL_VERSION, Recipe
+
+GOLDEN = Path(__file__).with_name("golden.json")
+
+
+def signal(seed: int, samples: int = 40_000) -> np.ndarray:
+    t = np.arange(samples) / 22050
+    rng = np.random.default_rng(seed)
+    return (0.3 * np.sin(2 * np.pi * (200 + 100 * seed) * t * (1 + t)) + 0.02 * rng.standard_normal(samples)).astype(
+        np.float32
+    )
+
+
+def tensors(engine: Engine, samples: np.ndarray, rate_hz: int = 22050) -> dict[str, bytes]:
+    clip = engine.clip(samples, rate_hz)
+    names = engine.recipe.variant_names
+    found = engine.compute(clip, content_hash(samples, rate_hz), names)
+    return {name: tensor.values.tobytes() + tensor.statistics.tobytes() for name, tensor in found}
+
+
+def test_a_clip_is_the_same_alone_and_after_others(recipe: Recipe) -> None:
+    engine = Engine(recipe)
+    together = [tensors(engine, signal(seed, 20_000 + 7000 * seed)) for seed in range(4)]
+    for seed in reversed(range(4)):
+        assert tensors(Engine(recipe), signal(seed, 20_000 + 7000 * seed)) == together[seed]
+
+
+def test_a_variant_is_the_same_without_the_others(recipe: Recipe) -> None:
+    samples = signal(1)
+    every = dict(Engine(recipe).compute(Engine(recipe).clip(samples, 22050), b"x" * 16, recipe.variant_names))
+    for name in recipe.variant_names:
+        engine = Engine(recipe)
+        alone = dict(engine.compute(engine.clip(samples, 22050), b"x" * 16, [name]))[name]
+        assert alone.values.tobytes() == every[name].values.tobytes()
+
+
+def test_output_changes_only_with_a_kernel_version(recipe: Recipe) -> None:
+    """Compares with recorded values, to a tolerance that covers other processors.
+
+    After a deliberate change raise KERNEL_VERSION, or the augmentation's version, and write golden.json anew with
+    `python tests/features/test_engine.py`.
+    """
+    recorded = json.loads(GOLDEN.read_text())
+    current = golden(recipe)
+    assert current["versions"] == recorded["versions"]
+    for name, values in recorded["values"].items():
+        np.testing.assert_allclose(current["values"][name], values, rtol=2e-3, atol=2e-3, err_msg=name)
+
+
+def golden(recipe: Recipe) -> dict[str, dict[str, object]]:
+    engine = Engine(recipe)
+    samples = signal(2)
+    found = engine.compute(engine.clip(samples, 22050), b"golden content 0", recipe.variant_names)
+    versions = {"kernel": KERNEL_VERSION} | {name: made.version for name, made in recipe.augmentations.items()}
+    values = {name: tensor.values[3::25, 1::7].astype(float).round(5).ravel().tolist() for name, tensor in found}
+    return {"versions": versions, "values": values}
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    samples=st.integers(1, 30_000),
+    rate_hz=st.sampled_from([8000, 16000, 22050, 44100, 48000]),
+    n_fft=st.sampled_from([64, 256, 1000, 2048]),
+    share=st.sampled_from([1, 2, 3, 4]),
+    n_mels=st.sampled_from([13, 40, 128]),
+    frames=st.integers(2, 80),
+    dtype=st.sampled_from(["float16", "float32"]),
+    kind=st.sampled_from(["noise", "silence", "constant", "impulse"]),
+)
+@pytest.mark.filterwarnings("ignore:Empty filters detected:UserWarning")  # 128 mels over 33 bins: librosa's to say
+def test_any_recipe_gives_finite_tensors_of_its_shape(
+    samples: int, rate_hz: int, n_fft: int, share: int, n_mels: int, frames: int, dtype: str, kind: str
+) -> None:
+    recipe = Recipe(
+        sample_rate_hz=16000, n_fft=n_fft, hop_length=n_fft // share, n_mels=n_mels, frames=frames, dtype=dtype
+    )
+    source = {
+        "noise": np.random.default_rng(samples).standard_normal(samples),
+        "silence": np.zeros(samples),
+        "constant": np.ones(samples),
+        "impulse": np.eye(1, samples, samples // 2)[0],
+    }[kind].astype(np.float32)
+    engine = Engine(recipe)
+    clip = engine.clip(source, rate_hz)
+    for name, tensor in engine.compute(clip, content_hash(source, rate_hz), recipe.variant_names):
+        assert tensor.values.shape == recipe.shape, name
+        assert tensor.values.dtype == dtype
+        assert np.isfinite(tensor.values).all(), name
+        assert np.isfinite(tensor.statistics).all(), name
+
+
+def test_a_wav_and_its_flac_twin_hash_alike(tmp_path: Path) -> None:
+    mono = (signal(0) * 32767).astype(np.int16)
+    for name, samples in (("a.wav", mono), ("a.flac", mono), ("stereo.wav", np.stack([mono, mono], axis=1))):
+        soundfile.write(tmp_path / name, samples, 22050, subtype="PCM_16")
+    hashes = {content_hash(*decode(tmp_path / name)) for name in ("a.wav", "a.flac", "stereo.wav")}
+    assert len(hashes) == 1
+
+
+def test_the_rate_is_part_of_the_content() -> None:
+    assert content_hash(signal(0), 22050) != content_hash(signal(0), 44100)
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(json.dumps(golden(Recipe(frames=24)), indent=1) + "\n")

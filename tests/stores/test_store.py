@@ -1,0 +1,245 @@
+"""The contract of a store: what other software sees, what a reader refuses, and what is used again."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import zarr
+from corpora import tree
+
+from stores import Store, open_store
+from stores.errors import StoreError
+from stores.files import PARTIAL_SUFFIX, replacing, write_json
+from stores.layout import ArraySpec, Layout
+from stores.reuse import Pool
+from stores.writer import StoreWriter, writing_shard
+
+SHAPE = (4, 6, 2)
+
+
+def spec(variant: str = "original", dtype: str = "float16", clips_per_shard: int = 4) -> ArraySpec:
+    attributes = {"identity": f"identity of {variant}", "clips_per_shard": clips_per_shard}
+    return ArraySpec(variant, f"identity of {variant}", SHAPE, dtype, clips_per_shard, attributes)
+
+
+def values(content: str, variant: str, dtype: str = "float16") -> np.ndarray:
+    """Any tensor that depends on the recording and the variant."""
+    rng = np.random.default_rng([ord(letter) for letter in content + variant])
+    return rng.standard_normal(SHAPE).astype(dtype)
+
+
+def statistics(content: str) -> np.ndarray:
+    return np.arange(10.0).reshape(5, 2) + ord(content[0])
+
+
+def rows(contents: str) -> pa.Table:
+    columns = {"id": [f"{c}.wav" for c in contents], "label": ["x"] * len(contents), "content_hash": list(contents)}
+    return pa.table(columns)
+
+
+def write(path: Path, contents: str, specs: list[ArraySpec], shards: set[int] | None = None) -> StoreWriter:
+    writer = StoreWriter(path, specs, rows(contents))
+    writer.prepare({})
+    for shard, variants in writer.missing().items():
+        if shards is not None and shard not in shards:
+            continue
+        hashes = writer.shard_hashes(shard)
+        with writing_shard(writer.layout, [writer.specs[v] for v in variants], shard, hashes) as opened:
+            for content in hashes:
+                for variant in variants:
+                    opened[variant].append(values(content, variant, specs[0].dtype), statistics(content))
+    if not writer.missing():
+        writer.finish(manifest(contents, specs))
+    return writer
+
+
+def manifest(contents: str, specs: list[ArraySpec]) -> dict[str, Any]:
+    return {
+        "identity": "x",
+        "variants": {s.variant: s.identity for s in specs},
+        "clips": len(contents),
+        "shape": [len(contents), *SHAPE],
+        "dtype": specs[0].dtype,
+        "clips_per_shard": specs[0].clips_per_shard,
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("contents", ["a", "abcd", "abcdefghij"])
+def test_zarr_and_the_reader_agree(tmp_path: Path, contents: str, dtype: str) -> None:
+    write(tmp_path / "s", contents, [spec(dtype=dtype), spec("noise", dtype)])
+    store = open_store(tmp_path / "s")
+    group = zarr.open_group(tmp_path / "s" / "tensors.zarr", mode="r")
+    assert sorted(group.array_keys()) == ["noise", "original"]
+    assert len(store) == len(contents)
+    for variant in ("original", "noise"):
+        array = group[variant]
+        assert array.shape == (len(contents), *SHAPE)
+        assert array.dtype == dtype
+        assert array.metadata.dimension_names == ("clip", "row", "frame", "channel")
+        for row, content in enumerate(contents):
+            expected = values(content, variant, dtype)
+            np.testing.assert_array_equal(array[row], expected)
+            np.testing.assert_array_equal(store.clip(row, variant), expected)
+        np.testing.assert_array_equal(group["statistics"][variant][:], store.statistics(variant))
+        np.testing.assert_array_equal(store.statistics(variant)[-1], statistics(contents[-1]))
+
+
+def test_what_is_missing_reads_as_nan_in_zarr(tmp_path: Path) -> None:
+    write(tmp_path / "s", "abcdefgh", [spec()], shards={1})
+    array = zarr.open_group(tmp_path / "s" / "tensors.zarr", mode="r")["original"]
+    assert np.isnan(array[0]).all()
+    np.testing.assert_array_equal(array[5], values("f", "original"))
+
+
+def test_clips_are_views_of_the_file(tmp_path: Path) -> None:
+    write(tmp_path / "s", "abc", [spec()])
+    clip = open_store(tmp_path / "s").clip(1)
+    assert not clip.flags.writeable
+    assert not clip.flags.owndata
+
+
+def test_an_incomplete_store_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "s", "abcdefgh", [spec()], shards={0})
+    with pytest.raises(StoreError, match="expected a complete store"):
+        open_store(tmp_path / "s")
+
+
+def test_no_store_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no such store"):
+        open_store(tmp_path / "nowhere")
+
+
+def test_the_pointer_leads_to_the_current_store(tmp_path: Path) -> None:
+    write(tmp_path / "family" / "x", "abc", [spec()])
+    write_json(tmp_path / "family" / "current.json", {"store": "x"})
+    assert open_store(tmp_path / "family").path == tmp_path / "family" / "x"
+
+
+@pytest.mark.parametrize(("row", "variant"), [(-1, "original"), (3, "original"), (0, "reverb")])
+def test_what_a_store_does_not_hold_is_an_error(tmp_path: Path, row: int, variant: str) -> None:
+    write(tmp_path / "s", "abc", [spec()])
+    with pytest.raises(StoreError, match=r"no (row|variant)"):
+        open_store(tmp_path / "s").clip(row, variant)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "emptied", "missing", "flipped index"])
+def test_a_damaged_shard_is_named(tmp_path: Path, damage: str) -> None:
+    write(tmp_path / "s", "abcdefgh", [spec()])
+    shard = Layout(tmp_path / "s").shard("original", 1)
+    data = bytearray(shard.read_bytes())
+    if damage == "missing":
+        shard.unlink()
+    elif damage == "flipped index":
+        data[-10] ^= 1
+        shard.write_bytes(data)
+    else:
+        shard.write_bytes(data[: len(data) // 2] if damage == "truncated" else b"")
+    with pytest.raises(StoreError, match=r"c\.1\.0\.0\.0"):
+        open_store(tmp_path / "s")
+
+
+def test_resuming_writes_what_is_missing_and_gives_the_same_tree(tmp_path: Path) -> None:
+    specs = [spec(), spec("noise")]
+    write(tmp_path / "whole", "abcdefghij", specs)
+    write(tmp_path / "s", "abcdefghij", specs, shards={1})
+    first = Layout(tmp_path / "s").shard("noise", 1).stat()
+    (tmp_path / "s" / "tensors.zarr" / "noise" / f"c.0.0.0.0.abcd{PARTIAL_SUFFIX}").write_bytes(b"half")
+    write(tmp_path / "s", "abcdefghij", specs)
+    second = Layout(tmp_path / "s").shard("noise", 1).stat()
+    assert (first.st_ino, first.st_mtime_ns) == (second.st_ino, second.st_mtime_ns)
+    assert tree(tmp_path / "s") == tree(tmp_path / "whole")
+
+
+def test_an_error_leaves_no_shard_and_no_leftover(tmp_path: Path) -> None:
+    writer = StoreWriter(tmp_path / "s", [spec()], rows("abc"))
+    writer.prepare({})
+    before = tree(tmp_path / "s")
+
+    def fail_midway() -> None:
+        with writing_shard(writer.layout, [spec()], 0, ["a", "b", "c"]) as shards:
+            shards["original"].append(values("a", "original"), statistics("a"))
+            raise RuntimeError("midway")
+
+    with pytest.raises(RuntimeError, match="midway"):
+        fail_midway()
+    assert tree(tmp_path / "s") == before
+    assert writer.missing() == {0: ["original"]}
+
+
+class TestReuse:
+    def test_whole_shards_are_linked_even_from_an_incomplete_store(self, tmp_path: Path) -> None:
+        old = write(tmp_path / "stores" / "f" / "old", "abcdefghij", [spec()], shards={0, 1})
+        new = StoreWriter(tmp_path / "stores" / "f" / "new", [spec()], rows("abcdefghijk"))
+        new.prepare({})
+        pool = Pool(tmp_path / "stores", spec())
+        assert [pool.link(new.layout, shard, new.shard_hashes(shard)) for shard in range(3)] == [True, True, False]
+        assert old.layout.shard("original", 0).samefile(new.layout.shard("original", 0))
+        assert new.missing() == {2: ["original"]}
+
+    def test_single_clips_are_found_by_content(self, tmp_path: Path) -> None:
+        write(tmp_path / "stores" / "f" / "old", "abcdefghij", [spec()])
+        found = Pool(tmp_path / "stores", spec()).find(["j", "nothing", "c"])
+        assert found[1] is None
+        for place, content in ((0, "j"), (2, "c")):
+            held = found[place]
+            assert held is not None
+            read, pair = held.read(spec())
+            np.testing.assert_array_equal(read, values(content, "original"))
+            np.testing.assert_array_equal(pair, statistics(content))
+
+    def test_another_identity_is_not_used(self, tmp_path: Path) -> None:
+        write(tmp_path / "stores" / "f" / "old", "abcd", [spec()])
+        assert Pool(tmp_path / "stores", spec("noise")).find(["a"]) == [None]
+
+    def test_a_damaged_clip_is_not_copied(self, tmp_path: Path) -> None:
+        old = write(tmp_path / "stores" / "f" / "old", "abcd", [spec()])
+        shard = old.layout.shard("original", 0)
+        data = bytearray(shard.read_bytes())
+        data[0] ^= 1
+        shard.write_bytes(data)
+        (held,) = Pool(tmp_path / "stores", spec()).find(["a"])
+        assert held is not None
+        with pytest.raises(StoreError, match="checksum"):
+            held.read(spec())
+
+    def test_the_old_store_stays_when_the_new_one_goes(self, tmp_path: Path) -> None:
+        write(tmp_path / "stores" / "f" / "old", "abcd", [spec()])
+        new = StoreWriter(tmp_path / "stores" / "f" / "new", [spec()], rows("abcd"))
+        new.prepare({})
+        Pool(tmp_path / "stores", spec()).link(new.layout, 0, list("abcd"))
+        shutil.rmtree(tmp_path / "stores" / "f" / "new")
+        np.testing.assert_array_equal(open_store(tmp_path / "stores" / "f" / "old").clip(0), values("a", "original"))
+
+
+def test_an_unchanged_file_is_left_untouched(tmp_path: Path) -> None:
+    assert write_json(tmp_path / "x.json", {"a": 1})
+    before = (tmp_path / "x.json").stat().st_mtime_ns
+    assert not write_json(tmp_path / "x.json", {"a": 1})
+    assert (tmp_path / "x.json").stat().st_mtime_ns == before
+    assert write_json(tmp_path / "x.json", {"a": 2})
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": 2}
+
+
+def test_replacing_keeps_the_old_file_after_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+
+    def fail() -> None:
+        with replacing(path) as file:
+            file.write(b"new")
+            raise RuntimeError("midway")
+
+    with pytest.raises(RuntimeError, match="midway"):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_store_says_what_it_is(tmp_path: Path) -> None:
+    write(tmp_path / "s", "abc", [spec()])
+    assert repr(Store(tmp_path / "s")).endswith("3 clips × 1 variants of (4, 6, 2))")
