@@ -18,18 +18,23 @@ def mono(samples: np.ndarray) -> np.ndarray:
 
 
 def blocks(sound: soundfile.SoundFile) -> Iterator[np.ndarray]:
-    """Mono float32 blocks `(samples,)` of an open file at its own rate, in bounded memory."""
-    for block in sound.blocks(blocksize=BLOCK_FRAMES, dtype="float32", always_2d=True):
+    """Mono float32 blocks `(samples,)` of an open file at its own rate, in bounded memory.
+
+    Ends where decoding ends, whatever length the header states (`SoundFile.blocks` would repeat its last block).
+    """
+    while len(block := sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
         yield mono(block)
 
 
 def decode(path: str | Path) -> tuple[np.ndarray, int]:
     """Decode a file to mono float32 `(samples,)` and its rate in Hz.
 
-    Raises `soundfile.SoundFileError` when the file cannot be decoded.
+    In blocks, since the last bits that an MP3 decoder gives depend on how it is read. Raises
+    `soundfile.SoundFileError` when the file cannot be decoded.
     """
-    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    return mono(samples), rate_hz
+    with soundfile.SoundFile(path) as sound:
+        parts = list(blocks(sound))
+        return np.concatenate(parts) if parts else np.zeros(0, np.float32), sound.samplerate
 
 
 def resample(samples: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:

@@ -1,0 +1,104 @@
+"""What a user may write, and the one line that each mistake gets."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config import load, parse
+from pipeline.errors import InputError
+from pipeline.workflow import plan
+
+DEFAULT = Path(__file__).parents[2] / "config" / "config.yaml"
+
+
+def genre(**options: Any) -> dict[str, Any]:
+    return {"experiments": {"genre": {"corpus": {"source": "audio", "root": "x"}, **options}}}
+
+
+def message(data: dict[str, Any]) -> str:
+    with pytest.raises(InputError) as caught:
+        parse(data, "mine.yaml")
+    text = str(caught.value)
+    assert "\n" not in text
+    assert text.startswith("mine.yaml: ")
+    return text
+
+
+def test_the_shipped_configuration_is_valid() -> None:
+    assert "genre" in load(DEFAULT).experiments
+
+
+def test_everything_has_a_default() -> None:
+    config = parse({"experiments": {"genre": None}}, "")
+    assert config.experiments["genre"].recipe == "music"
+    assert config.recipes["music"].frames == 1320
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"experiment": {}}, "experiment: unknown key; did you mean 'experiments'?"),
+        (genre(recipee="music"), "experiments.genre.recipee: unknown key; did you mean 'recipe'?"),
+        (genre(training={"lerning_rate": 1}), "training.lerning_rate: unknown key; did you mean 'learning_rate'?"),
+        (genre(model={"widht": 1}), "model.widht: unknown key; did you mean 'width'?"),
+        (genre(corpus={"source": "audio", "rot": "x"}), "corpus.rot: unknown key; did you mean 'root'?"),
+        (genre(corpus={"source": "audio"}), "corpus.root: expected a value, got none"),
+        (genre(corpus={"source": "tape"}), "'tape'"),
+        (genre(recipe="speech"), "experiments.genre.recipe: expected one of music, got 'speech'"),
+        (genre(training={"epochs": 0}), "training.epochs: input should be greater than 0, got 0"),
+        (genre(training={"epochs": "many"}), "training.epochs"),
+        (genre(split={"test": 0.6, "validation": 0.5}), "leave nothing for training"),
+        (genre() | {"recipes": {"music": {"hop_lenght": 1}}}, "recipes.music.hop_lenght: unknown key"),
+        (genre() | {"recipes": {"music": {"variants": {"noise": {"snr": 1}}}}}, "did you mean 'snr_db'?"),
+        (genre() | {"recipes": {"music": {"fmax_hz": 99999}}}, "needs fmin_hz < fmax_hz"),
+        (genre() | {"engine": "spark"}, "engine"),
+        ({"experiments": {}}, "experiments"),
+        ({"experiments": {"my genre": {}}}, "letters, digits"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_field(data: dict[str, Any], expected: str) -> None:
+    assert expected in message(data)
+
+
+@pytest.mark.parametrize("text", ["experiments: [", "- a list", "", "\xff"])
+def test_a_file_that_is_no_configuration(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=r"c\.yaml"):
+        load(path)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        load(tmp_path / "c.yaml")
+
+
+class TestPlan:
+    def test_a_given_file_stands_on_its_own(self) -> None:
+        chosen = plan(genre() | {"experiments": {"mine": {}}}, ["mine.yaml"], DEFAULT)
+        assert list(chosen.config.experiments) == ["mine"]
+        assert "demo" not in chosen.config.recipes
+
+    def test_the_command_line_changes_the_default(self) -> None:
+        chosen = plan({"experiments": {"genre": {"training": {"epochs": 3}}}}, [], DEFAULT)
+        assert chosen.config.experiments["genre"].training.epochs == 3
+        assert chosen.config.experiments["genre"].model == load(DEFAULT).experiments["genre"].model
+
+    def test_experiments_share_a_store_by_corpus_and_recipe(self) -> None:
+        corpus = {"source": "audio", "root": "x"}
+        data = {
+            "experiments": {
+                "a": {"corpus": corpus},
+                "b": {"corpus": corpus, "training": {"learning_rate": 0.1}},
+                "c": {"corpus": corpus, "recipe": "short"},
+                "d": {"corpus": corpus | {"root": "y"}},
+            },
+            "recipes": {"short": {"frames": 100}},
+        }
+        chosen = plan(data, ["mine.yaml"], DEFAULT)
+        families = [chosen.family(name) for name in "abcd"]
+        assert families[0] == families[1]
+        assert len(set(families)) == 3
+        indices = [chosen.index_folder(name) for name in "abcd"]
+        assert indices[0] == indices[1] == indices[2] != indices[3]

@@ -1,0 +1,192 @@
+"""Listing, indexing, order of arrival, groups and quarantine."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+from corpora import RATE_HZ, tone, tree, write_corpus
+
+from pipeline.config import AudioCorpus
+from pipeline.engines import Engine
+from pipeline.errors import InputError
+from pipeline.index import Index, update_index
+from pipeline.sources import AudioSource
+
+
+def index(folder: Path, root: Path, **options: Any) -> Index:
+    corpus = AudioCorpus(root=root, **options)
+    return update_index(
+        folder,
+        AudioSource(corpus, "mine.yaml: corpus").listing(),
+        refuse_silence=corpus.silent == "quarantine",
+        max_quarantine=corpus.max_quarantine,
+        engine=Engine(),
+        where="mine.yaml: corpus",
+    )
+
+
+def table(root: Path, text: str) -> Path:
+    (root / "meta.csv").write_text(text)
+    return Path("meta.csv")
+
+
+def test_labels_are_the_folders_and_the_order_is_scattered(tmp_path: Path) -> None:
+    found = index(tmp_path / "i", write_corpus(tmp_path / "c")).clips
+    assert sorted(found["label"].to_pylist()) == sorted("abc" * 4)
+    assert found["label"].to_pylist() != sorted(found["label"].to_pylist())
+    assert all(clip["id"].startswith(f"{clip['label']}/") for clip in found.to_pylist())
+    assert found["group"].to_pylist() == found["content_hash"].to_pylist()
+
+
+def test_the_index_is_a_function_of_the_files(tmp_path: Path) -> None:
+    root = write_corpus(tmp_path / "c")
+    first, second = (index(tmp_path / name, root) for name in "ij")
+    assert first.clips.equals(second.clips)
+    assert (tmp_path / "i" / "clips.parquet").read_bytes() == (tmp_path / "j" / "clips.parquet").read_bytes()
+
+
+def test_only_what_changed_is_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write_corpus(tmp_path / "c")
+    before = index(tmp_path / "i", root).clips
+    opened = []
+
+    def watch(self: Engine, function: Any, tasks: Any) -> Any:
+        for task in tasks:
+            opened.extend(task.paths)
+            yield function(task)
+
+    monkeypatch.setattr(Engine, "run", watch)
+    (root / "a" / "0.wav").touch()
+    files = tree(tmp_path / "i")
+    assert index(tmp_path / "i", root).clips.equals(before)
+    assert opened == [root / "a" / "0.wav"]
+    assert {name for name, data in tree(tmp_path / "i").items() if data != files[name]} == {"files.parquet"}
+
+
+def test_new_clips_follow_the_old_ones(tmp_path: Path) -> None:
+    root = write_corpus(tmp_path / "c")
+    before = index(tmp_path / "i", root).clips["id"].to_pylist()
+    write_corpus(tmp_path / "c", clips=6)
+    after = index(tmp_path / "i", root).clips["id"].to_pylist()
+    assert after[: len(before)] == before
+    assert len(after) == 18
+    (root / before[3]).unlink()
+    assert index(tmp_path / "i", root).clips["id"].to_pylist() == [name for name in after if name != before[3]]
+
+
+def test_bad_recordings_are_quarantined_with_their_reasons(tmp_path: Path) -> None:
+    root = write_corpus(tmp_path / "c")
+    (root / "a" / "empty.wav").write_bytes(b"")
+    (root / "b" / "text.flac").write_text("x")
+    found = index(tmp_path / "i", root)
+    assert (len(found.clips), found.quarantined) == (12, 2)
+    lines = (tmp_path / "i" / "quarantine.csv").read_text().splitlines()
+    assert lines[0] == '"id","reason"'
+    assert lines[1] == '"a/empty.wav","empty file"'
+    assert lines[2].startswith('"b/text.flac","undecodable')
+
+
+def test_too_many_bad_recordings_stop_the_run(tmp_path: Path) -> None:
+    root = write_corpus(tmp_path / "c")
+    (root / "a" / "empty.wav").write_bytes(b"")
+    with pytest.raises(InputError, match=r"max_quarantine.*1 of 13.*a/empty.wav \(empty file\)"):
+        index(tmp_path / "i", root, max_quarantine=0.05)
+
+
+def test_a_duplicate_joins_the_groups_that_hold_it(tmp_path: Path) -> None:
+    root = write_corpus(tmp_path / "c", labels="ab", clips=3)
+    sound = (tone(900, 0.5) * 32767).astype("int16")
+    soundfile.write(root / "a" / "twin.wav", sound, RATE_HZ)
+    soundfile.write(root / "b" / "twin.flac", sound, RATE_HZ)
+    lines = ["path,label,group"]
+    lines += [f"{label}/{n}.wav,{label},{label}{n}" for label in "ab" for n in range(3)]
+    lines += ["a/twin.wav,a,a0", "b/twin.flac,b,b2"]
+    meta = table(root, "\n".join(lines))
+    found = index(tmp_path / "i", root, table=meta, group="group").clips
+    groups = dict(zip(found["id"].to_pylist(), found["group"].to_pylist(), strict=True))
+    assert groups["a/twin.wav"] == groups["b/twin.flac"] == groups["a/0.wav"] == groups["b/2.wav"] == "a0"
+    assert len(set(groups.values())) == 5
+
+
+def test_a_table_gives_labels_groups_and_folds(tmp_path: Path) -> None:
+    root = write_corpus(tmp_path / "c", labels="a", clips=4)
+    rows = [f"a/{n}.wav,{'xy'[n % 2]},g{n},{n + 1}" for n in range(4)]
+    meta = table(root, "\n".join(["file,kind,source,part", *rows]))
+    options = {"table": meta, "path": "file", "label": "kind", "group": "source", "fold": "part"}
+    found = index(tmp_path / "i", root, **options).clips.sort_by("id")
+    assert found["label"].to_pylist() == ["x", "y", "x", "y"]
+    assert found["group"].to_pylist() == ["g0", "g1", "g2", "g3"]
+    assert found["fold"].to_pylist() == [1, 2, 3, 4]
+
+
+HEADER = "path,label,fold\n"
+ROWS = "".join(f"a/{n}.wav,x,1\n" for n in range(4))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "expected"),
+    [
+        (HEADER + ROWS, {"label": "genre"}, r"corpus\.label: .*has no column 'genre'; it has path, label, fold"),
+        (HEADER + ROWS, {"fold": "folds"}, r"corpus\.fold: .*has no column 'folds'"),
+        (HEADER + ROWS + "a/0.wav,y,1\n", {}, "names 'a/0.wav' more than once"),
+        (HEADER + ROWS + "b,,1\n", {}, "line 6: column 'label' is empty"),
+        (HEADER + ROWS.replace("3.wav,x,1", "3.wav,x,one"), {"fold": "fold"}, "line 5: fold should be an integer"),
+        (HEADER + ROWS + "/etc/x.wav,x,1\n", {}, "expected paths relative to the root"),
+        (HEADER, {}, "expected rows, found none"),
+        (HEADER + "a,b\n", {}, "not a readable CSV table"),
+        ("", {}, "not a readable CSV table"),
+        (HEADER + ROWS.replace("a/3.wav,x", "a/3.wav,rare"), {}, "class 'rare' has one good recording"),
+    ],
+)
+def test_a_bad_table_is_one_line(tmp_path: Path, text: str, options: dict[str, Any], expected: str) -> None:
+    root = write_corpus(tmp_path / "c", labels="a")
+    with pytest.raises(InputError, match=expected) as caught:
+        index(tmp_path / "i", root, table=table(root, text), **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_named_but_absent_is_quarantined(tmp_path: Path) -> None:
+    root = write_corpus(tmp_path / "c", labels="a")
+    found = index(tmp_path / "i", root, table=table(root, HEADER + ROWS + "a/absent.wav,x,1\n"))
+    assert found.quarantined == 1
+    assert '"a/absent.wav","no such file"' in (tmp_path / "i" / "quarantine.csv").read_text()
+
+
+@pytest.mark.parametrize("case", ["absent", "file", "empty", "loose", "no table"])
+def test_a_bad_root_is_one_line(tmp_path: Path, case: str) -> None:
+    root = write_corpus(tmp_path / "c", labels="a")
+    options: dict[str, Any] = {}
+    if case == "absent":
+        root = tmp_path / "nowhere"
+    elif case == "file":
+        root = root / "a" / "0.wav"
+    elif case == "empty":
+        shutil.rmtree(root / "a")
+    elif case == "loose":
+        (root / "a" / "0.wav").rename(root / "0.wav")
+    else:
+        options["table"] = Path("absent.csv")
+    expected = {
+        "absent": "does not exist",
+        "file": "is a file",
+        "empty": "expected audio files in one sub-folder per label",
+        "loose": "lies in no sub-folder",
+        "no table": "absent.csv' is neither here nor in",
+    }[case]
+    with pytest.raises(InputError, match=expected):
+        index(tmp_path / "i", root, **options)
+
+
+def test_the_fingerprint_changes_with_any_file(tmp_path: Path) -> None:
+    root = write_corpus(tmp_path / "c")
+    source = AudioSource(AudioCorpus(root=root), "")
+    seen = {source.fingerprint()}
+    (root / "a" / "0.wav").touch()
+    seen.add(source.fingerprint())
+    (root / "a" / "0.wav").unlink()
+    seen.add(source.fingerprint())
+    assert len(seen) == 3
+    (root / "notes.txt").write_text("x")
+    assert source.fingerprint() in seen

@@ -1,0 +1,103 @@
+"""Every fault that a recording may have, and its reason."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from corpora import RATE_HZ, tone
+
+from features.audio import content_hash, decode
+from pipeline.probe import probe
+
+SOUND = tone(440, 1.0)
+
+
+def cut_in_half(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def write(path: Path, samples: np.ndarray = SOUND, subtype: str | None = None) -> Path:
+    soundfile.write(path, samples, RATE_HZ, subtype=subtype)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "aiff", "au", "ogg", "mp3"])
+def test_a_good_recording(tmp_path: Path, suffix: str) -> None:
+    path = write(tmp_path / f"x.{suffix}")
+    found = probe(path, refuse_silence=True)
+    assert found.reason == ""
+    samples, rate_hz = decode(path)
+    assert (found.samples, found.sample_rate_hz) == (len(samples), RATE_HZ)
+    assert found.content_hash == content_hash(samples, rate_hz).hex()
+
+
+def test_blocks_hash_as_the_whole(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.wav", np.stack([tone(300, 15), tone(500, 15)], axis=1))  # more than one block
+    assert probe(path, refuse_silence=False).content_hash == content_hash(*decode(path)).hex()
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "aiff", "au"])
+def test_lossless_files_shorter_than_stated(tmp_path: Path, suffix: str) -> None:
+    path = write(tmp_path / f"x.{suffix}")
+    cut_in_half(path)
+    assert probe(path, refuse_silence=False).reason.startswith(("truncated", "undecodable"))
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_truncated_wav_of_any_depth(tmp_path: Path, subtype: str) -> None:
+    path = write(tmp_path / "x.wav", subtype=subtype)
+    cut_in_half(path)
+    assert probe(path, refuse_silence=False).reason.startswith("truncated: the header states")
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "ogg"])
+def test_lossy_files_are_as_long_as_they_decode(tmp_path: Path, suffix: str) -> None:
+    path = write(tmp_path / f"x.{suffix}", tone(440, 5.0))
+    cut_in_half(path)
+    found = probe(path, refuse_silence=False)
+    assert found.reason == ""
+    assert 0 < found.samples < 5 * RATE_HZ
+    assert found.samples == len(decode(path)[0])
+
+
+def streamed(path: Path) -> None:
+    """As a program writes that does not know the length: the header states the largest number."""
+    data = bytearray(write(path).read_bytes())
+    place = data.index(b"data") + 4
+    data[place : place + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+
+
+def test_a_length_that_the_writer_did_not_know(tmp_path: Path) -> None:
+    streamed(tmp_path / "x.wav")
+    found = probe(tmp_path / "x.wav", refuse_silence=False)
+    assert (found.reason, found.samples) == ("", len(SOUND))
+
+
+BAD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "empty": (lambda path: path.write_bytes(b""), "empty file"),
+    "no audio": (lambda path: path.write_text("not a recording"), "undecodable"),
+    "no samples": (lambda path: write(path, SOUND[:0]), "no samples"),
+    "nan": (lambda path: write(path, np.where(SOUND > 0.4, np.nan, SOUND), "FLOAT"), "NaN or infinite"),
+    "infinite": (lambda path: write(path, np.where(SOUND > 0.4, np.inf, SOUND), "FLOAT"), "NaN or infinite"),
+    "absent": (lambda path: None, "no such file"),
+    "a folder": (lambda path: path.mkdir(), "undecodable"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_recording_has_a_reason(tmp_path: Path, name: str) -> None:
+    make, reason = BAD[name]
+    make(tmp_path / "x.wav")
+    found = probe(tmp_path / "x.wav", refuse_silence=False)
+    assert found.reason.startswith(reason)
+    assert str(tmp_path) not in found.reason
+
+
+def test_silence_only_where_it_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.wav", np.zeros(1000, np.float32))
+    assert probe(path, refuse_silence=True).reason == "silent"
+    assert probe(path, refuse_silence=False).reason == ""

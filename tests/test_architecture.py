@@ -1,0 +1,46 @@
+"""Imports go one way: features and stores know nobody, training knows them, pipeline composes."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MAY_IMPORT = {
+    "features": {"features"},
+    "stores": {"stores"},
+    "training": {"training", "features", "stores"},
+    "pipeline": {"pipeline", "training", "features", "stores"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_imports_go_one_way(package: str) -> None:
+    files = sorted((ROOT / package).rglob("*.py"))
+    assert files
+    ours = {*MAY_IMPORT, "otogura"}
+    for file in files:
+        assert imported(file) & ours <= MAY_IMPORT[package], file
+
+
+def test_the_oracle_imports_nothing_of_ours() -> None:
+    assert not imported(ROOT / "tests" / "support" / "oracle.py") & {*MAY_IMPORT, "otogura"}
+
+
+def test_a_worker_does_not_import_librosa_or_torch() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, pipeline.build; print(*{'librosa', 'torch', 'numba', 'zarr'} & {*sys.modules})"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == ""
