@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from features.audio import content_hash, decode
-from features.engine import Engine
+from features import engine
 from features.recipe import ORIGINAL, Recipe
 from stores import Store, open_store
 
@@ -40,13 +39,7 @@ def extract(path: str | Path, recipe: Recipe | None = None, variant: str = ORIGI
     ValueError
         If it holds no samples, or some that are not finite.
     """
-    engine = Engine(recipe or Recipe())
-    samples, rate_hz = decode(path)
-    if not len(samples) or not np.isfinite(samples).all():
-        raise ValueError(f"{path}: expected finite samples, found {'some that are not' if len(samples) else 'none'}")
-    content = content_hash(samples, rate_hz)
-    tensors = dict(engine.compute(engine.clip(samples, rate_hz), content, [variant]))
-    return tensors[variant].values
+    return engine.extract(path, recipe or Recipe(), variant)
 
 
 def stream(

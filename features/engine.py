@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from features.audio import resample
+from features.audio import content_hash, decode, resample
 from features.augmentations import Clip
 from features.draws import generator
 from features.fourier import Fourier, in_blocks
@@ -25,7 +27,7 @@ class Engine:
     """Computes the tensors of one recipe. Made once, then sent to the workers with its constants.
 
     A clip's tensors are the same alone, in a batch and on any worker: no transform, product or reduction spans
-    two clips.
+    two clips, and whoever computes holds BLAS to one thread, since its sums depend on how many share them.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -72,6 +74,22 @@ class Engine:
         for where, spectrum in blocks:
             power[:, where] = self.mel @ (spectrum.real**2 + spectrum.imag**2).T
         return power
+
+
+def extract(path: str | Path, recipe: Recipe, variant: str = ORIGINAL) -> np.ndarray:
+    """One variant of one audio file, the same bytes as in a store: `(rows, frames, 4)`.
+
+    Raises `soundfile.SoundFileError` if the file cannot be decoded, `ValueError` if it holds no samples or some
+    that are not finite.
+    """
+    samples, rate_hz = decode(path)
+    if not len(samples) or not np.isfinite(samples).all():
+        raise ValueError(f"{path}: expected finite samples, found {'some that are not' if len(samples) else 'none'}")
+    engine = Engine(recipe)
+    with threadpool_limits(limits=1):
+        clip = engine.clip(samples, rate_hz)
+        ((_, tensor),) = engine.compute(clip, content_hash(samples, rate_hz), [variant])
+    return tensor.values
 
 
 def mel_filters(recipe: Recipe) -> np.ndarray:

@@ -130,6 +130,7 @@ def _train(
             # The stream reads ahead in threads of its own; worker processes would only copy its batches once more.
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
             warnings.filterwarnings("ignore", message=".*`IterableDataset` has `__len__` defined.*")
+            warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
             # Lightning's own use of a part of torch that is on its way out.
             warnings.filterwarnings("ignore", message=".*LeafSpec.*")
             trainer.fit(

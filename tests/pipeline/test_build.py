@@ -1,0 +1,169 @@
+"""Building: the same bytes however it is done, and nothing computed twice."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+from corpora import RATE_HZ, tone, tree, write_corpus
+
+from features.audio import content_hash, decode
+from features.engine import drawn
+from features.recipe import Recipe
+from otogura import extract
+from pipeline.build import Built, build_store
+from pipeline.config import AudioCorpus
+from pipeline.engines import Engine
+from pipeline.errors import InputError
+from pipeline.index import read_index, update_index
+from pipeline.sources import AudioSource
+from stores import open_store
+
+RECIPE = Recipe(frames=24, n_mels=32)
+
+
+def index(root: Path, folder: Path) -> pa.Table:
+    listing = AudioSource(AudioCorpus(root=root), "corpus").listing()
+    options: dict[str, Any] = {"refuse_silence": False, "max_quarantine": 0.5, "engine": Engine(), "where": "corpus"}
+    return update_index(folder, listing, **options).clips
+
+
+def build(tmp_path: Path, recipe: Recipe = RECIPE, engine: Engine | None = None, work: str = "work") -> Built:
+    clips = index(tmp_path / "corpus", tmp_path / work / "index")
+    return build_store(
+        tmp_path / work / "stores" / "tones",
+        clips,
+        tmp_path / "corpus",
+        recipe,
+        name="tones",
+        clips_per_shard=4,
+        engine=engine or Engine(),
+    )
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    return write_corpus(tmp_path / "corpus", clips=5)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside dask's own cluster
+@pytest.mark.parametrize(("name", "workers"), [("joblib", 2), ("dask", 1), ("dask", 2)])
+def test_engines_and_workers_give_the_same_bytes(tmp_path: Path, corpus: Path, name: Any, workers: int) -> None:
+    one = build(tmp_path, work="one")
+    other = build(tmp_path, engine=Engine(name, workers), work="other")
+    assert one.computed == other.computed == 15 * 6
+    assert tree(one.path) == tree(other.path)
+
+
+def test_what_is_built_is_not_computed_again(tmp_path: Path, corpus: Path) -> None:
+    first = build(tmp_path)
+    before = tree(tmp_path / "work" / "stores")
+    assert build(tmp_path) == Built(first.path, 0, 15 * 6)
+    assert tree(tmp_path / "work" / "stores") == before
+
+
+def test_one_augmentation_changed_computes_that_one_alone(tmp_path: Path, corpus: Path) -> None:
+    build(tmp_path)
+    changed = Recipe(frames=24, n_mels=32, variants={"stretch": {"rate": [0.9, 1.1]}})
+    built = build(tmp_path, changed)
+    assert (built.computed, built.reused) == (15, 15 * 5)
+    fresh = build(tmp_path, changed, work="fresh")
+    assert tree(fresh.path) == tree(built.path)
+
+
+def test_a_grown_corpus_costs_what_is_new(tmp_path: Path, corpus: Path) -> None:
+    old = build(tmp_path)
+    write_corpus(tmp_path / "corpus", clips=6)
+    new = build(tmp_path)
+    assert (new.computed, new.reused) == (3 * 6, 15 * 6)
+    assert open_store(old.path).rows["id"].to_pylist() == open_store(new.path).rows["id"].to_pylist()[:15]
+    fresh = open_store(build(tmp_path, work="fresh").path)
+    ids = fresh.rows["id"].to_pylist()
+    grown = open_store(new.path)
+    for row, name in enumerate(grown.rows["id"].to_pylist()):
+        for variant in grown.variants:
+            np.testing.assert_array_equal(grown.clip(row, variant), fresh.clip(ids.index(name), variant))
+            np.testing.assert_array_equal(grown.statistics(variant)[row], fresh.statistics(variant)[ids.index(name)])
+
+
+def test_a_removed_or_changed_clip_costs_no_other(tmp_path: Path, corpus: Path) -> None:
+    build(tmp_path)
+    (corpus / "a" / "0.wav").unlink()
+    soundfile.write(corpus / "b" / "0.wav", tone(777, 0.6), RATE_HZ)
+    built = build(tmp_path)
+    assert (built.computed, built.reused) == (6, 13 * 6)
+
+
+def test_an_interrupted_build_goes_on(tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = build(tmp_path, work="whole")
+    run = Engine.run
+
+    def two_shards(self: Engine, function: Any, tasks: Any) -> Any:
+        for number, result in enumerate(run(self, function, tasks)):
+            if tasks and hasattr(tasks[0], "shard") and number == 2:
+                raise KeyboardInterrupt
+            yield result
+
+    monkeypatch.setattr(Engine, "run", two_shards)
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path)
+    monkeypatch.undo()
+    built = build(tmp_path)
+    assert 0 < built.computed < 15 * 6
+    assert tree(built.path) == tree(whole.path)
+
+
+def test_the_row_table_says_what_was_drawn(tmp_path: Path, corpus: Path) -> None:
+    store = open_store(build(tmp_path).path)
+    rows = pq.read_table(store.path / "rows.parquet").to_pylist()
+    row = rows[7]
+    content = content_hash(*decode(corpus / row["id"]))
+    assert row["content_hash"] == content.hex()
+    assert row["label"] == row["id"].split("/")[0]
+    for variant, parameters in drawn(RECIPE, content).items():
+        for name, value in parameters.items():
+            assert row[f"{variant}_{name}"] == value
+    assert 15 <= row["noise_snr_db"] <= 30
+
+
+def test_one_file_alone_has_the_bytes_of_the_store(tmp_path: Path, corpus: Path) -> None:
+    store = open_store(build(tmp_path, engine=Engine("joblib", 2)).path)
+    for row in (0, 9):
+        for variant in store.variants:
+            alone = extract(corpus / store.rows["id"][row].as_py(), RECIPE, variant)
+            assert alone.tobytes() == store.clip(row, variant).tobytes()
+
+
+def test_a_store_holds_no_time_host_process_or_path(tmp_path: Path, corpus: Path) -> None:
+    import socket
+
+    path = build(tmp_path).path
+    for name, data in tree(path).items():
+        if name.endswith((".json", ".parquet")):
+            assert str(tmp_path).encode() not in data, name
+            assert socket.gethostname().encode() + b'"' not in data, name
+
+
+def test_a_file_that_changes_under_the_build_is_noticed(tmp_path: Path, corpus: Path) -> None:
+    index(corpus, tmp_path / "work" / "index")
+    clips = read_index(tmp_path / "work" / "index")
+    soundfile.write(corpus / "b" / "0.wav", tone(777, 0.6), RATE_HZ)
+    family = tmp_path / "work" / "stores" / "tones"
+    with pytest.raises(InputError, match=r"b/0\.wav: this file changed"):
+        build_store(family, clips, corpus, RECIPE, name="tones", clips_per_shard=4, engine=Engine())
+    assert not (family / "current.json").exists()
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
+    """Builds 120 MB of tensors, then reads all of them, with little more memory than the programs need."""
+    write_corpus(tmp_path / "corpus", clips=10)
+    script = Path(__file__).with_name("bounded.py")
+    result = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "read 180 tensors"

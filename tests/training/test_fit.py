@@ -1,0 +1,124 @@
+"""Training learns, stops, resumes where it was, and is not done twice."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from stores import Store
+from training import fit as fitting
+from training.artefact import write_artefact
+from training.evaluation import Predictions, predict, score
+from training.fit import Fitted, fit
+from training.settings import Model, Training
+from training.stream import ClipStream
+
+MODEL = Model(width=0.125, blocks=(1, 1, 1), attention_blocks=1, dropout=0.0)
+
+
+def run(folder: Path, store: Store, epochs: int = 4, **options: Any) -> Fitted:
+    labels = np.unique(store.rows["label"].to_pylist(), return_inverse=True)[1]
+    training = Training(**{"epochs": epochs, "batch_size": 6, "precision": "float32", "device": "cpu", **options})
+    train = ClipStream(store, np.arange(12), labels, batch_size=6, variants=store.variants, shuffle=True)
+    validation = ClipStream(store, np.arange(12, 18), labels, batch_size=6)
+    return fit(folder, train, validation, classes=3, model=MODEL, training=training, identity={"store": store.identity})
+
+
+def weights(fitted: Fitted) -> list[np.ndarray]:
+    return [value.numpy() for value in fitted.network.state_dict().values()]
+
+
+def test_the_loss_falls_and_the_best_epoch_is_kept(tmp_path: Path, store: Store) -> None:
+    fitted = run(tmp_path, store, epochs=6)
+    assert [row["epoch"] for row in fitted.history] == list(range(6))
+    assert fitted.history[-1]["train_loss"] < fitted.history[0]["train_loss"]
+    labels = np.unique(store.rows["label"].to_pylist(), return_inverse=True)[1]
+    validation = ClipStream(store, np.arange(12, 18), labels, batch_size=6)
+    scores = score(predict(fitted.network, validation, torch.device("cpu")), list("abc"))
+    best = min(row["validation_loss"] for row in fitted.history)
+    assert scores.summary["loss"] == pytest.approx(best, rel=1e-4)
+
+
+def test_a_run_that_was_stopped_ends_like_one_that_was_not(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(tmp_path / "whole", store)
+    step = fitting.Classifier.training_step
+    calls = 0
+
+    def fail_in_the_third_epoch(self: Any, batch: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 12 * 2 + 5:
+            raise RuntimeError("power cut")
+        return step(self, batch)
+
+    monkeypatch.setattr(fitting.Classifier, "training_step", fail_in_the_third_epoch)
+    with pytest.raises(RuntimeError, match="power cut"):
+        run(tmp_path / "cut", store)
+    monkeypatch.undo()
+    resumed = run(tmp_path / "cut", store)
+    assert resumed.history == whole.history
+    for a, b in zip(weights(resumed), weights(whole), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run(tmp_path, store, epochs=2)
+    monkeypatch.setattr(fitting, "_train", None)
+    second = run(tmp_path, store, epochs=2)
+    assert second.history == first.history
+    for a, b in zip(weights(first), weights(second), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_other_settings_start_afresh(tmp_path: Path, store: Store) -> None:
+    first = run(tmp_path, store, epochs=2)
+    second = run(tmp_path, store, epochs=2, learning_rate=1e-4)
+    assert second.history[0]["learning_rate"] != first.history[0]["learning_rate"]
+    assert len(second.history) == 2
+
+
+def test_patience_stops_early(tmp_path: Path, store: Store) -> None:
+    fitted = run(tmp_path, store, epochs=30, learning_rate=1e-12, patience=2)
+    assert len(fitted.history) < 30
+
+
+def test_bf16_trains_to_float32_weights(tmp_path: Path, store: Store) -> None:
+    fitted = run(tmp_path, store, epochs=1, precision="bfloat16")
+    assert {weight.dtype for weight in fitted.network.parameters()} == {torch.float32}
+
+
+def test_scores_of_known_predictions() -> None:
+    logits = np.log(np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8], [0.2, 0.5, 0.3]], dtype=np.float32))
+    scores = score(Predictions(np.arange(4), np.array([0, 1, 2, 1]), logits), ["x", "y", "z"])
+    assert scores.summary["accuracy"] == pytest.approx(0.75)
+    assert scores.summary["top5_accuracy"] == 1
+    assert scores.summary["loss"] == pytest.approx(-np.mean(np.log([0.7, 0.3, 0.8, 0.5])), rel=1e-5)
+    assert scores.summary["macro_f1"] == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
+    assert scores.confusion.tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
+    assert scores.per_class[1] == {
+        "class": "y",
+        "precision": 1.0,
+        "recall": 0.5,
+        "f1": pytest.approx(2 / 3),
+        "clips": 2,
+    }
+
+
+def test_the_artefact_holds_all_that_inference_needs(tmp_path: Path, store: Store) -> None:
+    from safetensors.torch import load_file
+
+    fitted = run(tmp_path / "run", store, epochs=1)
+    options = {"model": MODEL, "classes": list("abc"), "recipe": store.manifest["recipe"], "store": store.identity}
+    version = write_artefact(tmp_path, fitted.network, **options)
+    described = json.loads((tmp_path / "model.json").read_text())
+    assert described["version"] == version
+    assert described["recipe"]["frames"] == 24
+    loaded = load_file(tmp_path / "model.safetensors")
+    for name, value in fitted.network.state_dict().items():
+        assert torch.equal(loaded[name], value)
+    assert write_artefact(tmp_path, fitted.network, **{**options, "classes": list("xyz")}) != version

@@ -1,0 +1,73 @@
+"""The learning rate by its definition, and a plateau factor that nothing undoes."""
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from training.schedule import Schedule, rate_factor
+
+
+def published(epoch: int) -> float:
+    if epoch < 15:
+        return (epoch + 1) / 15
+    if epoch < 60:
+        return 0.96 ** (epoch - 14)
+    return 0.96 ** (59 - 14) * 0.5 * (1 + math.cos(math.pi * (epoch - 59) / 61))
+
+
+@pytest.mark.parametrize("epoch", range(120))
+def test_120_epochs_are_the_published_function(epoch: int) -> None:
+    assert rate_factor(epoch, 120) == pytest.approx(published(epoch), rel=1e-12)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 8, 24, 60, 120, 1000])
+def test_other_lengths_keep_the_shape(epochs: int) -> None:
+    factors = [rate_factor(epoch, epochs) for epoch in range(epochs)]
+    top = factors.index(max(factors))
+    assert max(factors) == 1
+    assert all(0 < factor <= 1 for factor in factors)
+    assert factors[: top + 1] == sorted(factors[: top + 1])
+    assert factors[top:] == sorted(factors[top:], reverse=True)
+
+
+@pytest.mark.parametrize("epochs", [120, 240, 1000])
+def test_no_jump(epochs: int) -> None:
+    factors = [rate_factor(epoch, epochs) for epoch in range(epochs)]
+    assert max(abs(b - a) for a, b in itertools.pairwise(factors)) <= 1 / 15 + 1e-9
+
+
+def schedule(epochs: int = 120) -> tuple[torch.optim.Optimizer, Schedule]:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+    return optimizer, Schedule(optimizer, epochs)
+
+
+def test_the_rate_is_base_times_factor() -> None:
+    optimizer, steps = schedule()
+    for epoch in range(120):
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(0.5 * published(epoch))
+        steps.step(1 / (epoch + 1))
+
+
+def test_a_plateau_halves_and_stays_halved() -> None:
+    optimizer, steps = schedule()
+    steps.step(1.0)
+    for _ in range(10):
+        steps.step(1.0)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.5 * published(11) / 2)
+    steps.step(0.5)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.5 * published(12) / 2)
+
+
+def test_its_state_goes_on_where_it_was() -> None:
+    _, first = schedule()
+    for epoch in range(30):
+        first.step(1.0 if epoch > 3 else 5.0 - epoch)
+    optimizer, second = schedule()
+    second.load_state_dict(first.state_dict())
+    assert optimizer.param_groups[0]["lr"] == first.optimizer.param_groups[0]["lr"]
+    for steps in (first, second):
+        for _ in range(15):
+            steps.step(1.0)
+    assert optimizer.param_groups[0]["lr"] == first.optimizer.param_groups[0]["lr"]
