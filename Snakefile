@@ -1,10 +1,13 @@
 """Recordings to features to stores to trained models. See the README for the configuration.
 
 What `snakemake --lint` says and why it stays: there is one environment for all rules, that of constraints.txt, so no
-rule names a container; and the interpreter is no parameter, since moving the environment should rerun nothing.
+rule names a container; and the interpreter is no parameter, since moving the environment should rerun nothing. For
+the same reason what only words a message or spreads the work stands under resources.
 """
 
+import atexit
 import sys
+import time
 
 from snakemake.utils import min_version
 
@@ -27,6 +30,15 @@ include: "pipeline/rules/features.smk"
 include: "pipeline/rules/train.smk"
 
 
+# Snakemake's own last words are many; what the user has to know comes after them.
+STARTED = time.time()
+
+
+onerror:
+    for line in PLAN.complaints(STARTED):
+        atexit.register(print, line, file=sys.stderr)
+
+
 onsuccess:
     for line in PLAN.quarantined():
-        print(line)
+        atexit.register(print, line, file=sys.stderr)

@@ -13,31 +13,32 @@ from stores.errors import StoreError
 log = logging.getLogger("otogura")
 
 
-def _demo(text: str, workers: int) -> None:
+def _demo(text: str, options: argparse.Namespace) -> None:
     from pipeline.sources.demo import write_genres
 
     receipt = Path(text)
     write_genres(receipt.with_suffix(""), receipt)
 
 
-def _index(text: str, workers: int) -> None:
+def _index(text: str, options: argparse.Namespace) -> None:
     from pipeline.index import update_index
     from pipeline.sources import AudioSource
     from pipeline.workflow import IndexJob
 
     job = IndexJob.model_validate_json(text)
+    where = f"{options.where}.corpus"
     index = update_index(
         job.folder,
-        AudioSource(job.corpus, job.where).listing(),
+        AudioSource(job.corpus, where).listing(),
         refuse_silence=job.corpus.silent == "quarantine",
         max_quarantine=job.corpus.max_quarantine,
-        engine=Engine(workers=workers),
-        where=job.where,
+        engine=Engine(workers=options.workers),
+        where=where,
     )
     log.info("%s: %d recordings, %d quarantined", job.folder.name, len(index.clips), index.quarantined)
 
 
-def _build(text: str, workers: int) -> None:
+def _build(text: str, options: argparse.Namespace) -> None:
     from pipeline.build import build_store
     from pipeline.index import read_index
     from pipeline.lock import exclusive
@@ -52,12 +53,12 @@ def _build(text: str, workers: int) -> None:
             job.recipe,
             name=job.name,
             clips_per_shard=job.clips_per_shard,
-            engine=Engine(job.engine, workers, job.scheduler),
+            engine=Engine.of(options.engine, options.workers),
         )
     log.info("%s: %d tensors computed, %d reused", built.path, built.computed, built.reused)
 
 
-def _train(text: str, workers: int) -> None:
+def _train(text: str, options: argparse.Namespace) -> None:
     import torch
 
     from pipeline.train import train_experiment
@@ -65,12 +66,12 @@ def _train(text: str, workers: int) -> None:
     from stores import open_store
 
     job = TrainJob.model_validate_json(text)
-    torch.set_num_threads(workers)
+    torch.set_num_threads(options.workers)
     metrics = train_experiment(
         job.folder,
         open_store(job.family),
         name=job.name,
-        where=job.where,
+        where=options.where,
         model=job.model,
         training=job.training,
         split=job.split,
@@ -80,7 +81,7 @@ def _train(text: str, workers: int) -> None:
     log.info("%s: test accuracy %.3f; report: %s", job.name, scores["accuracy"], job.folder / "report.html")
 
 
-def _report(text: str, workers: int) -> None:
+def _report(text: str, options: argparse.Namespace) -> None:
     from pipeline.train import compare
     from pipeline.workflow import ReportJob
 
@@ -88,7 +89,7 @@ def _report(text: str, workers: int) -> None:
     compare(job.folder, job.runs)
 
 
-JOBS: dict[str, Callable[[str, int], None]] = {
+JOBS: dict[str, Callable[[str, argparse.Namespace], None]] = {
     "demo": _demo,
     "index": _index,
     "build": _build,
@@ -101,7 +102,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
     parser.add_argument("job", choices=JOBS)
     parser.add_argument("text", metavar="JSON")
+    # What decides the result stands in the JSON; what follows may change without a job being run again.
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--engine", default="joblib", help="joblib, dask, or the address of a dask scheduler")
+    parser.add_argument("--where", default="", help="the part of the configuration, for messages")
     parser.add_argument("--log", type=Path, help="what is said on the terminal, but for progress, also goes here")
     arguments = parser.parse_args()
     handlers: list[logging.Handler] = [logging.StreamHandler()]
@@ -110,7 +114,7 @@ def main() -> int:
     logging.basicConfig(format="%(message)s", handlers=handlers)
     log.setLevel(logging.INFO)
     try:
-        JOBS[arguments.job](arguments.text, arguments.workers)
+        JOBS[arguments.job](arguments.text, arguments)
     except (InputError, StoreError, OSError) as error:  # an OSError: a full disk, a folder that may not be written
         log.error("otogura: %s", error)
         return 1

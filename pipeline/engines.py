@@ -19,6 +19,13 @@ class Engine:
     workers: int = 1
     scheduler: str | None = None
 
+    @classmethod
+    def of(cls, text: str, workers: int) -> "Engine":
+        """From `joblib`, `dask`, or the address of a dask scheduler."""
+        if text in ("joblib", "dask"):
+            return cls(text, workers)  # type: ignore[arg-type]
+        return cls("dask", workers, text)
+
     def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
         """Results in the order in which they finish. Closing the iterator ends the work."""
         if not tasks:

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from features.recipe import Recipe
 from pipeline.config import AudioCorpus, Config, DemoCorpus, Experiment, Split, parse, read_yaml
+from pipeline.errors import InputError
 from pipeline.sources import AudioSource
 from pipeline.sources import demo as demo_corpus
 from stores.files import read_json
@@ -22,7 +23,6 @@ _RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
 class IndexJob(Section):
     corpus: AudioCorpus
     folder: Path
-    where: str
     fingerprint: str  # of the files: a change runs the job again
 
 
@@ -34,13 +34,10 @@ class BuildJob(Section):
     family: Path
     locks: Path
     clips_per_shard: int
-    engine: Literal["joblib", "dask"]
-    scheduler: str | None
 
 
 class TrainJob(Section):
     name: str
-    where: str
     family: Path
     folder: Path
     model: Model
@@ -60,8 +57,15 @@ def plan(overrides: Mapping[str, Any], files: Sequence[str | Path], default: Pat
     A file that is given stands on its own; without one, `overrides` change the shipped default.
     """
     if files:
-        return Plan(parse(overrides, ", ".join(map(str, files))), str(files[-1]))
-    return Plan(parse(_merged(read_yaml(default), overrides), str(default)), str(default))
+        origin = ", ".join(map(_relative, files))
+        return Plan(parse(overrides, origin), origin)
+    return Plan(parse(_merged(read_yaml(default), overrides), _relative(default)), _relative(default))
+
+
+def _relative(path: str | Path) -> str:
+    """As a user would write it, and the same after the folder has moved."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here) if Path(path).is_relative_to(here) else path)
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,6 +84,11 @@ class Plan:
     @property
     def work(self) -> Path:
         return self.config.work_dir
+
+    @property
+    def engine(self) -> str:
+        """As `Engine.of` takes it."""
+        return (self.config.scheduler if self.config.engine == "dask" else None) or self.config.engine
 
     @property
     def demos(self) -> Path:
@@ -124,6 +133,10 @@ class Plan:
     def run_folder(self, experiment: str) -> Path:
         return self.work / "runs" / experiment
 
+    def where(self, experiment: str) -> str:
+        """How messages name an experiment's part of the configuration."""
+        return f"{self.origin}: experiments.{experiment}"
+
     def by_corpus(self, corpus_name: str) -> str:
         """The first experiment on a corpus."""
         return next(name for name in self.config.experiments if self.corpus_name(name) == corpus_name)
@@ -134,14 +147,14 @@ class Plan:
 
     def index_job(self, experiment: str) -> str:
         corpus = self.corpus(experiment)
-        where = f"{self.origin}: experiments.{experiment}.corpus"
         if self.demo(experiment):
             fingerprint = f"demo {demo_corpus.VERSION}"  # its files may not be there yet
         else:
-            fingerprint = AudioSource(corpus, where).fingerprint()
-        return _text(
-            IndexJob(corpus=corpus, folder=self.index_folder(experiment), where=where, fingerprint=fingerprint)
-        )
+            try:
+                fingerprint = AudioSource(corpus, self.where(experiment)).fingerprint()
+            except InputError:
+                fingerprint = "unreadable"  # the job itself says why, if anyone asks for it
+        return _text(IndexJob(corpus=corpus, folder=self.index_folder(experiment), fingerprint=fingerprint))
 
     def build_job(self, experiment: str) -> str:
         return _text(
@@ -153,8 +166,6 @@ class Plan:
                 family=self.family(experiment),
                 locks=self.work / "locks",
                 clips_per_shard=self.config.clips_per_shard,
-                engine=self.config.engine,
-                scheduler=self.config.scheduler,
             )
         )
 
@@ -163,7 +174,6 @@ class Plan:
         return _text(
             TrainJob(
                 name=experiment,
-                where=f"{self.origin}: experiments.{experiment}",
                 family=self.family(experiment),
                 folder=self.run_folder(experiment),
                 model=chosen.model,
@@ -189,6 +199,12 @@ class Plan:
             if summary.is_file() and (count := read_json(summary)["quarantined"]):
                 lines.append(f"{folder.name}: {count} recordings quarantined, see {folder / 'quarantine.csv'}")
         return lines
+
+    def complaints(self, since: float) -> list[str]:
+        """The errors that jobs have logged since a time in seconds."""
+        logs = (self.work / "logs").rglob("*.log")
+        texts = [path.read_text() for path in sorted(logs) if path.stat().st_mtime >= since]
+        return [line for text in texts for line in text.splitlines() if line.startswith("otogura: ")]
 
     def _experiment(self, name: str) -> Experiment:
         return self.config.experiments[name]

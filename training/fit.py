@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,14 +104,9 @@ def _train(
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     module = Classifier(network, training)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    best = ModelCheckpoint(
-        checkpoints,
-        "best",
-        monitor="validation_loss",
-        save_last=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
+    saving = partial(ModelCheckpoint, checkpoints, save_on_train_epoch_end=True, enable_version_counter=False)
+    best = saving(filename="best", monitor="validation_loss")
+    last = saving(filename="last")  # every epoch; Lightning's save_last follows the best only
     stopping = EarlyStopping("validation_loss", patience=training.patience, check_on_train_epoch_end=True)
     trainer = pl.Trainer(
         accelerator="gpu" if device_of(training).type == "cuda" else "cpu",
@@ -118,13 +114,13 @@ def _train(
         precision=precision_of(training),  # type: ignore[arg-type]
         max_epochs=training.epochs,
         gradient_clip_val=training.gradient_clip,
-        callbacks=[best, stopping, _Epochs(train)],
+        callbacks=[stopping, best, last, _Epochs(train)],
         logger=False,
         num_sanity_val_steps=0,
         enable_model_summary=False,
         enable_progress_bar=sys.stderr.isatty(),
     )
-    last = checkpoints / "last.ckpt"
+    resumed = checkpoints / "last.ckpt"
     try:
         with warnings.catch_warnings():
             # The stream reads ahead in threads of its own; worker processes would only copy its batches once more.
@@ -137,7 +133,7 @@ def _train(
                 module,
                 _loader(train),
                 _loader(validation),
-                ckpt_path=last if last.is_file() else None,
+                ckpt_path=resumed if resumed.is_file() else None,
                 weights_only=True,
             )
     except SIGTERMException:

@@ -31,9 +31,11 @@ rule index_corpus:
         f"{WORK}/logs/index/{{corpus}}.log",
     params:
         job=lambda wildcards: PLAN.index_job(PLAN.by_corpus(wildcards.corpus)),
+    resources:
+        where=lambda wildcards: PLAN.where(PLAN.by_corpus(wildcards.corpus)),
     threads: workflow.cores
     shell:
-        "{PYTHON:q} -m pipeline index {params.job:q} --workers {threads} --log {log:q}"
+        "{PYTHON:q} -m pipeline index {params.job:q} --where {resources.where:q} --workers {threads} --log {log:q}"
 
 
 rule build_store:
@@ -48,6 +50,8 @@ rule build_store:
         f"{WORK}/logs/build/{{store}}.log",
     params:
         job=lambda wildcards: PLAN.build_job(PLAN.by_store(wildcards.store)),
+    resources:
+        engine=PLAN.engine,
     threads: workflow.cores
     shell:
-        "{PYTHON:q} -m pipeline build {params.job:q} --workers {threads} --log {log:q}"
+        "{PYTHON:q} -m pipeline build {params.job:q} --engine {resources.engine:q} --workers {threads} --log {log:q}"

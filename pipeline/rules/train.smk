@@ -11,9 +11,11 @@ rule train:
         f"{WORK}/logs/train/{{experiment}}.log",
     params:
         job=lambda wildcards: PLAN.train_job(wildcards.experiment),
+    resources:
+        where=lambda wildcards: PLAN.where(wildcards.experiment),
     threads: workflow.cores
     shell:
-        "{PYTHON:q} -m pipeline train {params.job:q} --workers {threads} --log {log:q}"
+        "{PYTHON:q} -m pipeline train {params.job:q} --where {resources.where:q} --workers {threads} --log {log:q}"
 
 
 for experiment in EXPERIMENTS:

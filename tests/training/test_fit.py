@@ -42,10 +42,12 @@ def test_the_loss_falls_and_the_best_epoch_is_kept(tmp_path: Path, store: Store)
     assert scores.summary["loss"] == pytest.approx(best, rel=1e-4)
 
 
+@pytest.mark.parametrize("learning_rate", [1e-3, 1e-12])
 def test_a_run_that_was_stopped_ends_like_one_that_was_not(
-    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch, learning_rate: float
 ) -> None:
-    whole = run(tmp_path / "whole", store)
+    """Also one that had stopped to improve, whose last epoch is not its best."""
+    whole = run(tmp_path / "whole", store, learning_rate=learning_rate)
     step = fitting.Classifier.training_step
     calls = 0
 
@@ -58,9 +60,9 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(
 
     monkeypatch.setattr(fitting.Classifier, "training_step", fail_in_the_third_epoch)
     with pytest.raises(RuntimeError, match="power cut"):
-        run(tmp_path / "cut", store)
+        run(tmp_path / "cut", store, learning_rate=learning_rate)
     monkeypatch.undo()
-    resumed = run(tmp_path / "cut", store)
+    resumed = run(tmp_path / "cut", store, learning_rate=learning_rate)
     assert resumed.history == whole.history
     for a, b in zip(weights(resumed), weights(whole), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -1,0 +1,254 @@
+"""The commands as a user types them, on a small corpus: build, train, again, changed, killed, and mistaken."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from corpora import tree, write_corpus
+
+ROOT = Path(__file__).parents[2]
+SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake")), "--snakefile", str(ROOT / "Snakefile")]
+RECIPE = {"frames": 24, "n_mels": 32}
+EXPERIMENT = {
+    "corpus": {"source": "audio", "root": "corpus"},
+    "recipe": "short",
+    "model": {"width": 0.125, "blocks": [1, 1, 1], "attention_blocks": 1},
+    "training": {"epochs": 2, "batch_size": 8, "device": "cpu"},
+}
+
+
+class Folder:
+    """A user's folder with a corpus and a configuration."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config: dict[str, Any] = {
+            "clips_per_shard": 8,
+            "experiments": {"genre": dict(EXPERIMENT)},
+            "recipes": {"short": dict(RECIPE)},
+        }
+
+    def command(self, *arguments: str) -> list[str]:
+        (self.path / "mine.yaml").write_text(yaml.safe_dump(self.config))
+        return [*SNAKEMAKE, *arguments, "--configfile", "mine.yaml"]
+
+    def run(self, *arguments: str, ok: bool = True) -> str:
+        """Everything that the command said."""
+        result = subprocess.run(
+            self.command(*arguments),
+            cwd=self.path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert (result.returncode == 0) == ok, result.stdout
+        return result.stdout
+
+    def computed(self, output: str) -> list[int]:
+        return [int(count) for count in re.findall(r"(\d+) tensors computed", output)]
+
+    def metrics(self, experiment: str = "genre") -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.path / "work" / "runs" / experiment / "metrics.json").read_text())
+        return found
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the features are built and the genre experiment is trained."""
+    path = tmp_path_factory.mktemp("user")
+    write_corpus(path / "corpus", clips=14)
+    (path / "corpus" / "a" / "empty.wav").write_bytes(b"")
+    folder = Folder(path)
+    output = folder.run("--cores", "2", "features")
+    assert folder.computed(output) == [42 * 6]
+    assert "1 recordings quarantined, see work/index/" in output.splitlines()[-1]
+    folder.run("train_genre")
+    return path
+
+
+@pytest.fixture
+def folder(built: Path, tmp_path: Path) -> Folder:
+    """A copy of it, which a test may change."""
+    shutil.copytree(built, tmp_path / "copy")
+    return Folder(tmp_path / "copy")
+
+
+def test_training_leaves_scores_a_report_and_a_model(built: Path) -> None:
+    run = built / "work" / "runs" / "genre"
+    metrics = json.loads((run / "metrics.json").read_text())
+    expected = {"accuracy", "top5_accuracy", "macro_f1", "loss", "classes", "parameters", "train_clips"}
+    expected |= {"validation_clips", "test_clips", "store", "model_version"}
+    assert expected <= set(metrics)
+    assert metrics["train_clips"] + metrics["validation_clips"] + metrics["test_clips"] == 42
+    assert json.loads((run / "model.json").read_text())["version"] == metrics["model_version"]
+    report = (run / "report.html").read_text()
+    assert "Confusion matrix" in report
+    assert not re.findall(r"(?:src|href)=[\"']?https?:", report)
+
+
+def test_a_second_time_there_is_nothing_to_do(folder: Folder) -> None:
+    assert "Nothing to be done" in folder.run("--cores", "2", "features")
+    assert "Nothing to be done" in folder.run("train_genre")
+
+
+def test_another_learning_rate_trains_again_and_computes_no_feature(folder: Folder) -> None:
+    before = folder.metrics()
+    folder.config["experiments"]["genre"]["training"] = EXPERIMENT["training"] | {"learning_rate": 1e-5}
+    output = folder.run("train_genre")
+    assert folder.computed(output) == []
+    after = folder.metrics()
+    assert after["store"] == before["store"]
+    assert after["model_version"] != before["model_version"]
+
+
+def test_a_second_experiment_is_a_new_target_and_computes_no_feature(folder: Folder) -> None:
+    folder.config["experiments"]["deeper"] = EXPERIMENT | {"training": {"epochs": 1, "batch_size": 8}}
+    output = folder.run("train_deeper", "report")
+    assert folder.computed(output) == [], output
+    assert folder.metrics("deeper")["store"] == folder.metrics()["store"]
+    assert "deeper" in (folder.path / "work" / "report.html").read_text()
+
+
+def test_other_labels_on_the_same_sound_compute_no_feature(folder: Folder) -> None:
+    files = sorted(str(p.relative_to(folder.path / "corpus")) for p in (folder.path / "corpus").rglob("[0-9]*.wav"))
+    lines = [f"{name},{'even' if int(Path(name).stem) % 2 == 0 else 'odd'}" for name in files]
+    (folder.path / "parity.csv").write_text("\n".join(["path,label", *lines]))
+    corpus = {"source": "audio", "root": "corpus", "table": "parity.csv"}
+    folder.config["experiments"]["parity"] = EXPERIMENT | {"corpus": corpus}
+    assert folder.computed(folder.run("features")) == [0]
+
+
+def test_a_touched_file_computes_and_trains_nothing(folder: Folder) -> None:
+    before = tree(folder.path / "work" / "runs")
+    (folder.path / "corpus" / "b" / "3.wav").touch()
+    output = folder.run("train_genre")
+    assert folder.computed(output) in ([], [0])
+    assert "epoch" not in output
+    assert tree(folder.path / "work" / "runs") == before
+
+
+def test_a_new_recording_computes_its_own_tensors(folder: Folder) -> None:
+    write_corpus(folder.path / "corpus", labels="a", clips=15)
+    assert folder.computed(folder.run("features")) == [6]
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT])
+def test_the_same_command_goes_on_after_an_interruption(built: Path, tmp_path: Path, signal_number: int) -> None:
+    """Ends the whole process group in the middle of the build, as a closed terminal or Ctrl-C does."""
+    shutil.copytree(built / "corpus", tmp_path / "corpus")
+    folder = Folder(tmp_path)
+    folder.config["clips_per_shard"] = 2
+    command = folder.command("--cores", "2", "features")
+    process = subprocess.Popen(
+        command, cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while not list(tmp_path.glob("work/stores/*/*/markers/*/*.json")):
+        assert process.poll() is None
+    os.killpg(process.pid, signal_number)
+    assert process.wait(60) != 0
+    assert not list(tmp_path.glob("work/stores/*/*/manifest.json"))
+    (count,) = folder.computed(folder.run("--cores", "2", "features"))
+    assert 0 < count < 42 * 6
+    whole = Folder(tmp_path / "whole")
+    shutil.copytree(tmp_path / "corpus", whole.path / "corpus")
+    whole.config["clips_per_shard"] = 2
+    whole.run("--cores", "2", "features")
+    assert tree(tmp_path / "work" / "stores") == tree(whole.path / "work" / "stores")
+
+
+def test_training_goes_on_after_a_kill(folder: Folder) -> None:
+    folder.config["experiments"]["genre"]["training"] = EXPERIMENT["training"] | {"epochs": 12}
+    process = subprocess.Popen(
+        folder.command("train_genre"), cwd=folder.path, start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("epoch 3/12"):
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(60)
+    process.stderr.close()
+    output = folder.run("train_genre")
+    assert "epoch 1/12" not in output
+    assert "epoch 12/12" in output
+    assert len(folder.metrics()["history"]) == 12
+
+
+def test_cross_validation_reports_mean_and_sd(folder: Folder) -> None:
+    lines = [f"{label}/{n}.wav,{label},{n % 3 + 1}" for label in "abc" for n in range(14)]
+    (folder.path / "folds.csv").write_text("\n".join(["path,label,fold", *lines]))
+    corpus = {"source": "audio", "root": "corpus", "table": "folds.csv", "fold": "fold"}
+    folder.config["experiments"]["genre"] |= {"corpus": corpus, "folds": [1, 2, 3]}
+    folder.run("train_genre")
+    metrics = folder.metrics()
+    folds = [
+        json.loads((folder.path / "work" / "runs" / "genre" / f"fold-{n}" / "metrics.json").read_text())
+        for n in (1, 2, 3)
+    ]
+    assert sum(fold["test_clips"] for fold in folds) == 42
+    assert metrics["mean"]["accuracy"] == pytest.approx(sum(fold["accuracy"] for fold in folds) / 3)
+
+
+class TestMistakes:
+    """One line that says what is wrong, no traceback, exit code not zero, nothing half-written."""
+
+    def said(self, folder: Folder, target: str = "features") -> str:
+        before = self.results(folder)
+        output = folder.run(target, ok=False)
+        assert "Traceback" not in output
+        lines = [line for line in output.splitlines() if line.startswith("otogura: ")]
+        assert len(set(lines)) == 1, output
+        assert output.splitlines()[-1] == lines[0]
+        assert self.results(folder) == before
+        return lines[0]
+
+    def results(self, folder: Folder) -> dict[str, bytes]:
+        """All that has been made, but for what the index remembers of files, and logs."""
+        files = tree(folder.path / "work")
+        passing = ("logs/", "locks/")
+        return {
+            name: data
+            for name, data in files.items()
+            if not name.startswith(passing) and not name.endswith(("files.parquet", "quarantine.csv"))
+        }
+
+    def test_a_misspelt_key(self, folder: Folder) -> None:
+        folder.config["experiments"]["genre"]["traning"] = {}
+        said = self.said(folder)
+        assert said == "otogura: mine.yaml: experiments.genre.traning: unknown key; did you mean 'training'?"
+
+    def test_a_root_that_does_not_exist(self, folder: Folder) -> None:
+        folder.config["experiments"]["genre"]["corpus"] = {"source": "audio", "root": "nowhere"}
+        assert "experiments.genre.corpus.root: expected a folder" in self.said(folder)
+
+    def test_a_table_without_its_column(self, folder: Folder) -> None:
+        (folder.path / "t.csv").write_text("file,label\na/0.wav,a\n")
+        folder.config["experiments"]["genre"]["corpus"] = {"source": "audio", "root": "corpus", "table": "t.csv"}
+        assert "corpus.path: t.csv has no column 'path'; it has file, label" in self.said(folder)
+
+    def test_a_class_with_one_clip(self, folder: Folder) -> None:
+        (folder.path / "corpus" / "rare").mkdir()
+        (folder.path / "corpus" / "a" / "0.wav").rename(folder.path / "corpus" / "rare" / "0.wav")
+        assert "class 'rare' has one good recording" in self.said(folder)
+
+    def test_a_fold_that_does_not_exist(self, folder: Folder) -> None:
+        lines = [f"{label}/{n}.wav,{label},{n % 3 + 1}" for label in "abc" for n in range(14)]
+        (folder.path / "folds.csv").write_text("\n".join(["path,label,fold", *lines]))
+        corpus = {"source": "audio", "root": "corpus", "table": "folds.csv", "fold": "fold"}
+        folder.config["experiments"]["genre"] |= {"corpus": corpus, "folds": [1, 9]}
+        folder.run("features")
+        assert "experiments.genre.folds: fold 9 does not exist; there are 1, 2, 3" in self.said(folder, "train_genre")
+
+    def test_too_many_bad_recordings(self, folder: Folder) -> None:
+        folder.config["experiments"]["genre"]["corpus"] = EXPERIMENT["corpus"] | {"max_quarantine": 0.01}
+        assert "expected at most 0.01 of the recordings to be bad, found 1 of 43" in self.said(folder)
