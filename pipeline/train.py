@@ -16,7 +16,7 @@ from stores.reader import Store
 from training.artefact import write_artefact
 from training.evaluation import Scores, predict, score
 from training.fit import device_of, fit
-from training.report import Section, run_sections, write_report
+from training.report import Section, link, run_sections, write_report
 from training.settings import Model, Training
 from training.stream import ClipStream
 
@@ -106,6 +106,7 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: dict[str,
         "store": store.identity,
         "model_version": version,
         "per_class": scores.per_class,
+        "confusion": scores.confusion.tolist(),
         "history": fitted.history,
     }
     _report(folder, title, metrics, scores)
@@ -187,7 +188,8 @@ def compare(folder: Path, runs: Sequence[Path]) -> None:
         values = metrics.get("mean", metrics)
         spread = metrics.get("sd", {})
         cells = [f"{values[key]:.3f}" + (f" ± {spread[key]:.3f}" if spread else "") for key in FIGURES]
-        rows.append([run.name, *cells, round(values["parameters"]), round(values["test_clips"]), metrics["store"]])
+        name = link(run.name, (run / "report.html").relative_to(folder).as_posix())
+        rows.append([name, *cells, round(values["parameters"]), round(values["test_clips"]), metrics["store"]])
     columns = ("experiment", *FIGURES.values(), "parameters", "test clips", "store")
     table = Section("Experiments", "", None, columns, rows)
     write_report(folder / "report.html", "All experiments", "Scores on test clips", [], [table])

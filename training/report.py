@@ -28,6 +28,11 @@ class Section:
     rows: Sequence[Sequence[Any]] = ()
 
 
+def link(text: str, address: str) -> Markup:
+    """A table cell that leads somewhere."""
+    return Markup('<a href="{}">{}</a>').format(address, text)
+
+
 def write_report(
     path: Path, title: str, subtitle: str, figures: Sequence[tuple[str, str]], sections: Sequence[Section]
 ) -> None:

@@ -118,6 +118,10 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, corpus: Path, monkeypatch:
     assert tree(built.path) == tree(whole.path)
 
 
+def test_variants_stand_in_the_order_of_the_recipe(tmp_path: Path, corpus: Path) -> None:
+    assert open_store(build(tmp_path).path).variants == RECIPE.variant_names
+
+
 def test_the_row_table_says_what_was_drawn(tmp_path: Path, corpus: Path) -> None:
     store = open_store(build(tmp_path).path)
     rows = pq.read_table(store.path / "rows.parquet").to_pylist()

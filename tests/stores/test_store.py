@@ -60,7 +60,7 @@ def write(path: Path, contents: str, specs: list[ArraySpec], shards: set[int] | 
 def manifest(contents: str, specs: list[ArraySpec]) -> dict[str, Any]:
     return {
         "identity": "x",
-        "variants": {s.variant: s.identity for s in specs},
+        "variants": [s.variant for s in specs],
         "clips": len(contents),
         "shape": [len(contents), *SHAPE],
         "dtype": specs[0].dtype,
