@@ -1,4 +1,7 @@
-"""Draws the pictures of the README from the demo's own store and run: `make demo && .venv/bin/python docs/pictures.py`."""
+"""Draws the pictures of the README from the demo's own store and run.
+
+make demo && .venv/bin/python docs/pictures.py
+"""
 
 from pathlib import Path
 

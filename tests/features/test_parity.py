@@ -29,6 +29,14 @@ def impulses(samples: int) -> np.ndarray:
     return signal
 
 
+def high_notes_out_of_rest() -> np.ndarray:
+    """Frequencies that are silent beside a low note until they sound: in float32 their phase would be noise."""
+    t = np.arange(4 * RATE_HZ) / RATE_HZ
+    low = 0.5 * np.sin(2 * np.pi * 100 * t)
+    high = sum(np.sin(2 * np.pi * hz * t) for hz in (6000, 7000, 8000)) * np.clip(t - 2, 0, 0.2)
+    return low + high
+
+
 SIGNALS = {
     "music": music(30 * RATE_HZ),
     "noise": 0.1 * rng(3).standard_normal(30 * RATE_HZ),
@@ -39,6 +47,7 @@ SIGNALS = {
     "silence": np.zeros(5 * RATE_HZ),
     "constant": np.full(5 * RATE_HZ, 0.25),
     "half silent": np.concatenate([music(4 * RATE_HZ), np.zeros(4 * RATE_HZ)]),
+    "high notes out of rest": high_notes_out_of_rest(),
     "one sample": np.array([0.5]),
     "eight frames": music(7 * 512 + 100),
     "1319 frames": music(1318 * 512),
@@ -74,7 +83,7 @@ def test_original_in_float16_is_librosas_to_its_rounding(name: str) -> None:
     np.testing.assert_allclose(tensor(HALF, SIGNALS[name]), expected, rtol=2**-10, atol=2e-3)
 
 
-@pytest.mark.parametrize("name", ["music", "noise", "impulses", "clipped", "eight frames"])
+@pytest.mark.parametrize("name", ["music", "noise", "impulses", "clipped", "eight frames", "high notes out of rest"])
 def test_augmented_waveforms_are_librosas(name: str) -> None:
     samples = cut(SIGNALS[name])
     engine = Engine(FULL)
