@@ -37,7 +37,7 @@ def extract(path: str | Path, recipe: Recipe | None = None, variant: str = ORIGI
     soundfile.SoundFileError
         If the file cannot be decoded.
     ValueError
-        If it holds no samples, or some that are not finite.
+        If it holds no samples, or some that are not finite, or if the recipe has no such variant.
     """
     return engine.extract(path, recipe or Recipe(), variant)
 

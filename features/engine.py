@@ -80,8 +80,10 @@ def extract(path: str | Path, recipe: Recipe, variant: str = ORIGINAL) -> np.nda
     """One variant of one audio file, the same bytes as in a store: `(rows, frames, 4)`.
 
     Raises `soundfile.SoundFileError` if the file cannot be decoded, `ValueError` if it holds no samples or some
-    that are not finite.
+    that are not finite, or if the recipe has no such variant.
     """
+    if variant not in recipe.variant_names:
+        raise ValueError(f"expected one of {', '.join(recipe.variant_names)}, got {variant!r}")
     samples, rate_hz = decode(path)
     if not len(samples) or not np.isfinite(samples).all():
         raise ValueError(f"{path}: expected finite samples, found {'some that are not' if len(samples) else 'none'}")

@@ -98,18 +98,18 @@ class Recipe:
     def variant_names(self) -> tuple[str, ...]:
         return (ORIGINAL, *self.augmentations)
 
-    def provenance(self, variant: str, device: str = "cpu") -> dict[str, Any]:
+    def provenance(self, variant: str) -> dict[str, Any]:
         """All that decides the bytes of one variant's tensors, besides the recordings."""
         base = asdict(self)
         del base["variants"], base["seed"]
-        chosen: dict[str, Any] = {"variant": variant, "kernel": KERNEL_VERSION, "device": device}
+        chosen: dict[str, Any] = {"variant": variant, "kernel": KERNEL_VERSION, "device": "cpu"}
         if variant != ORIGINAL:
             augmentation = self.augmentations[variant]
             chosen["parameters"] = asdict(getattr(self.variants, variant))
             chosen |= {"augmentation": augmentation.version, "seed": self.seed}
         return {**base, **chosen}
 
-    def identity(self, variant: str, device: str = "cpu") -> str:
+    def identity(self, variant: str) -> str:
         """Hash of `provenance`: 32 hexadecimal digits. Equal identities mean equal tensors."""
-        text = json.dumps(self.provenance(variant, device), sort_keys=True)
+        text = json.dumps(self.provenance(variant), sort_keys=True)
         return blake2b(text.encode(), digest_size=16).hexdigest()

@@ -4,10 +4,12 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from pipeline.engines import Engine
 from pipeline.errors import InputError
+from pipeline.lock import exclusive
 from stores.errors import StoreError
 
 log = logging.getLogger("otogura")
@@ -39,23 +41,26 @@ def _index(text: str, options: argparse.Namespace) -> None:
 
 
 def _build(text: str, options: argparse.Namespace) -> None:
-    from pipeline.build import build_store
-    from pipeline.index import read_index
-    from pipeline.lock import exclusive
+    from pipeline.build import ChangedError, build_store
+    from pipeline.index import forget, read_index
     from pipeline.workflow import BuildJob
 
     job = BuildJob.model_validate_json(text)
-    with exclusive(job.locks / f"{job.name}.lock"):
+    try:
         built = build_store(
-            job.family,
+            job.family.resolve(),  # workers of a dask cluster may stand in another folder
             read_index(job.index),
-            job.corpus.root,
+            job.corpus.root.resolve(),
             job.recipe,
             name=job.name,
             clips_per_shard=job.clips_per_shard,
             engine=Engine.of(options.engine, options.workers),
         )
-    log.info("%s: %d tensors computed, %d reused", built.path, built.computed, built.reused)
+    except ChangedError:
+        forget(job.index)
+        raise
+    store = job.family / built.path.name
+    log.info("%s: %d tensors computed, %d reused", store, built.computed, built.reused)
 
 
 def _train(text: str, options: argparse.Namespace) -> None:
@@ -106,6 +111,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--engine", default="joblib", help="joblib, dask, or the address of a dask scheduler")
     parser.add_argument("--where", default="", help="the part of the configuration, for messages")
+    parser.add_argument("--lock", type=Path, help="held while the job runs: nobody else writes the same files")
     parser.add_argument("--log", type=Path, help="what is said on the terminal, but for progress, also goes here")
     arguments = parser.parse_args()
     handlers: list[logging.Handler] = [logging.StreamHandler()]
@@ -114,7 +120,8 @@ def main() -> int:
     logging.basicConfig(format="%(message)s", handlers=handlers)
     log.setLevel(logging.INFO)
     try:
-        JOBS[arguments.job](arguments.text, arguments)
+        with exclusive(arguments.lock) if arguments.lock else nullcontext():
+            JOBS[arguments.job](arguments.text, arguments)
     except (InputError, StoreError, OSError) as error:  # an OSError: a full disk, a folder that may not be written
         log.error("otogura: %s", error)
         return 1

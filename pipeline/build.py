@@ -1,13 +1,14 @@
 """Building a store: what no store holds yet is computed, shard by shard, in parallel."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import soundfile
 from threadpoolctl import threadpool_info
@@ -20,11 +21,16 @@ from features.tensor import CHANNELS, PAIRS
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.progress import Meter
+from stores.errors import StoreError
 from stores.files import write_json
 from stores.layout import ArraySpec, Layout
 from stores.reader import POINTER
 from stores.reuse import HeldClip, Pool
-from stores.writer import StoreWriter, writing_shard
+from stores.writer import StoreWriter, VariantShard, writing_shard
+
+
+class ChangedError(InputError):
+    """A recording is not what was indexed, though its size and modification time may be."""
 
 
 @dataclass(frozen=True)
@@ -52,25 +58,30 @@ class ShardTask:
 def build_store(
     family: Path, clips: pa.Table, root: Path, recipe: Recipe, *, name: str, clips_per_shard: int, engine: Engine
 ) -> Built:
-    """Build or finish the store of these clips in the folder `family`, and point `current.json` there.
+    """Build, finish or mend the store of these clips in the folder `family`, and point `current.json` there.
 
     Tensors that any store beside it holds already are linked or copied. The caller holds the lock of the family.
+    Raises `ChangedError` when a recording is not what was indexed.
     """
-    rows = row_table(clips, recipe)
     specs = array_specs(recipe, clips_per_shard)
-    identity = store_identity(rows, specs)
-    writer = StoreWriter(family / identity, specs, rows)
-    total = len(rows) * len(specs)
+    identity = store_identity(clips, specs)
+    writer = StoreWriter(family / identity, specs, clips["content_hash"].to_pylist())
+    total = len(clips) * len(specs)
     computed = 0
     if not writer.complete:
-        writer.prepare({"corpus": name, "recipe": asdict(recipe), "channels": list(CHANNELS)})
-        _link_whole_shards(writer, family.parent)
-        tasks = _tasks(writer, family.parent, root, recipe)
-        with Meter(f"{name}: tensors", sum(len(task.paths) * len(task.specs) for task in tasks)) as meter:
-            for done, fresh in engine.run(build_shard, tasks):
+        writer.prepare(row_table(clips, recipe), {"corpus": name, "recipe": asdict(recipe), "channels": list(CHANNELS)})
+        pools = {variant: Pool(family.parent, spec) for variant, spec in writer.specs.items()}
+        for shard, variants in writer.missing().items():
+            for variant in variants:
+                pools[variant].link(writer.layout, shard, writer.shard_hashes(shard))
+        missing = writer.missing()
+        pending = sum(len(writer.shards[shard]) * len(variants) for shard, variants in missing.items())
+        tasks = _tasks(writer, missing, pools, clips["id"].to_pylist(), root, recipe)
+        with Meter(f"{name}: tensors", pending) as meter:
+            for done, fresh in engine.run(build_shard, tasks, len(missing)):
                 computed += fresh
                 meter.advance(done)
-        writer.finish(_manifest(identity, name, rows, recipe, specs))
+        writer.finish(_manifest(identity, name, len(clips), recipe, specs))
     write_json(family / POINTER, {"store": identity})
     return Built(writer.layout.path, computed, total - computed)
 
@@ -78,35 +89,45 @@ def build_store(
 def build_shard(task: ShardTask) -> tuple[int, int]:
     """Write the missing variants of one shard, clip by clip; returns the counts of all and of computed tensors."""
     computed = 0
-    specs = {spec.variant: spec for spec in task.specs}
+    variants = [spec.variant for spec in task.specs]
     with writing_shard(task.layout, task.specs, task.shard, task.content_hashes) as shards:
         for slot, (path, expected) in enumerate(zip(task.paths, task.content_hashes, strict=True)):
-            held = {variant: found[slot] for variant, found in task.held.items()}
-            for variant, source in held.items():
-                if source is not None:
-                    shards[variant].append(*source.read(specs[variant]))
-            wanted = [variant for variant in specs if held.get(variant) is None]
+            wanted = [variant for variant in variants if not _copied(task.held[variant][slot], shards[variant])]
             if not wanted:
                 continue
             samples, rate_hz = decode(path)
             content = content_hash(samples, rate_hz)
             if content.hex() != expected:
-                raise InputError(f"{path}: this file changed since it was indexed; run the same command again")
+                raise ChangedError(f"{path}: this file changed since it was indexed; type the same command again")
             clip = task.features.clip(samples, rate_hz)
             for variant, tensor in task.features.compute(clip, content, wanted):
                 shards[variant].append(tensor.values, tensor.statistics)
                 computed += 1
-    return len(task.paths) * len(specs), computed
+    return len(task.paths) * len(variants), computed
+
+
+def _copied(held: HeldClip | None, shard: VariantShard) -> bool:
+    """Copy a tensor from another store, if one holds it undamaged; says whether."""
+    if held is None:
+        return False
+    try:
+        values, statistics = held.read()
+    except (StoreError, OSError):  # that store may be damaged, or be removed just now
+        return False
+    shard.append(values, statistics)
+    return True
 
 
 def row_table(clips: pa.Table, recipe: Recipe) -> pa.Table:
     """The store's row table: the clips, and what each augmentation draws for them as `<variant>_<parameter>`."""
     table = clips.select(["id", "label", "group", "fold", "content_hash"])
-    draws = [drawn(recipe, bytes.fromhex(text)) for text in table["content_hash"].to_pylist()]
-    for variant, parameters in draws[0].items():
-        for parameter in parameters:
-            values = pa.array([draw[variant][parameter] for draw in draws], pa.float64())
-            table = table.append_column(f"{variant}_{parameter}", values)
+    columns: dict[str, np.ndarray] = {}
+    for row, text in enumerate(table["content_hash"].to_pylist()):
+        for variant, parameters in drawn(recipe, bytes.fromhex(text)).items():
+            for parameter, value in parameters.items():
+                columns.setdefault(f"{variant}_{parameter}", np.empty(len(table)))[row] = value
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values))
     return table
 
 
@@ -117,6 +138,8 @@ def array_specs(recipe: Recipe, clips_per_shard: int) -> list[ArraySpec]:
             variant=variant,
             identity=recipe.identity(variant),
             clip_shape=recipe.shape,
+            dimensions=("row", "frame", "channel"),
+            statistics_groups=len(PAIRS),
             dtype=recipe.dtype,
             clips_per_shard=clips_per_shard,
             attributes={
@@ -133,51 +156,43 @@ def array_specs(recipe: Recipe, clips_per_shard: int) -> list[ArraySpec]:
     ]
 
 
-def store_identity(rows: pa.Table, specs: Sequence[ArraySpec]) -> str:
+def store_identity(clips: pa.Table, specs: Sequence[ArraySpec]) -> str:
     """Hash of what the store holds: its arrays' identities, and its rows in their order."""
     whole = blake2b(digest_size=8)
     for spec in specs:
         whole.update(f"{spec.variant}\0{spec.identity}\0{spec.clips_per_shard}\n".encode())
-    for row in rows.select(["id", "label", "group", "fold", "content_hash"]).to_pylist():
-        whole.update(("\0".join(map(str, row.values())) + "\n").encode())
+    for batch in clips.select(["id", "label", "group", "fold", "content_hash"]).to_batches(max_chunksize=4096):
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            whole.update(("\0".join(map(str, row)) + "\n").encode())
     return whole.hexdigest()
 
 
-def _link_whole_shards(writer: StoreWriter, stores: Path) -> None:
-    missing = writer.missing()
-    for variant, spec in writer.specs.items():
-        pool = Pool(stores, spec)
-        for shard, lacking in missing.items():
-            if variant in lacking:
-                pool.link(writer.layout, shard, writer.shard_hashes(shard))
-
-
-def _tasks(writer: StoreWriter, stores: Path, root: Path, recipe: Recipe) -> list[ShardTask]:
-    missing = writer.missing()
+def _tasks(
+    writer: StoreWriter,
+    missing: dict[int, list[str]],
+    pools: dict[str, Pool],
+    ids: Sequence[str],
+    root: Path,
+    recipe: Recipe,
+) -> Iterator[ShardTask]:
     if not missing:
-        return []
-    ids = writer.rows["id"].to_pylist()
+        return
     features = Features(recipe)
-    pools = {variant: Pool(stores, spec) for variant, spec in writer.specs.items()}
-    tasks = []
     for shard, variants in missing.items():
         rows = writer.shards[shard]
         hashes = writer.shard_hashes(shard)
-        tasks.append(
-            ShardTask(
-                layout=writer.layout,
-                specs=[writer.specs[variant] for variant in variants],
-                shard=shard,
-                paths=[root / name for name in ids[rows.start : rows.stop]],
-                content_hashes=hashes,
-                held={variant: pools[variant].find(hashes) for variant in variants},
-                features=features,
-            )
+        yield ShardTask(
+            layout=writer.layout,
+            specs=[writer.specs[variant] for variant in variants],
+            shard=shard,
+            paths=[root / name for name in ids[rows.start : rows.stop]],
+            content_hashes=hashes,
+            held={variant: pools[variant].find(hashes) for variant in variants},
+            features=features,
         )
-    return tasks
 
 
-def _manifest(identity: str, name: str, rows: pa.Table, recipe: Recipe, specs: Sequence[ArraySpec]) -> dict[str, Any]:
+def _manifest(identity: str, name: str, clips: int, recipe: Recipe, specs: Sequence[ArraySpec]) -> dict[str, Any]:
     return {
         "format": 1,
         "identity": identity,
@@ -185,11 +200,14 @@ def _manifest(identity: str, name: str, rows: pa.Table, recipe: Recipe, specs: S
         "recipe": asdict(recipe),
         "variants": [spec.variant for spec in specs],
         "identities": {spec.variant: spec.identity for spec in specs},
-        "clips": len(rows),
-        "shape": [len(rows), *recipe.shape],
-        "dtype": recipe.dtype,
+        "clips": clips,
+        "shape": [clips, *specs[0].clip_shape],
+        "dimensions": ["clip", *specs[0].dimensions],
+        "channels": list(CHANNELS),
+        "statistics": list(PAIRS),
+        "dtype": specs[0].dtype,
         "clips_per_shard": specs[0].clips_per_shard,
-        "bytes": sum(spec.clip_bytes for spec in specs) * len(rows),
+        "bytes": sum(spec.clip_bytes for spec in specs) * clips,
         "written_with": _environment(),
     }
 

@@ -53,6 +53,12 @@ class Split(Section):
         return self
 
 
+def _different(folds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(folds)) < len(folds):
+        raise ValueError("each fold once")
+    return folds
+
+
 def _by_name(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
@@ -65,7 +71,7 @@ class Experiment(Section):
     model: Annotated[Model, BeforeValidator(_by_name)] = Model()
     training: Training = Training()
     split: Split = Split()
-    folds: tuple[int, ...] | None = None  # cross-validation: test on each of these in turn
+    folds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_different)] | None = None  # test on each
 
 
 def _plain_name(name: str) -> str:
@@ -87,7 +93,7 @@ class Config(Section):
     scheduler: str | None = None  # tcp://… of a dask scheduler that runs already
     clips_per_shard: Positive = 64
     experiments: Annotated[dict[Name, Annotated[Experiment, BeforeValidator(_empty)]], Field(min_length=1)]
-    recipes: dict[Name, Recipe]
+    recipes: dict[Name, Annotated[Recipe, BeforeValidator(_empty)]]
 
     @model_validator(mode="before")
     @classmethod
@@ -115,11 +121,6 @@ def parse(data: Mapping[str, Any], origin: str) -> Config:
         raise InputError(f"{origin}: {_explain(error)}") from None
 
 
-def load(path: Path) -> Config:
-    """Read and check a YAML file. Raises `InputError`."""
-    return parse(read_yaml(path), str(path))
-
-
 def read_yaml(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -137,7 +138,12 @@ def _explain(error: ValidationError) -> str:
     unknown = ("extra_forbidden", "unexpected_keyword_argument")
     # A misspelt key also goes missing under its right name: the misspelling is the better thing to say.
     first = min(error.errors(include_url=False), key=lambda found: found["type"] not in unknown)
-    location = [str(part) for part in first["loc"] if part not in ("audio", "demo")]
+    # Pydantic names the chosen kind of corpus after `corpus`, which the user did not write.
+    location = [
+        str(part)
+        for before, part in zip(("", *first["loc"]), first["loc"], strict=False)
+        if before != "corpus" or part not in ("audio", "demo")
+    ]
     field = ".".join(location)
     if first["type"] in unknown:
         known = _keys_at(first["loc"][:-1])

@@ -1,9 +1,10 @@
 """Running independent tasks in worker processes, by joblib or by dask. Every worker computes with one thread."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from itertools import islice
+from typing import Any, Literal, TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -26,41 +27,45 @@ class Engine:
             return cls(text, workers)  # type: ignore[arg-type]
         return cls("dask", workers, text)
 
-    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
-        """Results in the order in which they finish. Closing the iterator ends the work."""
-        if not tasks:
-            return iter(())
-        return self._dask(function, tasks) if self.name == "dask" else self._joblib(function, tasks)
+    def run(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task], count: int
+    ) -> Generator[Result, None, None]:
+        """Results of `count` tasks in the order in which they finish; only a few tasks wait at a time."""
+        if count:
+            yield from (self._dask if self.name == "dask" else self._joblib)(function, tasks, min(self.workers, count))
 
-    def _joblib(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
+    def _joblib(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task], workers: int
+    ) -> Generator[Result, None, None]:
         from joblib import Parallel, delayed, parallel_config
 
-        workers = min(self.workers, len(tasks))
         backend = {"backend": "loky", "inner_max_num_threads": 1} if workers > 1 else {"backend": "sequential"}
         with parallel_config(**backend):
             parallel = Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="2*n_jobs", batch_size=1)
             with closing(parallel(delayed(_single_threaded)(function, task) for task in tasks)) as results:
                 yield from results
 
-    def _dask(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
+    def _dask(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task], workers: int
+    ) -> Generator[Result, None, None]:
         from dask.distributed import Client, LocalCluster, as_completed
 
-        if self.scheduler is not None:
-            cluster = None
-            client = Client(self.scheduler)
-        else:
-            cluster = LocalCluster(
-                n_workers=min(self.workers, len(tasks)), threads_per_worker=1, processes=True, dashboard_address=None
-            )
-            client = Client(cluster)
-        try:
-            futures = client.map(lambda task: _single_threaded(function, task), tasks, pure=False)
-            for future in as_completed(futures):
+        with ExitStack() as resources:
+            if self.scheduler is not None:
+                client = resources.enter_context(Client(self.scheduler))
+                workers = max(1, sum(client.ncores().values()))
+            else:
+                cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
+                client = resources.enter_context(Client(resources.enter_context(cluster)))
+            waiting = iter(tasks)
+
+            def submit(some: Iterable[Task]) -> list[Any]:
+                return [client.submit(_single_threaded, function, task, pure=False) for task in some]
+
+            futures = as_completed(submit(islice(waiting, 2 * workers)))
+            for future in futures:
                 yield future.result()
-        finally:
-            client.close()
-            if cluster is not None:
-                cluster.close()
+                futures.update(submit(islice(waiting, 1)))
 
 
 def _single_threaded(function: Callable[[Task], Result], task: Task) -> Result:

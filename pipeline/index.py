@@ -16,14 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
+import soundfile
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.engines import Engine
 from pipeline.errors import InputError
-from pipeline.probe import Probe, ProbeTask, probe_all
+from pipeline.probe import PROBE_VERSION, UNREADABLE, Probe, ProbeTask, probe_all
 from pipeline.progress import Meter
-from pipeline.sources import Listing
+from pipeline.sources.base import Listing, status
 from stores.files import replacing, write_bytes, write_json
 
 FILES_PER_TASK = 16
@@ -37,7 +38,8 @@ FILES = pa.schema(
         ("samples", pa.int64()),
         ("sample_rate_hz", pa.int64()),
         ("reason", pa.string()),
-    ]
+    ],
+    metadata={"probe": str(PROBE_VERSION), "libsndfile": soundfile.__libsndfile_version__},
 )
 
 
@@ -47,6 +49,12 @@ class Index:
 
     clips: pa.Table
     quarantined: int
+
+
+def forget(folder: Path) -> None:
+    """Let the next update look at every recording again."""
+    for name in ("files.parquet", "index.json"):
+        (folder / name).unlink(missing_ok=True)
 
 
 def read_index(folder: Path) -> pa.Table:
@@ -96,9 +104,9 @@ def update_index(
 def _look(cache: Path, listing: Listing, refuse_silence: bool, engine: Engine) -> pa.Table:
     """`FILES` for all listed ids in their order; only files that are new or changed since `cache` are opened."""
     ids = listing.table["id"].to_pylist()
-    sizes, times = np.array([_status(listing.root / name) for name in ids], dtype=np.int64).reshape(-1, 2).T
+    sizes, times = np.array([status(listing.root / name) for name in ids], dtype=np.int64).reshape(-1, 2).T
     current = pa.table({"id": ids, "size": sizes, "mtime_ns": times})
-    known = pq.read_table(cache) if cache.is_file() else FILES.empty_table()
+    known = _known(cache)
     files = current.join(known, keys=["id", "size", "mtime_ns"]).sort_by("id")
     fresh = files.filter(pc.is_null(files["reason"]))["id"].to_pylist()
     tasks = [
@@ -107,7 +115,7 @@ def _look(cache: Path, listing: Listing, refuse_silence: bool, engine: Engine) -
     ]
     probes: dict[Path, Probe] = {}
     with Meter("recordings looked at", len(fresh)) as meter:
-        for results in engine.run(probe_all, tasks):
+        for results in engine.run(probe_all, tasks, len(tasks)):
             probes.update(results)
             meter.advance(len(results))
     opened = [probes[listing.root / name] for name in fresh]
@@ -120,13 +128,14 @@ def _look(cache: Path, listing: Listing, refuse_silence: bool, engine: Engine) -
     return table.cast(FILES)
 
 
-def _status(path: Path) -> tuple[int, int]:
-    """Size and modification time, or -1 for a file that is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return -1, -1
-    return status.st_size, status.st_mtime_ns
+def _known(cache: Path) -> pa.Table:
+    """What an earlier look found, unless another decoder or probe had looked, or had not been let in."""
+    if not cache.is_file():
+        return FILES.empty_table()
+    known = pq.read_table(cache)
+    if known.schema.metadata != FILES.metadata:
+        return FILES.empty_table()
+    return known.filter(pc.invert(pc.starts_with(known["reason"], UNREADABLE)))
 
 
 def _refuse_lonely_classes(clips: pa.Table, where: str) -> None:

@@ -10,6 +10,9 @@ import soundfile
 
 from features.audio import ContentHash, blocks
 
+PROBE_VERSION = 1  # raised whenever a probe finds something else in the same file
+UNREADABLE = "unreadable"  # begins the reasons that may pass: they are looked at again each time
+
 SILENT_PEAK = 1e-4  # -80 dB below full scale
 
 # libsndfile cuts these formats to what is there and notes in its log what the header had stated.
@@ -50,9 +53,11 @@ def probe(path: Path, refuse_silence: bool) -> Probe:
     except FileNotFoundError:
         return Probe(reason="no such file")
     except OSError as error:
-        return Probe(reason=f"unreadable: {error.strerror}")
+        return Probe(reason=f"{UNREADABLE}: {error.strerror}")
     except soundfile.SoundFileError as error:
         return Probe(reason=f"undecodable: {_plain(error)}")
+    except (TypeError, ValueError) as error:  # soundfile's words for a form that needs parameters, such as .raw
+        return Probe(reason=f"undecodable: {error}")
 
 
 def _decode(sound: soundfile.SoundFile, refuse_silence: bool) -> Probe:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from pipeline.config import Split
 from pipeline.errors import InputError
@@ -16,7 +17,7 @@ from stores.reader import Store
 from training.artefact import write_artefact
 from training.evaluation import Scores, predict, score
 from training.fit import device_of, fit
-from training.report import Section, link, run_sections, write_report
+from training.report import Panel, link, run_sections, write_report
 from training.settings import Model, Training
 from training.stream import ClipStream
 
@@ -40,6 +41,8 @@ def train_experiment(
 
     With `folds`, one run for each in a folder of its own, and their mean and standard deviation.
     """
+    if training.device == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"{where}.training.device: expected a GPU that torch can use, found none; say auto or cpu")
     run = {"model": model, "training": training, "name": name, "where": where}
     if folds is None:
         sides = _sides(store.rows, split, where)
@@ -77,7 +80,6 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: dict[str,
     log.info("%s: %d training, %d validation, %d test clips", title, *counts)
     if len(sides.left_out):
         log.info("%s: %d clips left out, because their group is on another side", title, len(sides.left_out))
-    split_of = {side: getattr(sides, side).tolist() for side in ("train", "validation", "test")}
     fitted = fit(
         folder,
         train,
@@ -85,7 +87,7 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: dict[str,
         classes=len(classes),
         model=model,
         training=training,
-        identity={"store": store.identity, "split": split_of},
+        identity={"store": store.identity, "split": sides.digest()},
     )
     scores = score(predict(fitted.network, stream(sides.test), device_of(training)), classes)
     version = write_artefact(
@@ -143,7 +145,7 @@ def _cross_validation(
         [f"fold {fold}", *(f"{result[key]:.3f}" for key in FIGURES), result["test_clips"]]
         for fold, result in zip(folds, results, strict=True)
     ]
-    table = Section("Folds", "Each fold is tested by a model that never saw it.", None,
+    table = Panel("Folds", "Each fold is tested by a model that never saw it.", None,
                     ("", *FIGURES.values(), "test clips"), rows)  # fmt: skip
     write_report(folder / "report.html", f"{name}, {len(folds)} folds", "Mean ± standard deviation", figures, [table])
     write_json(folder / "metrics.json", metrics)
@@ -170,13 +172,14 @@ def _refuse_unlearnable(sides: Sides, labels: np.ndarray, classes: Sequence[str]
     for side in ("train", "validation", "test"):
         if not len(getattr(sides, side)):
             raise InputError(
-                f"{where}.split: expected clips on every side, but {side} has none; change its share or the seed"
+                f"{where}: expected clips to train, validate and test, but {side} has none; without given folds, "
+                "change its share or the seed under split"
             )
     counts = np.bincount(labels[sides.train], minlength=len(classes))
     if missing := [name for name, count in zip(classes, counts, strict=True) if not count]:
         raise InputError(
-            f"{where}.split: class {missing[0]!r} has no training clip under this split; it needs recordings of more "
-            "groups, or another seed"
+            f"{where}: class {missing[0]!r} has no training clip; it needs recordings of more groups or folds, or, "
+            "without given folds, another seed under split"
         )
 
 
@@ -191,5 +194,5 @@ def compare(folder: Path, runs: Sequence[Path]) -> None:
         name = link(run.name, (run / "report.html").relative_to(folder).as_posix())
         rows.append([name, *cells, round(values["parameters"]), round(values["test_clips"]), metrics["store"]])
     columns = ("experiment", *FIGURES.values(), "parameters", "test clips", "store")
-    table = Section("Experiments", "", None, columns, rows)
+    table = Panel("Experiments", "", None, columns, rows)
     write_report(folder / "report.html", "All experiments", "Scores on test clips", [], [table])

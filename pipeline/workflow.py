@@ -32,7 +32,6 @@ class BuildJob(Section):
     recipe: Recipe
     index: Path
     family: Path
-    locks: Path
     clips_per_shard: int
 
 
@@ -146,7 +145,9 @@ class Plan:
         return next(name for name in self.config.experiments if self.store_name(name) == store_name)
 
     def index_job(self, experiment: str) -> str:
-        corpus = self.corpus(experiment)
+        name = self.corpus_name(experiment)
+        sharing = [self.corpus(other) for other in self.config.experiments if self.corpus_name(other) == name]
+        corpus = min(sharing, key=lambda corpus: corpus.max_quarantine)  # the strictest holds for all
         if self.demo(experiment):
             fingerprint = f"demo {demo_corpus.VERSION}"  # its files may not be there yet
         else:
@@ -164,7 +165,6 @@ class Plan:
                 recipe=self.recipe(experiment),
                 index=self.index_folder(experiment),
                 family=self.family(experiment),
-                locks=self.work / "locks",
                 clips_per_shard=self.config.clips_per_shard,
             )
         )

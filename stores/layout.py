@@ -1,9 +1,9 @@
-"""Where everything in a store lies, and the Zarr metadata that describes it.
+"""Where everything in a store lies, and what one array of it looks like.
 
 <store>/tensors.zarr/<variant>/               (clips, rows, frames, channels), one clip a chunk, many a shard
-<store>/tensors.zarr/statistics/<variant>/    (clips, 5, 2) float64: location and scale of each normalised group
+<store>/tensors.zarr/statistics/<variant>/    (clips, groups, 2) float64: location and scale of each group of rows
 <store>/rows.parquet                          one row a clip, in the order of the arrays
-<store>/markers/<variant>/<shard>.json        a finished shard: its key and the CRC32C of each clip
+<store>/markers/<variant>/<shard>.json        a finished shard: its key and the CRC32C of what it holds
 <store>/manifest.json                         written last: the store is complete
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-STATISTICS_SHAPE = (5, 2)
-STATISTICS_DIMENSIONS = ("clip", "pair", "location_scale")
+# The index at the end of a shard: an offset and a byte count for each slot, and a checksum.
+INDEX_ENTRY_BYTES, INDEX_CHECKSUM_BYTES = 16, 4
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,9 @@ class ArraySpec:
 
     variant: str
     identity: str
-    clip_shape: tuple[int, ...]  # (rows, frames, channels)
+    clip_shape: tuple[int, ...]
+    dimensions: tuple[str, ...]  # names of the axes of a clip
+    statistics_groups: int  # groups of rows that were normalised, each by one location and one scale
     dtype: str
     clips_per_shard: int
     attributes: dict[str, Any]
@@ -33,6 +35,14 @@ class ArraySpec:
     @property
     def clip_bytes(self) -> int:
         return int(np.prod(self.clip_shape)) * np.dtype(self.dtype).itemsize
+
+    @property
+    def statistics_shape(self) -> tuple[int, int]:
+        return (self.statistics_groups, 2)
+
+    def shard_bytes(self, clips: int) -> int:
+        """Size of the file of a shard that holds `clips` clips."""
+        return clips * self.clip_bytes + self.clips_per_shard * INDEX_ENTRY_BYTES + INDEX_CHECKSUM_BYTES
 
     def shard_key(self, content_hashes: Sequence[str]) -> str:
         """Name of a shard's bytes: array identity, shard size, and the recordings in their order."""
@@ -58,17 +68,12 @@ class Layout:
     def group(self) -> Path:
         return self.path / "tensors.zarr"
 
-    def array(self, variant: str) -> Path:
-        return self.group / variant
+    def shard(self, spec: ArraySpec, shard: int) -> Path:
+        chunk = ".".join(map(str, [shard, *(0 for _ in spec.clip_shape)]))
+        return self.group / spec.variant / f"c.{chunk}"
 
-    def statistics(self, variant: str) -> Path:
-        return self.group / "statistics" / variant
-
-    def shard(self, variant: str, shard: int) -> Path:
-        return self.array(variant) / f"c.{shard}.0.0.0"
-
-    def statistics_chunk(self, variant: str, shard: int) -> Path:
-        return self.statistics(variant) / f"c.{shard}.0.0"
+    def statistics_chunk(self, spec: ArraySpec, shard: int) -> Path:
+        return self.group / "statistics" / spec.variant / f"c.{shard}.0.0"
 
     def markers(self, variant: str) -> Path:
         return self.path / "markers" / variant

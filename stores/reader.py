@@ -1,6 +1,6 @@
 """Reading a store: memory-mapped clips, never more in memory than what is asked for."""
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,13 @@ import pyarrow.parquet as pq
 
 from stores.errors import StoreError
 from stores.files import read_json
-from stores.layout import STATISTICS_SHAPE, Layout
-from stores.shard import EMPTY, read_index
+from stores.layout import ArraySpec, Layout, shard_ranges
+from stores.shard import EMPTY, damaged, read_index
 
 POINTER = "current.json"
+
+# Each open shard takes a descriptor and a map; systems commonly allow a process 1024 and 65530 of them.
+OPEN_SHARDS = 512
 
 
 def open_store(path: str | Path) -> "Store":
@@ -22,7 +25,7 @@ def open_store(path: str | Path) -> "Store":
     Raises
     ------
     StoreError
-        If there is no store, or it is not complete.
+        If there is no store, it is not complete, or a shard is missing or cut short.
     """
     folder = Path(path)
     pointer = folder / POINTER
@@ -43,6 +46,9 @@ class Store:
     path : Path
     manifest : dict
         Identity, recipe, shape, and what the store was written with.
+    clip_shape : tuple
+        (rows, frames, channels)
+    dtype : np.dtype
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,8 +57,10 @@ class Store:
         self.manifest: dict[str, Any] = read_json(self._layout.manifest)
         self.clip_shape: tuple[int, ...] = tuple(self.manifest["shape"][1:])
         self.dtype = np.dtype(self.manifest["dtype"])
-        self._clips_per_shard: int = self.manifest["clips_per_shard"]
-        self._arrays = {variant: self._open_array(variant) for variant in self.variants}
+        self._specs = {variant: self._spec(variant) for variant in self.variants}
+        self._shards = shard_ranges(len(self), self.manifest["clips_per_shard"])
+        self._check_sizes()
+        self._shard = lru_cache(OPEN_SHARDS)(self._open_shard)
 
     def __len__(self) -> int:
         return int(self.manifest["clips"])
@@ -75,31 +83,51 @@ class Store:
 
     def clip(self, row: int, variant: str = "original") -> np.ndarray:
         """One clip as a read-only view of the file: `(rows, frames, channels)` in the store's type."""
-        if variant not in self._arrays:
+        if variant not in self._specs:
             raise StoreError(f"{self.path}: no variant {variant!r}; there are {', '.join(self.variants)}")
         if not 0 <= row < len(self):
             raise StoreError(f"{self.path}: no row {row}; there are {len(self)} clips")
-        shard, slot = divmod(row, self._clips_per_shard)
-        return self._arrays[variant][shard][slot]
+        shard, slot = divmod(row, self._specs[variant].clips_per_shard)
+        return self._shard(variant, shard)[slot]
 
     def statistics(self, variant: str = "original") -> np.ndarray:
-        """Location and scale of each normalised group of rows: `(clips, 5, 2)` float64."""
-        count = -(-len(self) // self._clips_per_shard)
-        chunks = [np.fromfile(self._layout.statistics_chunk(variant, shard), dtype="<f8") for shard in range(count)]
-        return np.concatenate(chunks).reshape(-1, *STATISTICS_SHAPE)[: len(self)]
+        """Location and scale of each normalised group of rows: `(clips, groups, 2)` float64."""
+        spec = self._specs[variant]
+        paths = [self._layout.statistics_chunk(spec, shard) for shard in range(len(self._shards))]
+        whole = np.concatenate([np.fromfile(path, dtype="<f8") for path in paths])
+        return whole.reshape(-1, *spec.statistics_shape)[: len(self)]
 
-    def _open_array(self, variant: str) -> list[np.ndarray]:
-        """Each shard of a variant as one memory-mapped `(clips, rows, frames, channels)`."""
-        clip_bytes = int(np.prod(self.clip_shape)) * self.dtype.itemsize
-        shards: list[np.ndarray] = []
-        for start in range(0, len(self), self._clips_per_shard):
-            count = min(self._clips_per_shard, len(self) - start)
-            path = self._layout.shard(variant, start // self._clips_per_shard)
-            index = read_index(path, self._clips_per_shard)
-            expected = np.full_like(index, EMPTY)
-            expected[:count, 0] = np.arange(count) * clip_bytes
-            expected[:count, 1] = clip_bytes
-            if not np.array_equal(index, expected):
-                raise StoreError(f"{path}: expected {count} uncompressed clips of {clip_bytes} bytes in their order")
-            shards.append(np.memmap(path, dtype=self.dtype, mode="r", shape=(count, *self.clip_shape)))
-        return shards
+    def _spec(self, variant: str) -> ArraySpec:
+        return ArraySpec(
+            variant=variant,
+            identity=self.manifest["identities"][variant],
+            clip_shape=self.clip_shape,
+            dimensions=tuple(self.manifest["dimensions"][1:]),
+            statistics_groups=len(self.manifest["statistics"]),
+            dtype=self.manifest["dtype"],
+            clips_per_shard=self.manifest["clips_per_shard"],
+            attributes={},
+        )
+
+    def _check_sizes(self) -> None:
+        """Say at once which shard is missing or cut short."""
+        for spec in self._specs.values():
+            for shard, rows in enumerate(self._shards):
+                path = self._layout.shard(spec, shard)
+                if not path.is_file():
+                    raise damaged(path, "this shard is missing")
+                if (size := path.stat().st_size) != (expected := spec.shard_bytes(len(rows))):
+                    raise damaged(path, f"expected {expected} bytes, found {size}")
+
+    def _open_shard(self, variant: str, shard: int) -> np.ndarray:
+        """A shard as one memory-mapped `(clips, rows, frames, channels)`."""
+        spec = self._specs[variant]
+        count = len(self._shards[shard])
+        path = self._layout.shard(spec, shard)
+        index = read_index(path, spec.clips_per_shard)
+        expected = np.full_like(index, EMPTY)
+        expected[:count, 0] = np.arange(count) * spec.clip_bytes
+        expected[:count, 1] = spec.clip_bytes
+        if not np.array_equal(index, expected):
+            raise damaged(path, f"expected {count} uncompressed clips of {spec.clip_bytes} bytes in their order")
+        return np.memmap(path, dtype=self.dtype, mode="r", shape=(count, *self.clip_shape))

@@ -2,17 +2,16 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import google_crc32c
 import numpy as np
 import pyarrow.parquet as pq
 
-from stores.errors import StoreError
-from stores.files import partial_name, read_json, sync_folder, write_json
-from stores.layout import STATISTICS_SHAPE, ArraySpec, Layout, shard_ranges
-from stores.shard import read_index
+from stores.files import partial_name, read_json, sync, write_json
+from stores.layout import ArraySpec, Layout, shard_ranges
+from stores.shard import damaged, read_index
 
 
 @dataclass(frozen=True)
@@ -20,13 +19,20 @@ class Held:
     """One finished shard of one variant in some store."""
 
     layout: Layout
-    variant: str
+    spec: ArraySpec
     shard: int
-    clips_per_shard: int
 
     @property
     def marker(self) -> Path:
-        return self.layout.marker(self.variant, self.shard)
+        return self.layout.marker(self.spec.variant, self.shard)
+
+    @property
+    def tensors(self) -> Path:
+        return self.layout.shard(self.spec, self.shard)
+
+    @property
+    def statistics(self) -> Path:
+        return self.layout.statistics_chunk(self.spec, self.shard)
 
 
 @dataclass(frozen=True)
@@ -36,19 +42,21 @@ class HeldClip:
     shard: Held
     slot: int
 
-    def read(self, spec: ArraySpec) -> tuple[np.ndarray, np.ndarray]:
-        """Values `(rows, frames, channels)` and statistics `(5, 2)`, checked against the marker's checksum."""
-        held = self.shard
-        path = held.layout.shard(held.variant, held.shard)
-        offset, count = read_index(path, held.clips_per_shard)[self.slot].tolist()
-        with open(path, "rb") as file:
+    def read(self) -> tuple[np.ndarray, np.ndarray]:
+        """Values `(rows, frames, channels)` and statistics `(groups, 2)`. Raises `StoreError` when damaged."""
+        held, spec = self.shard, self.shard.spec
+        marker = read_json(held.marker)
+        offset, count = read_index(held.tensors, spec.clips_per_shard)[self.slot].tolist()
+        with open(held.tensors, "rb") as file:
             file.seek(offset)
             data = file.read(count)
-        if google_crc32c.value(data) != read_json(held.marker)["crc32c"][self.slot]:
-            raise StoreError(f"{path}: clip {self.slot} does not match its checksum; delete this store")
-        statistics = np.fromfile(held.layout.statistics_chunk(held.variant, held.shard), dtype="<f8")
+        if google_crc32c.value(data) != marker["crc32c"][self.slot]:
+            raise damaged(held.tensors, f"clip {self.slot} does not match its checksum")
+        statistics = held.statistics.read_bytes()
+        if google_crc32c.value(statistics) != marker["statistics_crc32c"]:
+            raise damaged(held.statistics, "it does not match its checksum")
         values = np.frombuffer(data, dtype=spec.dtype).reshape(spec.clip_shape)
-        return values, statistics.reshape(-1, *STATISTICS_SHAPE)[self.slot]
+        return values, np.frombuffer(statistics, dtype="<f8").reshape(-1, *spec.statistics_shape)[self.slot]
 
 
 class Pool:
@@ -62,21 +70,21 @@ class Pool:
         for metadata in sorted(stores.glob("*/*/tensors.zarr/*/zarr.json")):
             attributes = read_json(metadata).get("attributes", {})
             if attributes.get("identity") == spec.identity:
-                layout = Layout(metadata.parents[2])
-                hashes += self._take(layout, metadata.parent.name, attributes["clips_per_shard"])
+                held = replace(spec, variant=metadata.parent.name, clips_per_shard=attributes["clips_per_shard"])
+                hashes += self._take(Layout(metadata.parents[2]), held)
         # Per clip: content hash, place in `_shards`, and slot; in numpy, since a corpus may have millions.
-        self._hashes = np.concatenate(hashes) if hashes else np.empty(0, "U32")
+        self._hashes = np.concatenate(hashes) if hashes else np.empty(0, "S32")
         sizes = [len(part) for part in hashes]
         self._shard_of = np.repeat(np.arange(len(sizes)), sizes)
         self._slots = np.concatenate([np.arange(size) for size in sizes]) if sizes else np.empty(0, int)
         self._order = np.argsort(self._hashes, kind="stable")
 
-    def _take(self, layout: Layout, variant: str, clips_per_shard: int) -> list[np.ndarray]:
+    def _take(self, layout: Layout, spec: ArraySpec) -> list[np.ndarray]:
         """Note the finished shards of one array; the content hashes of each of them."""
         hashes = []
-        content = pq.read_table(layout.rows, columns=["content_hash"]).column(0).to_numpy().astype("U32")
-        for shard, rows in enumerate(shard_ranges(len(content), clips_per_shard)):
-            held = Held(layout, variant, shard, clips_per_shard)
+        content = pq.read_table(layout.rows, columns=["content_hash"]).column(0).to_numpy().astype("S32")
+        for shard, rows in enumerate(shard_ranges(len(content), spec.clips_per_shard)):
+            held = Held(layout, spec, shard)
             if held.marker.is_file():
                 self._shards.append(held)
                 self._by_key.setdefault(read_json(held.marker)["key"], held)
@@ -86,27 +94,28 @@ class Pool:
     def link(self, layout: Layout, shard: int, content_hashes: Sequence[str]) -> bool:
         """Take a whole shard with just these clips over as hard links, if there is one; says whether."""
         held = self._by_key.get(self._spec.shard_key(content_hashes))
-        if held is None:
+        if held is None or held.layout == layout:
             return False
-        variant = self._spec.variant
-        pairs = [
-            (held.layout.shard(held.variant, held.shard), layout.shard(variant, shard)),
-            (held.layout.statistics_chunk(held.variant, held.shard), layout.statistics_chunk(variant, shard)),
-        ]
         try:
-            for source, target in pairs:
+            if held.tensors.stat().st_size != self._spec.shard_bytes(len(content_hashes)):
+                return False
+            for source, target in (
+                (held.tensors, layout.shard(self._spec, shard)),
+                (held.statistics, layout.statistics_chunk(self._spec, shard)),
+            ):
                 partial = partial_name(target)
                 os.link(source, partial)
                 partial.rename(target)
-                sync_folder(target.parent)
-        except OSError:  # a file system without hard links: the clips are copied instead
+                partial.unlink(missing_ok=True)  # renaming one link of a file to another does nothing
+                sync(target.parent)
+        except OSError:  # a file that is gone, a file system without hard links: the clips are copied or computed
             return False
-        write_json(layout.marker(variant, shard), read_json(held.marker))
+        write_json(layout.marker(self._spec.variant, shard), read_json(held.marker))
         return True
 
     def find(self, content_hashes: Sequence[str]) -> list[HeldClip | None]:
         """Where each of these recordings' tensors can be copied from."""
-        wanted = np.asarray(content_hashes, dtype="U32")
+        wanted = np.asarray(content_hashes, dtype="S32")
         places = np.searchsorted(self._hashes, wanted, sorter=self._order)
         found: list[HeldClip | None] = []
         for content_hash, place in zip(wanted, places, strict=True):

@@ -12,9 +12,9 @@ import google_crc32c
 import numpy as np
 
 from stores.errors import StoreError
+from stores.layout import INDEX_CHECKSUM_BYTES, INDEX_ENTRY_BYTES
 
 EMPTY = np.uint64(2**64 - 1)
-CRC_BYTES = 4
 
 
 class ShardWriter:
@@ -35,22 +35,27 @@ class ShardWriter:
 
     def finish(self) -> None:
         index = self._index.tobytes()
-        self._file.write(index + google_crc32c.value(index).to_bytes(CRC_BYTES, "little"))
+        self._file.write(index + google_crc32c.value(index).to_bytes(INDEX_CHECKSUM_BYTES, "little"))
 
 
 def read_index(path: Path, slots: int) -> np.ndarray:
     """Offset and byte count of each slot: `(slots, 2)` uint64. Raises `StoreError` for a damaged file."""
-    size = slots * 16 + CRC_BYTES
+    size = slots * INDEX_ENTRY_BYTES + INDEX_CHECKSUM_BYTES
     try:
         with open(path, "rb") as file:
             file.seek(0, 2)
             if file.tell() < size:
-                raise StoreError(f"{path}: {file.tell()} bytes are too few for the index of {slots} clips")
+                raise damaged(path, f"{file.tell()} bytes are too few for the index of {slots} clips")
             file.seek(-size, 2)
             data = file.read()
     except FileNotFoundError:
-        raise StoreError(f"{path}: this shard is missing; build the store again") from None
-    index, checksum = data[:-CRC_BYTES], int.from_bytes(data[-CRC_BYTES:], "little")
+        raise damaged(path, "this shard is missing") from None
+    index, checksum = data[:-INDEX_CHECKSUM_BYTES], int.from_bytes(data[-INDEX_CHECKSUM_BYTES:], "little")
     if google_crc32c.value(index) != checksum:
-        raise StoreError(f"{path}: the index does not match its checksum; delete this file and build the store again")
+        raise damaged(path, "the index does not match its checksum")
     return np.frombuffer(index, dtype="<u8").reshape(slots, 2)
+
+
+def damaged(path: Path, what: str) -> StoreError:
+    """What is wrong with a file, and what mends it."""
+    return StoreError(f"{path}: {what}; remove this file and type: snakemake features --forcerun build_store")

@@ -1,29 +1,29 @@
 """Writing a store shard by shard, so that whatever ends the work on the way, finished shards stay."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import google_crc32c
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stores.files import PARTIAL_SUFFIX, replacing, sync_folder, write_json
-from stores.layout import STATISTICS_SHAPE, ArraySpec, Layout, shard_ranges
+from stores.files import PARTIAL_SUFFIX, replacing, sync, write_json
+from stores.layout import ArraySpec, Layout, shard_ranges
 from stores.shard import ShardWriter
 
 
 class VariantShard:
     """One shard of one variant while it is written: tensors to disk, statistics in memory."""
 
-    def __init__(self, tensors: ShardWriter, slots: int) -> None:
+    def __init__(self, tensors: ShardWriter, spec: ArraySpec) -> None:
         self._tensors = tensors
-        self._statistics = np.full((slots, *STATISTICS_SHAPE), np.nan, dtype="<f8")
+        self._statistics = np.full((spec.clips_per_shard, *spec.statistics_shape), np.nan, dtype="<f8")
 
     def append(self, values: np.ndarray, statistics: np.ndarray) -> None:
-        """The next clip: `(rows, frames, channels)` and its `(5, 2)` locations and scales."""
+        """The next clip: `(rows, frames, channels)` and its `(groups, 2)` locations and scales."""
         self._statistics[len(self._tensors.checksums)] = statistics
         self._tensors.append(values)
 
@@ -46,66 +46,73 @@ def writing_shard(
     with ExitStack() as files:
         shards = {}
         for spec in specs:
-            file = files.enter_context(replacing(layout.shard(spec.variant, shard)))
-            shards[spec.variant] = VariantShard(ShardWriter(file, spec.clips_per_shard), spec.clips_per_shard)
+            file = files.enter_context(replacing(layout.shard(spec, shard)))
+            shards[spec.variant] = VariantShard(ShardWriter(file, spec.clips_per_shard), spec)
         yield shards
         finished = {variant: open_shard.finish() for variant, open_shard in shards.items()}
     for spec in specs:
         statistics, checksums = finished[spec.variant]
-        with replacing(layout.statistics_chunk(spec.variant, shard)) as file:
+        with replacing(layout.statistics_chunk(spec, shard)) as file:
             file.write(statistics)
-        write_json(layout.marker(spec.variant, shard), {"key": spec.shard_key(content_hashes), "crc32c": checksums})
+        marker = {
+            "key": spec.shard_key(content_hashes),
+            "crc32c": checksums,
+            "statistics_crc32c": google_crc32c.value(statistics),
+        }
+        write_json(layout.marker(spec.variant, shard), marker)
 
 
 class StoreWriter:
-    """Creates or resumes one store. The caller holds the lock that keeps other writers out."""
+    """Creates, resumes or mends one store. The caller holds the lock that keeps other writers out."""
 
-    def __init__(self, path: Path, specs: Sequence[ArraySpec], rows: pa.Table) -> None:
+    def __init__(self, path: Path, specs: Sequence[ArraySpec], content_hashes: Sequence[str]) -> None:
         self.layout = Layout(path)
         self.specs = {spec.variant: spec for spec in specs}
-        self.rows = rows
-        self.content_hashes: list[str] = rows.column("content_hash").to_pylist()
-        self.shards = shard_ranges(len(rows), specs[0].clips_per_shard)
+        self.content_hashes = content_hashes
+        self.shards = shard_ranges(len(content_hashes), specs[0].clips_per_shard)
 
     @property
     def complete(self) -> bool:
-        return self.layout.manifest.is_file()
+        return self.layout.manifest.is_file() and not self.missing()
 
-    def prepare(self, attributes: dict[str, Any]) -> None:
+    def prepare(self, rows: pa.Table, attributes: dict[str, Any]) -> None:
         """Write the row table and the metadata, and sweep what an interrupted run left half-written."""
         from stores.metadata import create_arrays  # zarr is not needed to write shards, so workers do without
 
         self.layout.path.mkdir(parents=True, exist_ok=True)
         for leftover in self.layout.path.rglob("*" + PARTIAL_SUFFIX):
-            leftover.unlink()
+            leftover.unlink(missing_ok=True)  # a worker that outlived its run may be using it
         with replacing(self.layout.rows) as file:
-            pq.write_table(self.rows, file)
-        create_arrays(self.layout, list(self.specs.values()), len(self.rows), attributes)
+            pq.write_table(rows, file)
+        create_arrays(self.layout, list(self.specs.values()), len(rows), attributes)
+        for metadata in self.layout.group.rglob("zarr.json"):  # before any shard, which nobody could read without it
+            sync(metadata)
+            sync(metadata.parent)
         for variant in self.specs:
             self.layout.markers(variant).mkdir(parents=True, exist_ok=True)
 
     def missing(self) -> dict[int, list[str]]:
-        """The variants that each unfinished shard still lacks."""
+        """The variants that each shard lacks: it has no marker, or no file of the right size."""
         lacking: dict[int, list[str]] = {}
-        for variant in self.specs:
+        for variant, spec in self.specs.items():
             done = {int(marker.stem) for marker in self.layout.markers(variant).glob("*.json")}
-            for shard in range(len(self.shards)):
-                if shard not in done:
+            for shard, rows in enumerate(self.shards):
+                if shard not in done or not self._whole(spec, shard, len(rows)):
                     lacking.setdefault(shard, []).append(variant)
         return lacking
 
-    def shard_hashes(self, shard: int) -> list[str]:
+    def shard_hashes(self, shard: int) -> Sequence[str]:
         """Content hashes of the clips of a shard, in their order."""
         rows = self.shards[shard]
         return self.content_hashes[rows.start : rows.stop]
 
     def finish(self, manifest: dict[str, Any]) -> None:
-        """Make everything durable, then write the manifest: from here on readers accept the store."""
-        for metadata in self.layout.group.rglob("zarr.json"):
-            descriptor = os.open(metadata, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            sync_folder(metadata.parent)
+        """Write the manifest: from here on readers accept the store."""
         write_json(self.layout.manifest, manifest)
+
+    def _whole(self, spec: ArraySpec, shard: int, clips: int) -> bool:
+        try:
+            size = self.layout.shard(spec, shard).stat().st_size
+        except FileNotFoundError:
+            return False
+        return size == spec.shard_bytes(clips) and self.layout.statistics_chunk(spec, shard).is_file()

@@ -3,23 +3,21 @@
 import hashlib
 import json
 import logging
-import shutil
 import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import nn
 from torch.utils.data import DataLoader
 
 from stores.files import read_json, write_json
+from training.checkpoints import Checkpoints
 from training.models import build
 from training.module import Classifier
 from training.settings import Model, Training
@@ -28,7 +26,7 @@ from training.stream import ClipStream
 SIGTERM_EXIT = 143
 
 # The code that decides what weights come out; reports and evaluation may change without training again.
-CODE = ("fit.py", "module.py", "order.py", "schedule.py", "settings.py", "stream.py")
+CODE = ("checkpoints.py", "fit.py", "module.py", "order.py", "schedule.py", "settings.py", "stream.py")
 
 
 @dataclass(frozen=True)
@@ -61,22 +59,17 @@ def fit(
     whole = {**identity, "model": model.model_dump(mode="json"), "training": training.model_dump(mode="json")}
     whole["code"] = _code_digest(model.name)
     state = folder / "run.json"
-    checkpoints = folder / "checkpoints"
-    previous = read_json(state) if state.is_file() else {}
-    if previous.get("identity") != _plain(whole):
-        shutil.rmtree(checkpoints, ignore_errors=True)
-        previous = {}
-    write_json(state, {"identity": whole, "finished": previous.get("finished", False)})
+    checkpoints = Checkpoints(folder / "checkpoints", training)
+    if not state.is_file() or read_json(state) != json.loads(json.dumps(whole)):
+        checkpoints.clear()
+        write_json(state, whole)
     pl.seed_everything(training.seed, verbose=False)
     network = build(model, classes)
-    if not previous.get("finished"):
+    if not checkpoints.finished():
         _train(checkpoints, network, train, validation, training)
-        write_json(state, {"identity": whole, "finished": True})
-    best = torch.load(checkpoints / "best.ckpt", map_location="cpu", weights_only=True)
-    last = torch.load(checkpoints / "last.ckpt", map_location="cpu", weights_only=True)
-    weights = {name.removeprefix("network."): value for name, value in best["state_dict"].items()}
+    weights = {name.removeprefix("network."): value for name, value in checkpoints.best()["state_dict"].items()}
     network.load_state_dict(weights)
-    return Fitted(network.cpu().eval(), last["history"])
+    return Fitted(network.cpu().eval(), checkpoints.history())
 
 
 def device_of(training: Training) -> torch.device:
@@ -99,43 +92,32 @@ def precision_of(training: Training) -> str:
 
 
 def _train(
-    checkpoints: Path, network: nn.Module, train: ClipStream, validation: ClipStream, training: Training
+    checkpoints: Checkpoints, network: nn.Module, train: ClipStream, validation: ClipStream, training: Training
 ) -> None:
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     module = Classifier(network, training)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    saving = partial(ModelCheckpoint, checkpoints, save_on_train_epoch_end=True, enable_version_counter=False)
-    best = saving(filename="best", monitor="validation_loss")
-    last = saving(filename="last")  # every epoch; Lightning's save_last follows the best only
-    stopping = EarlyStopping("validation_loss", patience=training.patience, check_on_train_epoch_end=True)
     trainer = pl.Trainer(
         accelerator="gpu" if device_of(training).type == "cuda" else "cpu",
         devices=1,
         precision=precision_of(training),  # type: ignore[arg-type]
         max_epochs=training.epochs,
         gradient_clip_val=training.gradient_clip,
-        callbacks=[stopping, best, last, _Epochs(train)],
+        callbacks=[checkpoints, _Epochs(train)],
         logger=False,
         num_sanity_val_steps=0,
         enable_model_summary=False,
         enable_progress_bar=sys.stderr.isatty(),
     )
-    resumed = checkpoints / "last.ckpt"
+    resumed = checkpoints.last_path if checkpoints.last_path.is_file() else None
     try:
         with warnings.catch_warnings():
             # The stream reads ahead in threads of its own; worker processes would only copy its batches once more.
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
             warnings.filterwarnings("ignore", message=".*`IterableDataset` has `__len__` defined.*")
-            warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
             # Lightning's own use of a part of torch that is on its way out.
             warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-            trainer.fit(
-                module,
-                _loader(train),
-                _loader(validation),
-                ckpt_path=resumed if resumed.is_file() else None,
-                weights_only=True,
-            )
+            trainer.fit(module, _loader(train), _loader(validation), ckpt_path=resumed, weights_only=True)
     except SIGTERMException:
         raise SystemExit(SIGTERM_EXIT) from None  # Lightning's own exception exits with 0
     if trainer.received_sigterm:
@@ -167,8 +149,3 @@ def _code_digest(model: str) -> str:
     for name in (*CODE, f"models/{model}.py"):
         whole.update((here / name).read_bytes())
     return whole.hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    """As it comes back from JSON."""
-    return json.loads(json.dumps(value))

@@ -18,7 +18,7 @@ BLUE, ORANGE = "#2457a6", "#d2691e"
 
 
 @dataclass(frozen=True)
-class Section:
+class Panel:
     """A heading with a picture or a table, or both."""
 
     title: str
@@ -34,7 +34,7 @@ def link(text: str, address: str) -> Markup:
 
 
 def write_report(
-    path: Path, title: str, subtitle: str, figures: Sequence[tuple[str, str]], sections: Sequence[Section]
+    path: Path, title: str, subtitle: str, figures: Sequence[tuple[str, str]], sections: Sequence[Panel]
 ) -> None:
     """Write a page of key figures and sections."""
     template = Path(__file__).with_name("report.html.jinja").read_text(encoding="utf-8")
@@ -45,7 +45,7 @@ def write_report(
 
 def run_sections(
     history: Sequence[dict[str, float]], per_class: Sequence[dict[str, Any]], confusion: np.ndarray
-) -> list[Section]:
+) -> list[Panel]:
     """Learning curves, confusion matrix and the table of classes of one run."""
     classes = [row["class"] for row in per_class]
     table = [
@@ -53,10 +53,10 @@ def run_sections(
         for row in per_class
     ]
     return [
-        Section("Learning curves", "The model of the epoch with the lowest validation loss is kept.", curves(history)),
-        Section("Confusion matrix", "Test clips: true class by row, predicted class by column.",
+        Panel("Learning curves", "The model of the epoch with the lowest validation loss is kept.", curves(history)),
+        Panel("Confusion matrix", "Test clips: true class by row, predicted class by column.",
                 confusion_matrix(confusion, classes)),
-        Section("Classes", "", None, ("class", "precision", "recall", "F1", "test clips"), table),
+        Panel("Classes", "", None, ("class", "precision", "recall", "F1", "test clips"), table),
     ]  # fmt: skip
 
 
@@ -99,8 +99,8 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str]) -> Markup:
 
 
 def _svg(figure: Figure) -> Markup:
-    """The figure as an SVG element; equal figures give equal text."""
-    with matplotlib.rc_context({"svg.hashsalt": "otogura", "svg.fonttype": "path"}):
+    """The figure as an SVG element; equal figures give equal text. The browser's fonts draw labels in any script."""
+    with matplotlib.rc_context({"svg.hashsalt": "otogura", "svg.fonttype": "none"}):
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()

@@ -29,6 +29,6 @@ class Training(Section):
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0  # largest norm of all gradients together
     patience: Positive = 25  # epochs without a better validation loss before training stops
     variants: Literal["all", "one"] = "all"  # per clip and epoch: every stored variant, or one that is drawn
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

@@ -69,7 +69,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         them.
     seed : int
     rank, world_size : int
-        Every rank gets equally many batches and its own part of the clips.
+        Every rank gets its own part of the clips and, when shuffling, equally many whole batches.
     pin : bool
         Batches in pinned memory, for faster copies to a GPU.
     """
@@ -107,7 +107,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         """Batches per epoch and rank."""
         whole = self._batch_size * self._world_size
         if self._shuffle:
-            return max(1, len(self._items) // whole)
+            return max(1 if self._world_size == 1 else 0, len(self._items) // whole)
         return -(-len(self._items) // whole)
 
     def set_epoch(self, epoch: int) -> None:

@@ -15,8 +15,10 @@ rule synthesise_demo:
         f"{WORK}/demo/{{demo}}.json",
     log:
         f"{WORK}/logs/demo/{{demo}}.log",
+    params:
+        lock=f"{WORK}/locks/demo-{{demo}}.lock",
     shell:
-        "{PYTHON:q} -m pipeline demo {output:q} --log {log:q}"
+        "{PYTHON:q} -m pipeline demo {output:q} --lock {params.lock:q} --log {log:q}"
 
 
 rule index_corpus:
@@ -24,6 +26,7 @@ rule index_corpus:
         "Looking at the recordings of {wildcards.corpus}."
     input:
         demo=lambda wildcards: PLAN.demo_receipt(PLAN.by_corpus(wildcards.corpus)),
+        code=PLAN.modules("features/audio.py", "pipeline/index.py", "pipeline/probe.py", "pipeline/sources/*.py"),
     output:
         # Updated in place, so that a touched file leaves an unchanged index, and all that depends on it, as it is.
         update(f"{WORK}/index/{{corpus}}/index.json"),
@@ -31,11 +34,13 @@ rule index_corpus:
         f"{WORK}/logs/index/{{corpus}}.log",
     params:
         job=lambda wildcards: PLAN.index_job(PLAN.by_corpus(wildcards.corpus)),
+        lock=f"{WORK}/locks/index-{{corpus}}.lock",
     resources:
         where=lambda wildcards: PLAN.where(PLAN.by_corpus(wildcards.corpus)),
     threads: workflow.cores
     shell:
-        "{PYTHON:q} -m pipeline index {params.job:q} --where {resources.where:q} --workers {threads} --log {log:q}"
+        "{PYTHON:q} -m pipeline index {params.job:q} --lock {params.lock:q} --where {resources.where:q} "
+        "--workers {threads} --log {log:q}"
 
 
 rule build_store:
@@ -43,15 +48,16 @@ rule build_store:
         "Building {wildcards.store}."
     input:
         index=lambda wildcards: PLAN.index_folder(PLAN.by_store(wildcards.store)) / "index.json",
-        kernels=PLAN.modules("features/*.py", "features/augmentations/*.py"),
+        kernels=PLAN.modules("features/*.py", "features/augmentations/*.py", "pipeline/build.py", "stores/*.py"),
     output:
         update(f"{WORK}/stores/{{store}}/current.json"),
     log:
         f"{WORK}/logs/build/{{store}}.log",
     params:
         job=lambda wildcards: PLAN.build_job(PLAN.by_store(wildcards.store)),
+        lock=f"{WORK}/locks/build-{{store}}.lock",
     resources:
         engine=PLAN.engine,
     threads: workflow.cores
     shell:
-        "{PYTHON:q} -m pipeline build {params.job:q} --engine {resources.engine:q} --workers {threads} --log {log:q}"
+        "{PYTHON:q} -m pipeline build {params.job:q} --lock {params.lock:q} --engine {resources.engine:q} --workers {threads} --log {log:q}"

@@ -3,7 +3,9 @@ rule train:
         "Training {wildcards.experiment}."
     input:
         store=lambda wildcards: PLAN.family(wildcards.experiment) / "current.json",
-        code=PLAN.modules("training/*.py", "training/models/*.py", "training/*.jinja"),
+        code=PLAN.modules(
+            "pipeline/split.py", "pipeline/train.py", "training/*.py", "training/models/*.py", "training/*.jinja"
+        ),
     output:
         update(f"{WORK}/runs/{{experiment}}/metrics.json"),
         update(f"{WORK}/runs/{{experiment}}/report.html"),
@@ -11,11 +13,13 @@ rule train:
         f"{WORK}/logs/train/{{experiment}}.log",
     params:
         job=lambda wildcards: PLAN.train_job(wildcards.experiment),
+        lock=f"{WORK}/locks/train-{{experiment}}.lock",
     resources:
         where=lambda wildcards: PLAN.where(wildcards.experiment),
     threads: workflow.cores
     shell:
-        "{PYTHON:q} -m pipeline train {params.job:q} --where {resources.where:q} --workers {threads} --log {log:q}"
+        "{PYTHON:q} -m pipeline train {params.job:q} --lock {params.lock:q} --where {resources.where:q} "
+        "--workers {threads} --log {log:q}"
 
 
 for experiment in EXPERIMENTS:

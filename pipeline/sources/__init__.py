@@ -1,6 +1,5 @@
 """Where recordings come from, one form a file: each lists its recordings without opening them."""
 
 from pipeline.sources.audio import AudioSource
-from pipeline.sources.base import Listing
 
-__all__ = ["AudioSource", "Listing"]
+__all__ = ["AudioSource"]

@@ -12,7 +12,7 @@ import pyarrow.csv as csv
 from features.audio import SUFFIXES
 from pipeline.config import AudioCorpus
 from pipeline.errors import InputError
-from pipeline.sources.base import LISTING, Listing
+from pipeline.sources.base import LISTING, Listing, status
 
 
 class AudioSource:
@@ -23,12 +23,16 @@ class AudioSource:
         self._where = where
 
     def fingerprint(self) -> str:
-        """Hash of path, size and modification time of every file that the corpus may use; nothing is opened."""
+        """Hash of path, size and modification time of every file that the corpus uses; none is opened."""
         known = blake2b(digest_size=16)
-        for path, status in sorted(self._walk(), key=lambda found: found[0]):
-            known.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
         if self._corpus.table is not None:
             known.update(self._table_path().read_bytes())
+            ids = self._from_table(self._table_path())["id"].to_pylist()
+            found = [(name, *status(self._root() / name)) for name in ids]
+        else:
+            found = [(path, *status(self._root() / path)) for path in self._walk()]
+        for name, size, mtime_ns in sorted(found):
+            known.update(f"{name}\0{size}\0{mtime_ns}\n".encode(errors="surrogateescape"))
         return known.hexdigest()
 
     def listing(self) -> Listing:
@@ -53,27 +57,41 @@ class AudioSource:
             )
         return root
 
-    def _walk(self) -> Iterator[tuple[str, os.stat_result]]:
-        """Audio files below the root as (path relative to it with forward slashes, status)."""
-        folders = [(self._root(), "")]
+    def _walk(self) -> Iterator[str]:
+        """Audio files below the root, as paths relative to it with forward slashes.
+
+        Links to folders are followed, but never into a folder that is being walked already.
+        """
+        root = self._root()
+        folders = [(root, "", frozenset({root.resolve()}))]
         while folders:
-            folder, prefix = folders.pop()
+            folder, prefix, above = folders.pop()
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.name.startswith("."):
                         continue
-                    if entry.is_dir():
-                        folders.append((Path(entry.path), f"{prefix}{entry.name}/"))
-                    elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-                        yield prefix + entry.name, entry.stat()
+                    if os.path.splitext(entry.name)[1].lower() in SUFFIXES and not os.path.isdir(entry.path):
+                        yield prefix + entry.name
+                    elif os.path.isdir(entry.path):
+                        target = Path(entry.path).resolve()
+                        if target not in above:
+                            folders.append((Path(entry.path), f"{prefix}{entry.name}/", above | {target}))
 
     def _from_folders(self) -> pa.Table:
-        ids = sorted(path for path, _ in self._walk())
-        if loose := [path for path in ids if "/" not in path]:
-            raise InputError(
-                f"{self._where}.root: {self._corpus.root / loose[0]} lies in no sub-folder that would give its label; "
-                "move it into one, or name a table: with path and label"
-            )
+        ids = sorted(self._walk())
+        for name in ids:
+            if "/" not in name:
+                raise InputError(
+                    f"{self._where}.root: {self._corpus.root / name} lies in no sub-folder that would give its label; "
+                    "move it into one, or name a table: with path and label"
+                )
+            try:
+                name.encode()
+            except UnicodeEncodeError:
+                shown = name.encode(errors="surrogateescape").decode(errors="replace")
+                raise InputError(
+                    f"{self._where}.root: expected file names in UTF-8, got {shown!r}; rename it"
+                ) from None
         empty = pa.nulls(len(ids))
         labels = [path.split("/", 1)[0] for path in ids]
         return pa.table([ids, labels, empty.cast(pa.string()), empty.cast(pa.int64())], schema=LISTING)
@@ -91,40 +109,54 @@ class AudioSource:
 
     def _from_table(self, path: Path) -> pa.Table:
         corpus = self._corpus
-        text = csv.ConvertOptions(strings_can_be_null=False, column_types={})
-        try:
-            names = csv.open_csv(path).schema.names
-            text.column_types = dict.fromkeys(names, pa.string())
-            table = csv.read_csv(path, convert_options=text)
-        except pa.ArrowInvalid as error:
-            raise InputError(f"{self._where}.table: {path}: not a readable CSV table: {error}") from None
+        table = self._read(path)
         columns = {}
         for field in ("path", "label", "group", "fold"):
             column = getattr(corpus, field)
-            if column is not None and column not in names:
-                raise InputError(f"{self._where}.{field}: {path} has no column {column!r}; it has {', '.join(names)}")
+            if column is not None and table.column_names.count(column) != 1:
+                found = "two columns" if column in table.column_names else "no column"
+                raise InputError(
+                    f"{self._where}.{field}: {path} has {found} {column!r}; it has {', '.join(table.column_names)}"
+                )
             columns[field] = pa.nulls(len(table), pa.string()) if column is None else table[column]
-        self._no_empty(path, columns["path"], corpus.path)
-        self._no_empty(path, columns["label"], corpus.label)
+        for field in ("path", "label"):
+            for line, value in enumerate(columns[field].to_pylist(), start=2):
+                if not value.strip():
+                    raise InputError(
+                        f"{self._where}.{field}: {path}, line {line}: column {getattr(corpus, field)!r} is empty; "
+                        "fill it or remove the row"
+                    )
         ids = columns["path"].combine_chunks()
-        counts = pc.value_counts(ids)
-        if repeated := [row["values"].as_py() for row in counts if row["counts"].as_py() > 1]:
-            raise InputError(f"{self._where}.path: {path} names {repeated[0]!r} more than once; keep one of these rows")
-        if absolute := [name for name in ids.to_pylist() if os.path.isabs(name)]:
-            raise InputError(f"{self._where}.path: {path} names {absolute[0]!r}; expected paths relative to the root")
+        for count in pc.value_counts(ids).to_pylist():
+            name = count["values"]
+            if count["counts"] > 1:
+                raise InputError(f"{self._where}.path: {path} names {name!r} more than once; keep one of these rows")
+            if os.path.isabs(name) or "\0" in name:
+                raise InputError(f"{self._where}.path: {path} names {name!r}; expected paths relative to the root")
         group = pc.if_else(pc.equal(columns["group"], ""), None, columns["group"])
-        fold = self._integers(path, columns["fold"], corpus.fold)
+        fold = pa.nulls(len(table), pa.int64()) if corpus.fold is None else self._folds(path, columns["fold"])
         return pa.table([ids, columns["label"], group, fold], schema=LISTING)
 
-    def _no_empty(self, path: Path, column: pa.ChunkedArray, name: str) -> None:
-        for row, value in enumerate(column.to_pylist(), start=2):
-            if not value:
-                raise InputError(
-                    f"{self._where}: {path}, line {row}: column {name!r} is empty; fill it or remove the row"
-                )
+    def _read(self, path: Path) -> pa.Table:
+        """All columns of a CSV file as text."""
+        options = csv.ConvertOptions(strings_can_be_null=False)
+        try:
+            names = csv.open_csv(path).schema.names
+            options.column_types = dict.fromkeys(names, pa.string())
+            return csv.read_csv(path, convert_options=options)
+        except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+            why = " ".join(str(error).split())
+            raise InputError(
+                f"{self._where}.table: {path}: expected a CSV table in UTF-8 with commas and a header line: {why}"
+            ) from None
 
-    def _integers(self, path: Path, column: pa.Array, name: str | None) -> pa.Array:
-        for row, value in enumerate(column.to_pylist(), start=2):
-            if value is not None and not value.strip().lstrip("-").isdigit():
-                raise InputError(f"{self._where}.fold: {path}, line {row}: {name} should be an integer, got {value!r}")
-        return pc.cast(column, pa.int64())
+    def _folds(self, path: Path, column: pa.ChunkedArray) -> pa.Array:
+        numbers = []
+        for line, value in enumerate(column.to_pylist(), start=2):
+            text = value.strip()
+            if not (text.isascii() and text.isdigit() and len(text) < 10):
+                raise InputError(
+                    f"{self._where}.fold: {path}, line {line}: {self._corpus.fold} should be a number, got {value!r}"
+                )
+            numbers.append(int(text))
+        return pa.array(numbers, pa.int64())

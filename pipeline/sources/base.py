@@ -15,3 +15,12 @@ class Listing:
 
     root: Path
     table: pa.Table
+
+
+def status(path: Path) -> tuple[int, int]:
+    """Size in bytes and modification time in ns, or -1 for a file that is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return -1, -1
+    return found.st_size, found.st_mtime_ns

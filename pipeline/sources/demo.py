@@ -41,7 +41,6 @@ class Genre:
     lead_beats: float = 0.4
     attack_s: float = 0.005
     glide: float = 0.0  # depth of the lead's vibrato and slides in semitones
-    swing: float = 0.0  # delay of every other step, in steps
 
 
 GENRES = {
@@ -88,7 +87,7 @@ def synthesise(genre: str, number: int) -> np.ndarray:
     for step in range(round(SECONDS / step_s) + 1):
         bar, place = divmod(step + int(offset), steps)
         chord_root = spec.progression[bar % len(spec.progression)]
-        at_s = step_s * (step + spec.swing * (place % 2))
+        at_s = step_s * step
         for part in levels:
             pattern = getattr(spec, part)
             symbol = pattern[place % len(pattern)]

@@ -62,8 +62,9 @@ def test_output_changes_only_with_a_kernel_version(recipe: Recipe) -> None:
 
 def golden(recipe: Recipe) -> dict[str, dict[str, object]]:
     engine = Engine(recipe)
-    samples = signal(2)
-    found = engine.compute(engine.clip(samples, 22050), b"golden content 0", recipe.variant_names)
+    samples = signal(2, 60_000)
+    # At 44.1 kHz and longer than the recipe, so that resampling and cutting count as well.
+    found = engine.compute(engine.clip(samples, 44100), b"golden content 0", recipe.variant_names)
     versions = {"kernel": KERNEL_VERSION} | {name: made.version for name, made in recipe.augmentations.items()}
     values = {name: tensor.values[3::25, 1::7].astype(float).round(5).ravel().tolist() for name, tensor in found}
     return {"versions": versions, "values": values}

@@ -5,11 +5,15 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import load, parse
+from pipeline.config import Config, parse, read_yaml
 from pipeline.errors import InputError
 from pipeline.workflow import plan
 
 DEFAULT = Path(__file__).parents[2] / "config" / "config.yaml"
+
+
+def load(path: Path) -> Config:
+    return parse(read_yaml(path), str(path))
 
 
 def genre(**options: Any) -> dict[str, Any]:
@@ -53,6 +57,11 @@ def test_everything_has_a_default() -> None:
         (genre() | {"recipes": {"music": {"variants": {"noise": {"snr": 1}}}}}, "did you mean 'snr_db'?"),
         (genre() | {"recipes": {"music": {"fmax_hz": 99999}}}, "needs fmin_hz < fmax_hz"),
         (genre() | {"engine": "spark"}, "engine"),
+        (genre() | {"recipes": {"demo": {"hop_lenght": 1}}}, "recipes.demo.hop_lenght: unknown key"),
+        ({"experiments": {"demo": {"corpus": {"source": "audio", "rot": 1}}}}, "experiments.demo.corpus.rot: unknown"),
+        (genre(folds=[]), "experiments.genre.folds"),
+        (genre(folds=[1, 1]), "each fold once"),
+        (genre(training={"seed": 2**40}), "training.seed"),
         ({"experiments": {}}, "experiments"),
         ({"experiments": {"my genre": {}}}, "letters, digits"),
     ],
@@ -84,6 +93,13 @@ class TestPlan:
         chosen = plan({"experiments": {"genre": {"training": {"epochs": 3}}}}, [], DEFAULT)
         assert chosen.config.experiments["genre"].training.epochs == 3
         assert chosen.config.experiments["genre"].model == load(DEFAULT).experiments["genre"].model
+
+    def test_the_strictest_quarantine_holds_for_all_who_share_an_index(self) -> None:
+        corpus = {"source": "audio", "root": "x"}
+        experiments = {"a": {"corpus": corpus}, "b": {"corpus": corpus | {"max_quarantine": 0.01}}}
+        chosen = plan({"experiments": experiments}, ["mine.yaml"], DEFAULT)
+        assert '"max_quarantine":0.01' in chosen.index_job("a")
+        assert chosen.index_job("a") == chosen.index_job("b")
 
     def test_experiments_share_a_store_by_corpus_and_recipe(self) -> None:
         corpus = {"source": "audio", "root": "x"}

@@ -8,10 +8,12 @@ import pytest
 import soundfile
 from corpora import RATE_HZ, tone, tree, write_corpus
 
+from pipeline import index as indexing
 from pipeline.config import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.index import Index, update_index
+from pipeline.probe import probe_all
 from pipeline.sources import AudioSource
 
 
@@ -52,7 +54,7 @@ def test_only_what_changed_is_opened_again(tmp_path: Path, monkeypatch: pytest.M
     before = index(tmp_path / "i", root).clips
     opened = []
 
-    def watch(self: Engine, function: Any, tasks: Any) -> Any:
+    def watch(self: Engine, function: Any, tasks: Any, count: int) -> Any:
         for task in tasks:
             opened.extend(task.paths)
             yield function(task)
@@ -132,11 +134,19 @@ ROWS = "".join(f"a/{n}.wav,x,1\n" for n in range(4))
         (HEADER + ROWS, {"fold": "folds"}, r"corpus\.fold: .*has no column 'folds'"),
         (HEADER + ROWS + "a/0.wav,y,1\n", {}, "names 'a/0.wav' more than once"),
         (HEADER + ROWS + "b,,1\n", {}, "line 6: column 'label' is empty"),
-        (HEADER + ROWS.replace("3.wav,x,1", "3.wav,x,one"), {"fold": "fold"}, "line 5: fold should be an integer"),
+        (
+            HEADER + ROWS.replace("3.wav,x,1", "3.wav,x,one"),
+            {"fold": "fold"},
+            "line 5: fold should be a number, got 'one'",
+        ),
+        (HEADER + ROWS.replace("3.wav,x,1", "3.wav,x,²"), {"fold": "fold"}, "line 5: fold should be a number"),
+        (HEADER + ROWS.replace("3.wav,x,1", "3.wav,x,"), {"fold": "fold"}, "line 5: fold should be a number, got ''"),
+        ("path,label,label\n" + ROWS, {}, "two columns 'label'"),
+        ("path;label\na/0.wav;x\n", {}, "no column 'path'; it has path;label"),
         (HEADER + ROWS + "/etc/x.wav,x,1\n", {}, "expected paths relative to the root"),
         (HEADER, {}, "expected rows, found none"),
-        (HEADER + "a,b\n", {}, "not a readable CSV table"),
-        ("", {}, "not a readable CSV table"),
+        (HEADER + "a,b\n", {}, "expected a CSV table in UTF-8"),
+        ("", {}, "expected a CSV table in UTF-8"),
         (HEADER + ROWS.replace("a/3.wav,x", "a/3.wav,rare"), {}, "class 'rare' has one good recording"),
     ],
 )
@@ -145,6 +155,67 @@ def test_a_bad_table_is_one_line(tmp_path: Path, text: str, options: dict[str, A
     with pytest.raises(InputError, match=expected) as caught:
         index(tmp_path / "i", root, table=table(root, text), **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["path,lab\xe9l\n", "path,label\na/0.wav,\xe9\n"])
+def test_a_table_in_another_encoding_is_one_line(tmp_path: Path, text: str) -> None:
+    root = write_corpus(tmp_path / "c", labels="a")
+    (root / "meta.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match="expected a CSV table in UTF-8"):
+        index(tmp_path / "i", root, table=Path("meta.csv"))
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
+    root = write_corpus(tmp_path / "c", labels="a")
+    (root / "meta.csv").write_text(HEADER + ROWS, encoding="utf-8-sig")
+    assert len(index(tmp_path / "i", root, table=Path("meta.csv")).clips) == 4
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    root = write_corpus(tmp_path / "c", labels="ab", clips=2)
+    outside = write_corpus(tmp_path / "elsewhere", labels="d", clips=2)
+    (root / "a" / "loop").symlink_to(root)
+    (root / "d").symlink_to(outside / "d")
+    (root / "a" / "broken.wav").symlink_to(root / "nowhere.wav")
+    (root / "b" / "self").symlink_to(root / "b" / "self")
+    found = index(tmp_path / "i", root)
+    assert sorted(found.clips["id"].to_pylist()) == [f"{label}/{n}.wav" for label in "abd" for n in range(2)]
+    assert '"a/broken.wav","no such file"' in (tmp_path / "i" / "quarantine.csv").read_text()
+
+
+def test_a_file_name_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+    import os
+
+    root = write_corpus(tmp_path / "c", labels="a")
+    os.rename(root / "a" / "0.wav", os.fsencode(root / "a") + "/音.wav".encode("shift-jis"))
+    with pytest.raises(InputError, match="expected file names in UTF-8"):
+        index(tmp_path / "i", root)
+
+
+def test_files_of_a_table_are_in_the_fingerprint_wherever_they_lie(tmp_path: Path) -> None:
+    root = write_corpus(tmp_path / "c", labels="a")
+    (root / "a" / "0.wav").rename(tmp_path / "outside.wav")
+    (root / "a" / "1.wav").rename(root / "a" / ".hidden.wav")
+    rows = "../outside.wav,x\na/.hidden.wav,x\na/2.wav,x\n"
+    source = AudioSource(AudioCorpus(root=root, table=table(root, "path,label\n" + rows)), "")
+    seen = {source.fingerprint()}
+    for path in (tmp_path / "outside.wav", root / "a" / ".hidden.wav", root / "a" / "2.wav"):
+        path.touch()
+        seen.add(source.fingerprint())
+    assert len(seen) == 4
+    (root / "a" / "3.wav").touch()
+    assert source.fingerprint() in seen
+
+
+def test_another_decoder_looks_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write_corpus(tmp_path / "c")
+    index(tmp_path / "i", root)
+    schema = indexing.FILES.with_metadata({"probe": "0"})
+    monkeypatch.setattr(indexing, "FILES", schema)
+    opened = []
+    monkeypatch.setattr(indexing, "probe_all", lambda task: opened.extend(task.paths) or probe_all(task))
+    index(tmp_path / "i", root)
+    assert len(opened) == 12
 
 
 def test_a_file_named_but_absent_is_quarantined(tmp_path: Path) -> None:

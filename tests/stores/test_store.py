@@ -23,7 +23,8 @@ SHAPE = (4, 6, 2)
 
 def spec(variant: str = "original", dtype: str = "float16", clips_per_shard: int = 4) -> ArraySpec:
     attributes = {"identity": f"identity of {variant}", "clips_per_shard": clips_per_shard}
-    return ArraySpec(variant, f"identity of {variant}", SHAPE, dtype, clips_per_shard, attributes)
+    dimensions = ("row", "frame", "channel")
+    return ArraySpec(variant, f"identity of {variant}", SHAPE, dimensions, 5, dtype, clips_per_shard, attributes)
 
 
 def values(content: str, variant: str, dtype: str = "float16") -> np.ndarray:
@@ -42,8 +43,8 @@ def rows(contents: str) -> pa.Table:
 
 
 def write(path: Path, contents: str, specs: list[ArraySpec], shards: set[int] | None = None) -> StoreWriter:
-    writer = StoreWriter(path, specs, rows(contents))
-    writer.prepare({})
+    writer = StoreWriter(path, specs, list(contents))
+    writer.prepare(rows(contents), {})
     for shard, variants in writer.missing().items():
         if shards is not None and shard not in shards:
             continue
@@ -62,7 +63,10 @@ def manifest(contents: str, specs: list[ArraySpec]) -> dict[str, Any]:
         "identity": "x",
         "variants": [s.variant for s in specs],
         "clips": len(contents),
+        "identities": {s.variant: s.identity for s in specs},
         "shape": [len(contents), *SHAPE],
+        "dimensions": ["clip", *specs[0].dimensions],
+        "statistics": list("abcde"),
         "dtype": specs[0].dtype,
         "clips_per_shard": specs[0].clips_per_shard,
     }
@@ -130,7 +134,7 @@ def test_what_a_store_does_not_hold_is_an_error(tmp_path: Path, row: int, varian
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "missing", "flipped index"])
 def test_a_damaged_shard_is_named(tmp_path: Path, damage: str) -> None:
     write(tmp_path / "s", "abcdefgh", [spec()])
-    shard = Layout(tmp_path / "s").shard("original", 1)
+    shard = Layout(tmp_path / "s").shard(spec(), 1)
     data = bytearray(shard.read_bytes())
     if damage == "missing":
         shard.unlink()
@@ -139,25 +143,29 @@ def test_a_damaged_shard_is_named(tmp_path: Path, damage: str) -> None:
         shard.write_bytes(data)
     else:
         shard.write_bytes(data[: len(data) // 2] if damage == "truncated" else b"")
-    with pytest.raises(StoreError, match=r"c\.1\.0\.0\.0"):
-        open_store(tmp_path / "s")
+    with pytest.raises(StoreError, match=r"c\.1\.0\.0\.0.*remove this file"):
+        open_store(tmp_path / "s").clip(7)
+    shard.unlink(missing_ok=True)
+    whole = write(tmp_path / "whole", "abcdefgh", [spec()])
+    write(tmp_path / "s", "abcdefgh", [spec()])
+    assert tree(tmp_path / "s") == tree(whole.layout.path)
 
 
 def test_resuming_writes_what_is_missing_and_gives_the_same_tree(tmp_path: Path) -> None:
     specs = [spec(), spec("noise")]
     write(tmp_path / "whole", "abcdefghij", specs)
     write(tmp_path / "s", "abcdefghij", specs, shards={1})
-    first = Layout(tmp_path / "s").shard("noise", 1).stat()
+    first = Layout(tmp_path / "s").shard(spec("noise"), 1).stat()
     (tmp_path / "s" / "tensors.zarr" / "noise" / f"c.0.0.0.0.abcd{PARTIAL_SUFFIX}").write_bytes(b"half")
     write(tmp_path / "s", "abcdefghij", specs)
-    second = Layout(tmp_path / "s").shard("noise", 1).stat()
+    second = Layout(tmp_path / "s").shard(spec("noise"), 1).stat()
     assert (first.st_ino, first.st_mtime_ns) == (second.st_ino, second.st_mtime_ns)
     assert tree(tmp_path / "s") == tree(tmp_path / "whole")
 
 
 def test_an_error_leaves_no_shard_and_no_leftover(tmp_path: Path) -> None:
-    writer = StoreWriter(tmp_path / "s", [spec()], rows("abc"))
-    writer.prepare({})
+    writer = StoreWriter(tmp_path / "s", [spec()], list("abc"))
+    writer.prepare(rows("abc"), {})
     before = tree(tmp_path / "s")
 
     def fail_midway() -> None:
@@ -174,11 +182,11 @@ def test_an_error_leaves_no_shard_and_no_leftover(tmp_path: Path) -> None:
 class TestReuse:
     def test_whole_shards_are_linked_even_from_an_incomplete_store(self, tmp_path: Path) -> None:
         old = write(tmp_path / "stores" / "f" / "old", "abcdefghij", [spec()], shards={0, 1})
-        new = StoreWriter(tmp_path / "stores" / "f" / "new", [spec()], rows("abcdefghijk"))
-        new.prepare({})
+        new = StoreWriter(tmp_path / "stores" / "f" / "new", [spec()], list("abcdefghijk"))
+        new.prepare(rows("abcdefghijk"), {})
         pool = Pool(tmp_path / "stores", spec())
         assert [pool.link(new.layout, shard, new.shard_hashes(shard)) for shard in range(3)] == [True, True, False]
-        assert old.layout.shard("original", 0).samefile(new.layout.shard("original", 0))
+        assert old.layout.shard(spec(), 0).samefile(new.layout.shard(spec(), 0))
         assert new.missing() == {2: ["original"]}
 
     def test_single_clips_are_found_by_content(self, tmp_path: Path) -> None:
@@ -188,7 +196,7 @@ class TestReuse:
         for place, content in ((0, "j"), (2, "c")):
             held = found[place]
             assert held is not None
-            read, pair = held.read(spec())
+            read, pair = held.read()
             np.testing.assert_array_equal(read, values(content, "original"))
             np.testing.assert_array_equal(pair, statistics(content))
 
@@ -198,19 +206,37 @@ class TestReuse:
 
     def test_a_damaged_clip_is_not_copied(self, tmp_path: Path) -> None:
         old = write(tmp_path / "stores" / "f" / "old", "abcd", [spec()])
-        shard = old.layout.shard("original", 0)
+        shard = old.layout.shard(spec(), 0)
         data = bytearray(shard.read_bytes())
         data[0] ^= 1
         shard.write_bytes(data)
         (held,) = Pool(tmp_path / "stores", spec()).find(["a"])
         assert held is not None
         with pytest.raises(StoreError, match="checksum"):
-            held.read(spec())
+            held.read()
+
+    def test_damaged_statistics_are_not_copied(self, tmp_path: Path) -> None:
+        old = write(tmp_path / "stores" / "f" / "old", "abcd", [spec()])
+        chunk = old.layout.statistics_chunk(spec(), 0)
+        chunk.write_bytes(chunk.read_bytes()[:-1] + b"x")
+        (held,) = Pool(tmp_path / "stores", spec()).find(["a"])
+        assert held is not None
+        with pytest.raises(StoreError, match="checksum"):
+            held.read()
+
+    def test_linking_again_after_a_kill_leaves_nothing_behind(self, tmp_path: Path) -> None:
+        write(tmp_path / "stores" / "f" / "old", "abcd", [spec()])
+        new = StoreWriter(tmp_path / "stores" / "f" / "new", [spec()], list("abcd"))
+        new.prepare(rows("abcd"), {})
+        for _ in range(2):
+            assert Pool(tmp_path / "stores", spec()).link(new.layout, 0, list("abcd"))
+            new.layout.marker("original", 0).unlink()
+        assert not list(tmp_path.rglob("*" + PARTIAL_SUFFIX))
 
     def test_the_old_store_stays_when_the_new_one_goes(self, tmp_path: Path) -> None:
         write(tmp_path / "stores" / "f" / "old", "abcd", [spec()])
-        new = StoreWriter(tmp_path / "stores" / "f" / "new", [spec()], rows("abcd"))
-        new.prepare({})
+        new = StoreWriter(tmp_path / "stores" / "f" / "new", [spec()], list("abcd"))
+        new.prepare(rows("abcd"), {})
         Pool(tmp_path / "stores", spec()).link(new.layout, 0, list("abcd"))
         shutil.rmtree(tmp_path / "stores" / "f" / "new")
         np.testing.assert_array_equal(open_store(tmp_path / "stores" / "f" / "old").clip(0), values("a", "original"))
@@ -238,6 +264,17 @@ def test_replacing_keeps_the_old_file_after_an_error(tmp_path: Path) -> None:
         fail()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_many_shards_need_few_descriptors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stores.reader.OPEN_SHARDS", 3)
+    contents = "abcdefghijklmnopqrstuvwxyz"
+    write(tmp_path / "s", contents, [spec(clips_per_shard=1)])
+    store = open_store(tmp_path / "s")
+    for row in range(26):
+        np.testing.assert_array_equal(store.clip(row), values(contents[row], "original"))
+    used = sum(str(tmp_path) in str(link.resolve()) for link in Path("/proc/self/fd").iterdir())
+    assert used <= 3
 
 
 def test_a_store_says_what_it_is(tmp_path: Path) -> None:

@@ -77,6 +77,33 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path, store: Store, monke
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_run_that_ended_by_patience_stays_ended(tmp_path: Path, store: Store) -> None:
+    first = run(tmp_path, store, epochs=30, learning_rate=1e-12, patience=2)
+    second = run(tmp_path, store, epochs=30, learning_rate=1e-12, patience=2)
+    assert second.history == first.history
+
+
+def test_a_run_that_was_moved_knows_its_best_epoch(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(tmp_path / "whole", store, learning_rate=0.3)  # far too large: the first epochs are the best
+    monkeypatch.setattr(fitting.Checkpoints, "finished", lambda self: len(self.history()) >= 2)
+    monkeypatch.setattr(fitting.Checkpoints, "_patience_ended", lambda self, history: len(history) == 2)
+    run(tmp_path / "old", store, learning_rate=0.3)
+    monkeypatch.undo()
+    (tmp_path / "old").rename(tmp_path / "new")
+    moved = run(tmp_path / "new", store, learning_rate=0.3)
+    assert moved.history == whole.history
+    for a, b in zip(weights(moved), weights(whole), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_lost_checkpoints_are_trained_again(tmp_path: Path, store: Store) -> None:
+    first = run(tmp_path, store, epochs=2)
+    (tmp_path / "checkpoints" / "best.ckpt").unlink()
+    assert run(tmp_path, store, epochs=2).history == first.history
+
+
 def test_other_settings_start_afresh(tmp_path: Path, store: Store) -> None:
     first = run(tmp_path, store, epochs=2)
     second = run(tmp_path, store, epochs=2, learning_rate=1e-4)

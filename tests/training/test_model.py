@@ -16,6 +16,8 @@ def small(**options: object) -> ResNetAttention:
 def test_shapes_of_the_full_model() -> None:
     network = build(Model(), 10)
     assert isinstance(network, ResNetAttention)
+    # 5.84 million were published with keys of width / heads; keys of the stated size per head make it more.
+    assert sum(weight.numel() for weight in network.parameters()) == 8_624_459
     convolutions = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
     assert convolutions[0].weight.shape == (64, 4, 7, 11)
     assert convolutions[0].stride[1] == 1  # the time axis is kept

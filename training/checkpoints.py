@@ -1,0 +1,82 @@
+"""The two checkpoints of a run, whole or not there at all, and when to stop."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Checkpoint
+
+from stores.files import partial_name, sync
+from training.module import Classifier
+from training.settings import Training
+
+
+class Checkpoints(Checkpoint):
+    """Writes `last.ckpt` after every epoch and `best.ckpt` after one with the lowest validation loss so far.
+
+    Which epoch is best and when patience ends follows from the module's history alone, which the checkpoints hold:
+    a run that was interrupted anywhere, or moved, goes on as if nothing had happened. (Lightning's own callbacks
+    forget the best score of a folder that was moved, and write through the system's temporary folder.)
+    """
+
+    def __init__(self, folder: Path, training: Training) -> None:
+        self.last_path = folder / "last.ckpt"
+        self.best_path = folder / "best.ckpt"
+        self._training = training
+
+    def clear(self) -> None:
+        """Remove what another run has left."""
+        for path in (self.last_path, self.best_path):
+            path.unlink(missing_ok=True)
+
+    def best(self) -> dict[str, Any]:
+        return _load(self.best_path)
+
+    def history(self) -> list[dict[str, float]]:
+        """Of all finished epochs."""
+        return _load(self.last_path)["history"] if self.last_path.is_file() else []
+
+    def finished(self) -> bool:
+        """Whether there is nothing left to train, and the best weights are there."""
+        if not self.best_path.is_file():
+            self.clear()
+            return False
+        history = self.history()
+        return len(history) >= self._training.epochs or self._patience_ended(history)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """After the module's own hook, which adds the epoch to the history: Lightning calls checkpoints last."""
+        assert isinstance(pl_module, Classifier)
+        losses = _losses(pl_module.history)
+        if losses[-1] < min(losses[:-1], default=math.inf) or len(losses) == 1:
+            _save(trainer, self.best_path)
+        _save(trainer, self.last_path)
+        if self._patience_ended(pl_module.history):
+            trainer.should_stop = True
+
+    def _patience_ended(self, history: list[dict[str, float]]) -> bool:
+        losses = _losses(history)
+        return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= self._training.patience
+
+
+def _losses(history: list[dict[str, float]]) -> list[float]:
+    """Validation losses; one that is not a number is the worst."""
+    return [math.inf if math.isnan(row["validation_loss"]) else row["validation_loss"] for row in history]
+
+
+def _save(trainer: pl.Trainer, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_name(path)
+    try:
+        trainer.save_checkpoint(partial)
+        sync(partial)
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    return torch.load(path, map_location="cpu", weights_only=True)
