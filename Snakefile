@@ -26,6 +26,24 @@ WORK = PLAN.work.as_posix()
 PYTHON = sys.executable
 
 
+rule features:
+    message:
+        "All features are built."
+    input:
+        [PLAN.family(name) / "current.json" for name in EXPERIMENTS],
+
+
+for experiment in EXPERIMENTS:
+
+    rule:
+        name:
+            f"train_{experiment}"
+        message:
+            f"{experiment} is trained."
+        input:
+            PLAN.run_folder(experiment) / "report.html",
+
+
 include: "pipeline/rules/features.smk"
 include: "pipeline/rules/train.smk"
 

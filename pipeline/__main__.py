@@ -11,6 +11,7 @@ from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.lock import exclusive
 from stores.errors import StoreError
+from training.errors import TrainingError
 
 log = logging.getLogger("otogura")
 
@@ -122,12 +123,15 @@ def main() -> int:
     try:
         with exclusive(arguments.lock) if arguments.lock else nullcontext():
             JOBS[arguments.job](arguments.text, arguments)
-    except (InputError, StoreError, OSError) as error:  # an OSError: a full disk, a folder that may not be written
+    except (InputError, StoreError, TrainingError) as error:
         log.error("otogura: %s", error)
         return 1
-    except KeyboardInterrupt:
+    except OSError as error:  # a full disk, a folder that may not be written
+        log.error("otogura: %s; when that is mended, the same command goes on from here", error)
+        return 1
+    except (KeyboardInterrupt, SystemExit) as ended:  # Lightning turns the one into the other
         log.error("otogura: interrupted; the same command goes on from here")
-        return 130
+        return ended.code if isinstance(ended, SystemExit) and isinstance(ended.code, int) else 130
     return 0
 
 

@@ -9,14 +9,19 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from pipeline.errors import InputError
 from stores.errors import StoreError
 from stores.files import read_json
 from stores.layout import Layout
 
-app = typer.Typer(help="otogura: a storehouse of sound.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="otogura: a storehouse of sound.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 
 Work = Annotated[Path, typer.Option("--work-dir", help="The work_dir of the configuration.")]
 
@@ -35,6 +40,8 @@ def index(root: Annotated[Path, typer.Argument(help="A folder with one sub-folde
             bad += 1
             print(f"{name}: {reason}")
     print(f"{len(listing.table)} recordings, {bad} bad")
+    if bad:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -46,7 +53,9 @@ def stores(
     if as_json:
         print(json.dumps(found, indent=1))
         return
-    table = Table("store", "clips", "variants", "shape", "dtype", "GB", "complete")
+    table = Table(
+        Column("store", overflow="fold", min_width=24), "clips", "variants", "shape", "dtype", "GB", "complete"
+    )
     for store in found:
         shape = "×".join(map(str, store["shape"][1:]))
         size = f"{store['bytes'] / 1e9:.2f}"
@@ -59,10 +68,15 @@ def stores(
 @app.command()
 def runs(work_dir: Work = Path("work")) -> None:
     """List the trained experiments with their scores on test clips, and where their reports are."""
-    for path in sorted((work_dir / "runs").glob("*/metrics.json")):
+    found = sorted((work_dir / "runs").glob("*/metrics.json"))
+    if not found:
+        print(f"{work_dir / 'runs'}: nothing has been trained", file=sys.stderr)
+    for path in found:
         metrics = read_json(path)
-        scores = metrics.get("mean", metrics)
-        print(f"{path.parent.name}: test accuracy {scores['accuracy']:.3f}; report: {path.parent / 'report.html'}")
+        accuracy = f"{metrics.get('mean', metrics)['accuracy']:.3f}"
+        if "sd" in metrics:
+            accuracy += f" ± {metrics['sd']['accuracy']:.3f} over {len(metrics['folds'])} folds"
+        print(f"{path.parent.name}: test accuracy {accuracy}; report: {path.parent / 'report.html'}")
 
 
 @app.command()
@@ -109,7 +123,7 @@ def _describe(path: Path) -> dict[str, Any]:
 def main() -> None:
     try:
         app()
-    except (InputError, StoreError) as error:
+    except (InputError, StoreError, OSError) as error:
         print(f"otogura: {error}", file=sys.stderr)
         sys.exit(1)
 

@@ -12,6 +12,8 @@ from features.recipe import Recipe
 from pipeline.errors import InputError
 from training.settings import Model, Positive, Section, Training
 
+# Relative to where the command runs; ~ is the user's home.
+UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -19,8 +21,8 @@ class AudioCorpus(Section):
     """A folder of recordings: the label is the sub-folder, or stands in a table."""
 
     source: Literal["audio"] = "audio"
-    root: Path
-    table: Path | None = None  # a CSV; relative to where the command runs, or else to the root
+    root: UserPath
+    table: UserPath | None = None  # a CSV; relative to where the command runs, or else to the root
     path: str = "path"  # the table's column with the file, relative to the root
     label: str = "label"
     group: str | None = None  # the column of the source recording, subject or artist
@@ -88,7 +90,7 @@ Name = Annotated[str, AfterValidator(_plain_name)]
 
 
 class Config(Section):
-    work_dir: Path = Path("work")
+    work_dir: UserPath = Path("work")
     engine: Literal["joblib", "dask"] = "joblib"
     scheduler: str | None = None  # tcp://… of a dask scheduler that runs already
     clips_per_shard: Positive = 64

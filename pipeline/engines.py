@@ -1,12 +1,17 @@
 """Running independent tasks in worker processes, by joblib or by dask. Every worker computes with one thread."""
 
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, TypeVar
 
 from threadpoolctl import threadpool_limits
+
+from pipeline.errors import InputError
+
+WORKER_LOST = "a worker process was killed, perhaps for want of memory; with fewer --cores, type the same command again"
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -43,12 +48,18 @@ class Engine:
         with parallel_config(**backend):
             parallel = Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="2*n_jobs", batch_size=1)
             with closing(parallel(delayed(_single_threaded)(function, task) for task in tasks)) as results:
-                yield from results
+                try:
+                    yield from results
+                except BrokenExecutor:
+                    raise InputError(WORKER_LOST) from None
 
     def _dask(
         self, function: Callable[[Task], Result], tasks: Iterable[Task], workers: int
     ) -> Generator[Result, None, None]:
-        from dask.distributed import Client, LocalCluster, as_completed
+        import dask
+
+        dask.config.set({"logging.distributed": "error"})  # it tells of every worker that comes and goes
+        from dask.distributed import Client, KilledWorker, LocalCluster, as_completed
 
         with ExitStack() as resources:
             if self.scheduler is not None:
@@ -64,7 +75,10 @@ class Engine:
 
             futures = as_completed(submit(islice(waiting, 2 * workers)))
             for future in futures:
-                yield future.result()
+                try:
+                    yield future.result()
+                except KilledWorker:
+                    raise InputError(WORKER_LOST) from None
                 futures.update(submit(islice(waiting, 1)))
 
 

@@ -140,8 +140,9 @@ def _known(cache: Path) -> pa.Table:
 
 def _refuse_lonely_classes(clips: pa.Table, where: str) -> None:
     counts = clips.group_by("label").aggregate([("id", "count")]).sort_by("label").to_pylist()
-    if not counts:
-        raise InputError(f"{where}: no good recording is left; see the quarantine table")
+    if len(counts) < 2:
+        found = f"only {counts[0]['label']!r}" if counts else "no good recording at all"
+        raise InputError(f"{where}: expected recordings of two classes or more, found {found}")
     for count in counts:
         if count["id_count"] == 1:
             raise InputError(

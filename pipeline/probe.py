@@ -13,7 +13,8 @@ from features.audio import ContentHash, blocks
 PROBE_VERSION = 1  # raised whenever a probe finds something else in the same file
 UNREADABLE = "unreadable"  # begins the reasons that may pass: they are looked at again each time
 
-SILENT_PEAK = 1e-4  # -80 dB below full scale
+SILENT_PEAK = 1e-4  # 80 dB below full scale
+LOUDEST_PEAK = 1e6  # far beyond any recording, and far below where float32 power overflows
 
 # libsndfile cuts these formats to what is there and notes in its log what the header had stated.
 _SHORTER = re.compile(r"^\s*(?:data|Data Size|SSND)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
@@ -46,8 +47,9 @@ def probe_all(task: ProbeTask) -> list[tuple[Path, Probe]]:
 def probe(path: Path, refuse_silence: bool) -> Probe:
     """Decode a whole file block by block; every fault that a recording may have becomes a reason."""
     try:
-        if path.stat().st_size == 0:
-            return Probe(reason="empty file")
+        with open(path, "rb") as file:  # libsndfile does not say why it cannot open a file
+            if not file.read(1):
+                return Probe(reason="empty file")
         with soundfile.SoundFile(path) as sound:
             return _decode(sound, refuse_silence)
     except FileNotFoundError:
@@ -78,6 +80,8 @@ def _decode(sound: soundfile.SoundFile, refuse_silence: bool) -> Probe:
         return Probe(reason=f"truncated: the header states {sound.frames} samples, {samples} decode")
     if samples == 0:
         return Probe(reason="no samples")
+    if peak > LOUDEST_PEAK:
+        return Probe(reason=f"samples of up to {peak:.2g} times full scale")
     if refuse_silence and peak < SILENT_PEAK:
         return Probe(reason="silent")
     return Probe(content.digest().hex(), samples, sound.samplerate)

@@ -153,7 +153,7 @@ class Plan:
         else:
             try:
                 fingerprint = AudioSource(corpus, self.where(experiment)).fingerprint()
-            except InputError:
+            except (InputError, OSError):
                 fingerprint = "unreadable"  # the job itself says why, if anyone asks for it
         return _text(IndexJob(corpus=corpus, folder=self.index_folder(experiment), fingerprint=fingerprint))
 

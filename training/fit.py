@@ -23,6 +23,8 @@ from training.module import Classifier
 from training.settings import Model, Training
 from training.stream import ClipStream
 
+log = logging.getLogger("otogura")
+
 SIGTERM_EXIT = 143
 
 # The code that decides what weights come out; reports and evaluation may change without training again.
@@ -110,6 +112,8 @@ def _train(
         enable_progress_bar=sys.stderr.isatty(),
     )
     resumed = checkpoints.last_path if checkpoints.last_path.is_file() else None
+    if resumed:
+        log.info("going on after epoch %d", len(checkpoints.history()))
     try:
         with warnings.catch_warnings():
             # The stream reads ahead in threads of its own; worker processes would only copy its batches once more.

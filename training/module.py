@@ -1,6 +1,7 @@
 """The Lightning module: loss, optimiser, learning rate and the history of a run."""
 
 import logging
+import math
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.errors import TrainingError
 from training.schedule import Schedule
 from training.settings import Training
 
@@ -71,6 +73,10 @@ class Classifier(pl.LightningModule):
         for side in ("train", "validation"):
             for what in ("loss", "accuracy"):
                 epoch[f"{side}_{what}"] = float(self._mean(side, what))
+        if not math.isfinite(epoch["train_loss"]):
+            raise TrainingError(
+                f"the training loss is not finite in epoch {self.current_epoch + 1}; lower training.learning_rate"
+            )
         self.history.append(epoch)
         self._schedule.step(epoch["validation_loss"])
         log.info(

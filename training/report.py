@@ -1,6 +1,7 @@
 """One HTML page about a run that opens without a network: everything it shows is inside it."""
 
 import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +101,8 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str]) -> Markup:
 
 def _svg(figure: Figure) -> Markup:
     """The figure as an SVG element; equal figures give equal text. The browser's fonts draw labels in any script."""
-    with matplotlib.rc_context({"svg.hashsalt": "otogura", "svg.fonttype": "none"}):
+    with matplotlib.rc_context({"svg.hashsalt": "otogura", "svg.fonttype": "none"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the browser has one that has it
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()

@@ -90,6 +90,12 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         pin: bool = False,
     ) -> None:
         super().__init__()
+        if batch_size < 1:
+            raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
+        if unknown := set(variants) - set(store.variants):
+            raise ValueError(
+                f"variants: expected some of {', '.join(store.variants)}, got {', '.join(sorted(unknown))}"
+            )
         self._store = store
         self._shuffle = shuffle
         self._batch_size = batch_size

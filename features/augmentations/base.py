@@ -28,6 +28,17 @@ def _positive(value: tuple[float, float]) -> tuple[float, float]:
     return value
 
 
+def within(low: float, high: float) -> AfterValidator:
+    """Beyond these a draw is surely a mistake, and may take all memory."""
+
+    def check(value: tuple[float, float]) -> tuple[float, float]:
+        if not low <= value[0] <= value[1] <= high:
+            raise ValueError(f"must be within {low:g} and {high:g}")
+        return value
+
+    return AfterValidator(check)
+
+
 # [low, high] for a uniform draw; a single number is a fixed value.
 Range = Annotated[tuple[float, float], BeforeValidator(_pair), AfterValidator(_ordered)]
 PositiveRange = Annotated[Range, AfterValidator(_positive)]

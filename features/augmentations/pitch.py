@@ -1,12 +1,12 @@
 """Pitch shift at constant length."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic.dataclasses import dataclass
 
 from features.audio import resample
-from features.augmentations.base import STRICT, Clip, Range, uniform
+from features.augmentations.base import STRICT, Clip, Range, uniform, within
 from features.augmentations.stretch import time_stretch
 
 
@@ -20,7 +20,7 @@ class Pitch:
         Positive is higher.
     """
 
-    semitones: Range = (-2.0, 2.0)
+    semitones: Annotated[Range, within(-24, 24)] = (-2.0, 2.0)
 
     version: ClassVar[int] = 1
 

@@ -1,11 +1,11 @@
 """Attenuation of high frequencies, as behind a wall or a cheap microphone."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic.dataclasses import dataclass
 
-from features.augmentations.base import STRICT, Clip, PositiveRange, Range, uniform
+from features.augmentations.base import STRICT, Clip, PositiveRange, Range, uniform, within
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -20,7 +20,7 @@ class Rolloff:
     """
 
     cutoff_hz: PositiveRange = (2000.0, 8000.0)
-    gain: Range = (0.1, 0.5)
+    gain: Annotated[Range, within(0, 10)] = (0.1, 0.5)
 
     version: ClassVar[int] = 1
 

@@ -1,11 +1,11 @@
 """Shift in time."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic.dataclasses import dataclass
 
-from features.augmentations.base import STRICT, Clip, Range, uniform
+from features.augmentations.base import STRICT, Clip, Range, uniform, within
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -20,7 +20,7 @@ class Shift:
         What leaves at one end comes in at the other, instead of zeros.
     """
 
-    fraction: Range = (-0.2, 0.2)
+    fraction: Annotated[Range, within(-1, 1)] = (-0.2, 0.2)
     wrap: bool = False
 
     version: ClassVar[int] = 1

@@ -1,11 +1,11 @@
 """Time stretch at constant pitch."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic.dataclasses import dataclass
 
-from features.augmentations.base import STRICT, Clip, PositiveRange, uniform
+from features.augmentations.base import STRICT, Clip, Range, uniform, within
 from features.vocoder import phase_vocoder
 
 
@@ -24,7 +24,7 @@ class Stretch:
         Speed; above 1 is faster and shorter.
     """
 
-    rate: PositiveRange = (0.85, 1.15)
+    rate: Annotated[Range, within(0.25, 4)] = (0.85, 1.15)
 
     version: ClassVar[int] = 1
 

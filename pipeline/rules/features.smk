@@ -1,11 +1,3 @@
-rule features:
-    message:
-        "All features are built."
-    default_target: True
-    input:
-        [PLAN.family(name) / "current.json" for name in EXPERIMENTS],
-
-
 rule synthesise_demo:
     message:
         "Synthesising the demo corpus {wildcards.demo}."

@@ -22,15 +22,6 @@ rule train:
         "--workers {threads} --log {log:q}"
 
 
-for experiment in EXPERIMENTS:
-
-    rule:
-        name:
-            f"train_{experiment}"
-        input:
-            f"{WORK}/runs/{experiment}/report.html",
-
-
 rule report:
     message:
         "Comparing all experiments."

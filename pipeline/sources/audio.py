@@ -126,7 +126,7 @@ class AudioSource:
                         f"{self._where}.{field}: {path}, line {line}: column {getattr(corpus, field)!r} is empty; "
                         "fill it or remove the row"
                     )
-        ids = columns["path"].combine_chunks()
+        ids = pa.array([os.path.normpath(name) for name in columns["path"].to_pylist()], pa.string())
         for count in pc.value_counts(ids).to_pylist():
             name = count["values"]
             if count["counts"] > 1:

@@ -124,7 +124,7 @@ def test_a_table_gives_labels_groups_and_folds(tmp_path: Path) -> None:
 
 
 HEADER = "path,label,fold\n"
-ROWS = "".join(f"a/{n}.wav,x,1\n" for n in range(4))
+ROWS = "".join(f"a/{n}.wav,{'xxyy'[n]},1\n" for n in range(4))
 
 
 @pytest.mark.parametrize(
@@ -132,22 +132,23 @@ ROWS = "".join(f"a/{n}.wav,x,1\n" for n in range(4))
     [
         (HEADER + ROWS, {"label": "genre"}, r"corpus\.label: .*has no column 'genre'; it has path, label, fold"),
         (HEADER + ROWS, {"fold": "folds"}, r"corpus\.fold: .*has no column 'folds'"),
-        (HEADER + ROWS + "a/0.wav,y,1\n", {}, "names 'a/0.wav' more than once"),
+        (HEADER + ROWS + "./a/0.wav,y,1\n", {}, "names 'a/0.wav' more than once"),
         (HEADER + ROWS + "b,,1\n", {}, "line 6: column 'label' is empty"),
         (
-            HEADER + ROWS.replace("3.wav,x,1", "3.wav,x,one"),
+            HEADER + ROWS.replace("3.wav,y,1", "3.wav,y,one"),
             {"fold": "fold"},
             "line 5: fold should be a number, got 'one'",
         ),
-        (HEADER + ROWS.replace("3.wav,x,1", "3.wav,x,²"), {"fold": "fold"}, "line 5: fold should be a number"),
-        (HEADER + ROWS.replace("3.wav,x,1", "3.wav,x,"), {"fold": "fold"}, "line 5: fold should be a number, got ''"),
+        (HEADER + ROWS.replace("3.wav,y,1", "3.wav,y,²"), {"fold": "fold"}, "line 5: fold should be a number"),
+        (HEADER + ROWS.replace("3.wav,y,1", "3.wav,y,"), {"fold": "fold"}, "line 5: fold should be a number, got ''"),
         ("path,label,label\n" + ROWS, {}, "two columns 'label'"),
         ("path;label\na/0.wav;x\n", {}, "no column 'path'; it has path;label"),
         (HEADER + ROWS + "/etc/x.wav,x,1\n", {}, "expected paths relative to the root"),
         (HEADER, {}, "expected rows, found none"),
+        (HEADER + ROWS.replace("y", "x"), {}, "expected recordings of two classes or more, found only 'x'"),
         (HEADER + "a,b\n", {}, "expected a CSV table in UTF-8"),
         ("", {}, "expected a CSV table in UTF-8"),
-        (HEADER + ROWS.replace("a/3.wav,x", "a/3.wav,rare"), {}, "class 'rare' has one good recording"),
+        (HEADER + ROWS.replace("a/0.wav,x", "a/0.wav,rare"), {}, "class 'rare' has one good recording"),
     ],
 )
 def test_a_bad_table_is_one_line(tmp_path: Path, text: str, options: dict[str, Any], expected: str) -> None:

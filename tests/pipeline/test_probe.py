@@ -9,7 +9,7 @@ import soundfile
 from corpora import RATE_HZ, tone
 
 from features.audio import content_hash, decode
-from pipeline.probe import probe
+from pipeline.probe import UNREADABLE, probe
 
 SOUND = tone(440, 1.0)
 
@@ -84,7 +84,8 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "nan": (lambda path: write(path, np.where(SOUND > 0.4, np.nan, SOUND), "FLOAT"), "NaN or infinite"),
     "infinite": (lambda path: write(path, np.where(SOUND > 0.4, np.inf, SOUND), "FLOAT"), "NaN or infinite"),
     "absent": (lambda path: None, "no such file"),
-    "a folder": (lambda path: path.mkdir(), "undecodable"),
+    "a folder": (lambda path: path.mkdir(), "unreadable: Is a directory"),
+    "too loud": (lambda path: write(path, 1e30 * SOUND.astype(np.float64), "DOUBLE"), "samples of up to"),
 }
 
 
@@ -101,3 +102,12 @@ def test_silence_only_where_it_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "x.wav", np.zeros(1000, np.float32))
     assert probe(path, refuse_silence=True).reason == "silent"
     assert probe(path, refuse_silence=False).reason == ""
+
+
+def test_a_file_that_may_not_be_read_is_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    found = probe(tmp_path / "x.wav", refuse_silence=False)
+    assert found.reason == f"{UNREADABLE}: Permission denied"

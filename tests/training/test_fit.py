@@ -11,6 +11,7 @@ import torch
 from stores import Store
 from training import fit as fitting
 from training.artefact import write_artefact
+from training.errors import TrainingError
 from training.evaluation import Predictions, predict, score
 from training.fit import Fitted, fit
 from training.settings import Model, Training
@@ -114,6 +115,11 @@ def test_other_settings_start_afresh(tmp_path: Path, store: Store) -> None:
 def test_patience_stops_early(tmp_path: Path, store: Store) -> None:
     fitted = run(tmp_path, store, epochs=30, learning_rate=1e-12, patience=2)
     assert len(fitted.history) < 30
+
+
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, store: Store) -> None:
+    with pytest.raises(TrainingError, match=r"not finite in epoch 1; lower training\.learning_rate"):
+        run(tmp_path, store, learning_rate=1e30)
 
 
 def test_bf16_trains_to_float32_weights(tmp_path: Path, store: Store) -> None:

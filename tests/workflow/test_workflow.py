@@ -162,7 +162,7 @@ def test_the_same_command_goes_on_after_an_interruption(built: Path, tmp_path: P
     whole = Folder(tmp_path / "whole")
     shutil.copytree(tmp_path / "corpus", whole.path / "corpus")
     whole.config["clips_per_shard"] = 2
-    whole.run("--cores", "2", "features")
+    whole.run("--cores", "2")  # features is the default target
     assert tree(tmp_path / "work" / "stores") == tree(whole.path / "work" / "stores")
 
 
