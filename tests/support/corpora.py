@@ -15,12 +15,12 @@ def tone(hz: float, seconds: float, seed: int = 0, rate_hz: int = RATE_HZ) -> np
     return (0.5 * np.sin(2 * np.pi * hz * t) * np.exp(-t) + 0.01 * rng.standard_normal(len(t))).astype(np.float32)
 
 
-def write_corpus(root: Path, labels: str = "abc", clips: int = 4) -> Path:
-    """Write `clips` WAV files below a folder for each label; returns the root."""
+def write_corpus(root: Path, labels: str = "abc", clips: int = 4, seconds: float = 0.5) -> Path:
+    """Write `clips` WAV files of `seconds` and more below a folder for each label; returns the root."""
     for place, label in enumerate(labels):
         (root / label).mkdir(parents=True, exist_ok=True)
         for number in range(clips):
-            sound = tone(200 * 2**place, 0.5 + 0.05 * number, seed=100 * place + number)
+            sound = tone(200 * 2**place, seconds + 0.05 * number, seed=100 * place + number)
             soundfile.write(root / label / f"{number}.wav", sound, RATE_HZ)
     return root
 

@@ -143,11 +143,15 @@ def test_a_new_recording_computes_its_own_tensors(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT])
-def test_the_same_command_goes_on_after_an_interruption(built: Path, tmp_path: Path, signal_number: int) -> None:
-    """Ends the whole process group in the middle of the build, as a closed terminal or Ctrl-C does."""
-    shutil.copytree(built / "corpus", tmp_path / "corpus")
+def test_the_same_command_goes_on_after_an_interruption(tmp_path: Path, signal_number: int) -> None:
+    """Ends the whole process group in the middle of the build, as a closed terminal or Ctrl-C does.
+
+    The recordings are long enough for the build to take seconds after its first shard.
+    """
+    write_corpus(tmp_path / "corpus", clips=14, seconds=15)
     folder = Folder(tmp_path)
     folder.config["clips_per_shard"] = 2
+    folder.config["recipes"]["short"] = {"frames": 200, "n_mels": 32}
     command = folder.command("--cores", "2", "features")
     process = subprocess.Popen(
         command, cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -161,7 +165,7 @@ def test_the_same_command_goes_on_after_an_interruption(built: Path, tmp_path: P
     assert 0 < count < 42 * 6
     whole = Folder(tmp_path / "whole")
     shutil.copytree(tmp_path / "corpus", whole.path / "corpus")
-    whole.config["clips_per_shard"] = 2
+    whole.config = folder.config
     whole.run("--cores", "2")  # features is the default target
     assert tree(tmp_path / "work" / "stores") == tree(whole.path / "work" / "stores")
 
