@@ -5,7 +5,6 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,12 +138,8 @@ class _Epochs(pl.Callback):
 
 
 def _loader(stream: ClipStream) -> DataLoader[Any]:
-    keep: Callable[[Any], Any] = _as_it_is
-    return DataLoader(stream, batch_size=None, collate_fn=keep)
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
+    """What Lightning wants to iterate over; it passes the stream's own batches on."""
+    return DataLoader(stream, batch_size=None)
 
 
 def _code_digest(model: str) -> str:

@@ -52,4 +52,5 @@ rule build_store:
         engine=PLAN.engine,
     threads: workflow.cores
     shell:
-        "{PYTHON:q} -m pipeline build {params.job:q} --lock {params.lock:q} --engine {resources.engine:q} --workers {threads} --log {log:q}"
+        "{PYTHON:q} -m pipeline build {params.job:q} --lock {params.lock:q} --engine {resources.engine:q} "
+        "--workers {threads} --log {log:q}"
