@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
+import pyarrow as pa
+
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.lock import exclusive
@@ -120,6 +122,7 @@ def main() -> int:
         handlers.append(logging.FileHandler(arguments.log, mode="w"))
     logging.basicConfig(format="%(message)s", handlers=handlers)
     log.setLevel(logging.INFO)
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own would reserve a gigabyte for tables of a few MB
     try:
         with exclusive(arguments.lock) if arguments.lock else nullcontext():
             JOBS[arguments.job](arguments.text, arguments)
