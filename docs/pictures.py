@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 import otogura
 from features.tensor import CHANNELS
 from stores.files import read_json
-from training.report import confusion_matrix, curves
+from training.report import curves
 
 HERE = Path(__file__).parent
 WORK = HERE.parent / "work"
@@ -42,13 +42,12 @@ def variants() -> None:
     figure.savefig(HERE / "variants.png", dpi=80, metadata={"Software": None})
 
 
-def run() -> None:
-    """Learning curves and confusion matrix of the demo's report."""
+def learning() -> None:
+    """Learning curves of the demo's report."""
     metrics = read_json(WORK / "runs" / "genre" / "metrics.json")
     (HERE / "curves.svg").write_text(curves(metrics["history"]))
-    (HERE / "confusion.svg").write_text(confusion_matrix(np.array(metrics["confusion"]), metrics["classes"]))
 
 
 if __name__ == "__main__":
     variants()
-    run()
+    learning()

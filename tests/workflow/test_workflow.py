@@ -154,7 +154,13 @@ def test_the_same_command_goes_on_after_an_interruption(tmp_path: Path, signal_n
     folder.config["recipes"]["short"] = {"frames": 200, "n_mels": 32}
     command = folder.command("--cores", "2", "features")
     process = subprocess.Popen(
-        command, cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=tmp_path,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        # A shell starts what runs in its background deaf to Ctrl-C, and so would be this test's command.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not list(tmp_path.glob("work/stores/*/*/markers/*/*.json")):
         assert process.poll() is None
