@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 PARTIAL_SUFFIX = ".partial"
 
 
-def partial_name(path: Path) -> Path:
+def _partial_name(path: Path) -> Path:
     """A temporary name beside `path` that no other process uses.
 
     A worker may outlive the run that started it; under a name of its own it can at worst put a whole, equal file
@@ -21,19 +21,23 @@ def partial_name(path: Path) -> Path:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file for writing; on success sync it, rename it to `path` and sync the folder."""
-    partial = partial_name(path)
+def taking_place(path: Path) -> Iterator[Path]:
+    """A temporary path to write to; on success its file is synced and renamed to `path`, and the folder synced."""
+    partial = _partial_name(path)
     try:
-        with open(partial, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield partial
+        sync(partial)
         partial.rename(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    finally:
+        partial.unlink(missing_ok=True)  # also after a rename between two links of one file, which does nothing
     sync(path.parent)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """`taking_place` with the file open for writing."""
+    with taking_place(path) as partial, open(partial, "wb") as file:
+        yield file
 
 
 def sync(path: Path) -> None:

@@ -9,7 +9,7 @@ import google_crc32c
 import numpy as np
 import pyarrow.parquet as pq
 
-from stores.files import partial_name, read_json, sync, write_json
+from stores.files import read_json, taking_place, write_json
 from stores.layout import ArraySpec, Layout, shard_ranges
 from stores.shard import damaged, read_index
 
@@ -103,11 +103,8 @@ class Pool:
                 (held.tensors, layout.shard(self._spec, shard)),
                 (held.statistics, layout.statistics_chunk(self._spec, shard)),
             ):
-                partial = partial_name(target)
-                os.link(source, partial)
-                partial.rename(target)
-                partial.unlink(missing_ok=True)  # renaming one link of a file to another does nothing
-                sync(target.parent)
+                with taking_place(target) as partial:
+                    os.link(source, partial)
         except OSError:  # a file that is gone, a file system without hard links: the clips are copied or computed
             return False
         write_json(layout.marker(self._spec.variant, shard), read_json(held.marker))

@@ -8,7 +8,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 
-from stores.files import partial_name, sync
+from stores.files import taking_place
 from training.module import Classifier
 from training.settings import Training
 
@@ -68,14 +68,8 @@ def _losses(history: list[dict[str, float]]) -> list[float]:
 
 def _save(trainer: pl.Trainer, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = partial_name(path)
-    try:
+    with taking_place(path) as partial:
         trainer.save_checkpoint(partial)
-        sync(partial)
-        partial.rename(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    sync(path.parent)
 
 
 def _load(path: Path) -> dict[str, Any]:
