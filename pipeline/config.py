@@ -38,7 +38,13 @@ class DemoCorpus(Section):
     name: Literal["genres"] = "genres"
 
 
-Corpus = Annotated[AudioCorpus | DemoCorpus, Field(discriminator="source")]
+def _audio_unless_named(value: Any) -> Any:
+    return {"source": "audio"} | value if isinstance(value, dict) else value
+
+
+Corpus = Annotated[
+    Annotated[AudioCorpus | DemoCorpus, Field(discriminator="source")], BeforeValidator(_audio_unless_named)
+]
 
 
 class Split(Section):

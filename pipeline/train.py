@@ -43,7 +43,7 @@ def train_experiment(
     """
     if training.device == "cuda" and not torch.cuda.is_available():
         raise InputError(f"{where}.training.device: expected a GPU that torch can use, found none; say auto or cpu")
-    run = {"model": model, "training": training, "name": name, "where": where}
+    run = {"model": model, "training": training, "where": where}
     if folds is None:
         sides = _sides(store.rows, split, where)
         return _single(folder, store, sides, f"{name} on {store.manifest['corpus']}", run)

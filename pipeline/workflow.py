@@ -7,8 +7,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from features.recipe import Recipe
 from pipeline.config import AudioCorpus, Config, DemoCorpus, Experiment, Split, parse, read_yaml
 from pipeline.errors import InputError
@@ -16,8 +14,6 @@ from pipeline.sources import AudioSource
 from pipeline.sources import demo as demo_corpus
 from stores.files import read_json
 from training.settings import Model, Section, Training
-
-_RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
 
 
 class IndexJob(Section):

@@ -18,10 +18,9 @@ READ_AHEAD = 3  # batches that are assembled while the model works on one
 
 @dataclass(frozen=True)
 class Items:
-    """What one epoch shows, in its order before shuffling: clips sorted by content, so that the order does not
-    depend on the row numbers that they happen to have in this store."""
+    """What one epoch shows, in its order before shuffling."""
 
-    rows: np.ndarray  # (clips,) int64, sorted by content hash and id
+    rows: np.ndarray  # (clips,) int64
     labels: np.ndarray  # (rows of the store,) int64
     variants: tuple[str, ...]
     choice: Literal["all", "one"]
@@ -104,7 +103,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         self._pin = pin
         self.epoch = 0
         rows = np.asarray(rows, dtype=np.int64)
-        if shuffle:
+        if shuffle:  # by content first, so that the order does not depend on the clips' row numbers in this store
             columns = store.rows.select(["content_hash", "id"]).take(rows)
             rows = rows[np.lexsort([columns["id"].to_numpy(), columns["content_hash"].to_numpy()])]
         self._items = Items(rows, labels, tuple(variants), choice, f"{seed}")

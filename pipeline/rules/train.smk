@@ -18,8 +18,8 @@ rule train:
         where=lambda wildcards: PLAN.where(wildcards.experiment),
     threads: workflow.cores
     shell:
-        # glibc gives every buffer above 32 MB back after use, and the kernel zeroes it anew for the next layer: told to
-        # keep them, training on a CPU takes 0.7 s for a batch of full-size tensors in place of 1.1 s.
+        # glibc gives every buffer above 32 MB back after use, and the kernel zeroes it anew for the next layer: for
+        # full-size tensors a good part of the time of training on a CPU, unless it is told to keep them.
         "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 "
         "{PYTHON:q} -m pipeline train {params.job:q} --lock {params.lock:q} --where {resources.where:q} "
         "--workers {threads} --log {log:q}"

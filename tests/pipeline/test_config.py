@@ -39,6 +39,11 @@ def test_everything_has_a_default() -> None:
     assert config.recipes["music"].frames == 1320
 
 
+def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
+    config = parse(genre(corpus={"root": "x"}), "")
+    assert config == parse(genre(corpus={"source": "audio", "root": "x"}), "")
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
@@ -48,6 +53,7 @@ def test_everything_has_a_default() -> None:
         (genre(model={"widht": 1}), "model.widht: unknown key; did you mean 'width'?"),
         (genre(corpus={"source": "audio", "rot": "x"}), "corpus.rot: unknown key; did you mean 'root'?"),
         (genre(corpus={"source": "audio"}), "corpus.root: expected a value, got none"),
+        (genre(corpus={"rot": "x"}), "corpus.rot: unknown key; did you mean 'root'?"),
         (genre(corpus={"source": "tape"}), "'tape'"),
         (genre(recipe="speech"), "experiments.genre.recipe: expected one of music, got 'speech'"),
         (genre(training={"epochs": 0}), "training.epochs: input should be greater than 0, got 0"),
