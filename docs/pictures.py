@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import otogura
-from features.tensor import CHANNELS
 from stores.files import read_json
 from training.report import curves
 
@@ -24,10 +23,11 @@ def variants() -> None:
     store = otogura.open_store(family)
     row = store.rows["label"].to_pylist().index(LABEL)
     figure = Figure(figsize=(12, 5.2), layout="constrained")
-    grid = figure.subplots(len(CHANNELS), len(store.variants), sharex=True, sharey=True)
+    channels = store.manifest["channels"]
+    grid = figure.subplots(len(channels), len(store.variants), sharex=True, sharey=True)
     for column, variant in enumerate(store.variants):
         clip = store.clip(row, variant).astype(np.float32)
-        for channel, name in enumerate(CHANNELS):
+        for channel, name in enumerate(channels):
             axes = grid[channel, column]
             axes.imshow(clip[:, :, channel], origin="lower", aspect="auto", vmin=-2.5, vmax=2.5, cmap="magma")
             axes.set(xticks=[], yticks=[])

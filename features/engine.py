@@ -1,21 +1,20 @@
 """All wanted variants of a clip in one pass."""
 
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from features.audio import content_hash, decode, resample
-from features.augmentations import Clip
 from features.draws import generator
-from features.fourier import Fourier, in_blocks
-from features.recipe import ORIGINAL, Recipe
-from features.tensor import Assembly, Tensor
+from features.fourier import Fourier
+from features.recipe import ORIGINAL, AnyRecipe
+from features.sound import Clip, Sound
+from features.tensors import Tensor, assembly
 
 
-def drawn(recipe: Recipe, content_hash: bytes) -> dict[str, dict[str, float]]:
+def drawn(recipe: AnyRecipe, content_hash: bytes) -> dict[str, dict[str, float]]:
     """What each augmentation draws for one recording, by variant; the recording itself is not needed."""
     return {
         name: augmentation.draw(generator(content_hash, name, recipe.seed))
@@ -30,25 +29,18 @@ class Engine:
     two clips, and whoever computes holds BLAS to one thread, since its sums depend on how many share them.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: AnyRecipe) -> None:
         self.recipe = recipe
         self.fourier = Fourier(recipe.n_fft, recipe.hop_length)
-        self.mel = mel_filters(recipe)
-
-    @cached_property
-    def assembly(self) -> Assembly:
-        recipe = self.recipe
-        return Assembly(recipe.n_mels, recipe.n_mfcc, recipe.frames, recipe.dtype)
+        self.assembly = assembly(recipe)
 
     def clip(self, samples: np.ndarray, sample_rate_hz: int) -> Clip:
         """The clip that all variants start from, out of mono float32 `(samples,)` at any rate.
 
-        Resampled with soxr HQ; more than `max_samples` are cut to that many around the centre.
+        Resampled with soxr HQ, and cut as the recipe says.
         """
         samples = resample(samples, sample_rate_hz, self.recipe.sample_rate_hz)
-        start = max(0, (len(samples) - self.recipe.max_samples) // 2)
-        cut = samples[start : start + self.recipe.max_samples]
-        return Clip(cut, self.recipe.sample_rate_hz, self.fourier)
+        return Clip(samples[self.recipe.cut(len(samples))], self.fourier, self.recipe.sample_rate_hz)
 
     def waveform(self, clip: Clip, content_hash: bytes, variant: str) -> np.ndarray:
         """The waveform `(samples,)` float32 of one variant."""
@@ -61,23 +53,12 @@ class Engine:
     def compute(self, clip: Clip, content_hash: bytes, variants: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
         """The tensors of the named variants, one after the other."""
         for variant in variants:
-            if variant == ORIGINAL:
-                power = self.mel_power(in_blocks(clip.spectrum), len(clip.samples))
-            else:
-                waveform = self.waveform(clip, content_hash, variant)
-                power = self.mel_power(self.fourier.blocks(waveform), len(waveform))
-            yield variant, self.assembly(power)
-
-    def mel_power(self, blocks: Iterable[tuple[slice, np.ndarray]], samples: int) -> np.ndarray:
-        """Mel power `(n_mels, frames)` float32 from blocks of a spectrum of `samples` samples."""
-        power = np.empty((self.recipe.n_mels, self.fourier.frames(samples)), np.float32)
-        for where, spectrum in blocks:
-            power[:, where] = self.mel @ (spectrum.real**2 + spectrum.imag**2).T
-        return power
+            sound = clip if variant == ORIGINAL else Sound(self.waveform(clip, content_hash, variant), self.fourier)
+            yield variant, self.assembly(sound)
 
 
-def extract(path: str | Path, recipe: Recipe, variant: str = ORIGINAL) -> np.ndarray:
-    """One variant of one audio file, the same bytes as in a store: `(rows, frames, 4)`.
+def extract(path: str | Path, recipe: AnyRecipe, variant: str = ORIGINAL) -> np.ndarray:
+    """One variant of one audio file, the same bytes as in a store: in the shape of the recipe.
 
     Raises `soundfile.SoundFileError` if the file cannot be decoded, `ValueError` if it holds no samples or some
     that are not finite, or if the recipe has no such variant.
@@ -92,19 +73,3 @@ def extract(path: str | Path, recipe: Recipe, variant: str = ORIGINAL) -> np.nda
         clip = engine.clip(samples, rate_hz)
         ((_, tensor),) = engine.compute(clip, content_hash(samples, rate_hz), [variant])
     return tensor.values
-
-
-def mel_filters(recipe: Recipe) -> np.ndarray:
-    """librosa's Slaney mel filters of a recipe: `(n_mels, bins)` float32.
-
-    librosa takes seconds to import, so it is imported here alone, and never in a worker.
-    """
-    from librosa.filters import mel
-
-    return mel(
-        sr=recipe.sample_rate_hz,
-        n_fft=recipe.n_fft,
-        n_mels=recipe.n_mels,
-        fmin=recipe.fmin_hz,
-        fmax=recipe.fmax_hz,
-    )

@@ -16,8 +16,7 @@ from threadpoolctl import threadpool_info
 from features.audio import content_hash, decode
 from features.engine import Engine as Features
 from features.engine import drawn
-from features.recipe import Recipe
-from features.tensor import CHANNELS, PAIRS
+from features.recipe import AnyRecipe
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.progress import Meter
@@ -56,7 +55,7 @@ class ShardTask:
 
 
 def build_store(
-    family: Path, clips: pa.Table, root: Path, recipe: Recipe, *, name: str, clips_per_shard: int, engine: Engine
+    family: Path, clips: pa.Table, root: Path, recipe: AnyRecipe, *, name: str, clips_per_shard: int, engine: Engine
 ) -> Built:
     """Build, finish or mend the store of these clips in the folder `family`, and point `current.json` there.
 
@@ -69,7 +68,9 @@ def build_store(
     total = len(clips) * len(specs)
     computed = 0
     if not writer.complete:
-        writer.prepare(row_table(clips, recipe), {"corpus": name, "recipe": asdict(recipe), "channels": list(CHANNELS)})
+        writer.prepare(
+            row_table(clips, recipe), {"corpus": name, "recipe": asdict(recipe), "channels": list(recipe.channels)}
+        )
         pools = {variant: Pool(family.parent, spec) for variant, spec in writer.specs.items()}
         for shard, variants in writer.missing().items():
             for variant in variants:
@@ -118,7 +119,7 @@ def _copied(held: HeldClip | None, shard: VariantShard) -> bool:
     return True
 
 
-def row_table(clips: pa.Table, recipe: Recipe) -> pa.Table:
+def row_table(clips: pa.Table, recipe: AnyRecipe) -> pa.Table:
     """The store's row table: the clips, and what each augmentation draws for them as `<variant>_<parameter>`."""
     table = clips.select(["id", "label", "group", "fold", "content_hash"])
     columns: dict[str, np.ndarray] = {}
@@ -131,24 +132,24 @@ def row_table(clips: pa.Table, recipe: Recipe) -> pa.Table:
     return table
 
 
-def array_specs(recipe: Recipe, clips_per_shard: int) -> list[ArraySpec]:
+def array_specs(recipe: AnyRecipe, clips_per_shard: int) -> list[ArraySpec]:
     """One array per variant, with all that decides its bytes in its attributes."""
     return [
         ArraySpec(
             variant=variant,
             identity=recipe.identity(variant),
             clip_shape=recipe.shape,
-            dimensions=("row", "frame", "channel"),
-            statistics_groups=len(PAIRS),
+            dimensions=recipe.dimensions,
+            statistics_groups=len(recipe.statistics),
             dtype=recipe.dtype,
             clips_per_shard=clips_per_shard,
             attributes={
                 "identity": recipe.identity(variant),
                 "clips_per_shard": clips_per_shard,
                 "recipe": recipe.provenance(variant),
-                "channels": list(CHANNELS),
-                "units": "1 (normalised per clip; see statistics)",
-                "statistics": list(PAIRS),
+                "channels": list(recipe.channels),
+                "units": recipe.units,
+                "statistics": list(recipe.statistics),
                 "frame_seconds": recipe.hop_length / recipe.sample_rate_hz,
             },
         )
@@ -173,7 +174,7 @@ def _tasks(
     pools: dict[str, Pool],
     ids: Sequence[str],
     root: Path,
-    recipe: Recipe,
+    recipe: AnyRecipe,
 ) -> Iterator[ShardTask]:
     if not missing:
         return
@@ -192,7 +193,7 @@ def _tasks(
         )
 
 
-def _manifest(identity: str, name: str, clips: int, recipe: Recipe, specs: Sequence[ArraySpec]) -> dict[str, Any]:
+def _manifest(identity: str, name: str, clips: int, recipe: AnyRecipe, specs: Sequence[ArraySpec]) -> dict[str, Any]:
     return {
         "format": 1,
         "identity": identity,
@@ -203,8 +204,8 @@ def _manifest(identity: str, name: str, clips: int, recipe: Recipe, specs: Seque
         "clips": clips,
         "shape": [clips, *specs[0].clip_shape],
         "dimensions": ["clip", *specs[0].dimensions],
-        "channels": list(CHANNELS),
-        "statistics": list(PAIRS),
+        "channels": list(recipe.channels),
+        "statistics": list(recipe.statistics),
         "dtype": specs[0].dtype,
         "clips_per_shard": specs[0].clips_per_shard,
         "bytes": sum(spec.clip_bytes for spec in specs) * clips,

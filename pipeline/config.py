@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from features.recipe import Recipe
+from features.recipe import AnyRecipe
 from pipeline.errors import InputError
 from training.settings import Model, Positive, Section, Training
 
@@ -38,13 +38,12 @@ class DemoCorpus(Section):
     name: Literal["genres"] = "genres"
 
 
-def _audio_unless_named(value: Any) -> Any:
-    return {"source": "audio"} | value if isinstance(value, dict) else value
+def _unless_named(key: str, default: str) -> BeforeValidator:
+    """What a section is when the key that says so is left out."""
+    return BeforeValidator(lambda value: {key: default} | value if isinstance(value, dict) else value)
 
 
-Corpus = Annotated[
-    Annotated[AudioCorpus | DemoCorpus, Field(discriminator="source")], BeforeValidator(_audio_unless_named)
-]
+Corpus = Annotated[Annotated[AudioCorpus | DemoCorpus, Field(discriminator="source")], _unless_named("source", "audio")]
 
 
 class Split(Section):
@@ -101,7 +100,14 @@ class Config(Section):
     scheduler: str | None = None  # tcp://… of a dask scheduler that runs already
     clips_per_shard: Positive = 64
     experiments: Annotated[dict[Name, Annotated[Experiment, BeforeValidator(_empty)]], Field(min_length=1)]
-    recipes: dict[Name, Annotated[Recipe, BeforeValidator(_empty)]]
+    recipes: dict[
+        Name,
+        Annotated[
+            Annotated[AnyRecipe, Field(discriminator="kind")],
+            _unless_named("kind", "four_channel"),
+            BeforeValidator(_empty),
+        ],
+    ]
 
     @model_validator(mode="before")
     @classmethod
@@ -146,12 +152,8 @@ def _explain(error: ValidationError) -> str:
     unknown = ("extra_forbidden", "unexpected_keyword_argument")
     # A misspelt key also goes missing under its right name: the misspelling is the better thing to say.
     first = min(error.errors(include_url=False), key=lambda found: found["type"] not in unknown)
-    # Pydantic names the chosen kind of corpus after `corpus`, which the user did not write.
-    location = [
-        str(part)
-        for before, part in zip(("", *first["loc"]), first["loc"], strict=False)
-        if before != "corpus" or part not in ("audio", "demo")
-    ]
+    # Pydantic names the chosen kind of corpus or recipe after its section, which the user did not write.
+    location = [str(part) for place, part in enumerate(first["loc"]) if not _is_kind(first["loc"][:place], part)]
     field = ".".join(location)
     if first["type"] in unknown:
         known = _keys_at(first["loc"][:-1])
@@ -164,6 +166,12 @@ def _explain(error: ValidationError) -> str:
     if not field:
         return message
     return f"{field}: {message[0].lower()}{message[1:]}, got {first['input']!r}; see the README's configuration table"
+
+
+def _is_kind(before: tuple[int | str, ...], part: int | str) -> bool:
+    if before[-1:] == ("corpus",):
+        return part in ("audio", "demo")
+    return before[:1] == ("recipes",) and len(before) == 2 and part in ("four_channel", "log_mel", "waveform")
 
 
 def _keys_at(location: tuple[int | str, ...]) -> list[str]:

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from features.recipe import Recipe
+from pydantic import Field
+
+from features.recipe import AnyRecipe
 from pipeline.config import AudioCorpus, Config, DemoCorpus, Experiment, Split, parse, read_yaml
 from pipeline.errors import InputError
 from pipeline.sources import AudioSource
@@ -25,7 +27,7 @@ class IndexJob(Section):
 class BuildJob(Section):
     name: str
     corpus: AudioCorpus
-    recipe: Recipe
+    recipe: Annotated[AnyRecipe, Field(discriminator="kind")]
     index: Path
     family: Path
     clips_per_shard: int
@@ -116,7 +118,7 @@ class Plan:
         settings = [self.corpus_name(experiment), self.config.clips_per_shard, identities]
         return _name(f"{self.corpus(experiment).root.resolve().name}-{self._experiment(experiment).recipe}", settings)
 
-    def recipe(self, experiment: str) -> Recipe:
+    def recipe(self, experiment: str) -> AnyRecipe:
         return self.config.recipes[self._experiment(experiment).recipe]
 
     def index_folder(self, experiment: str) -> Path:

@@ -1,6 +1,8 @@
 """Imports go one way: features and stores know nobody, training knows them, pipeline composes."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,10 +39,14 @@ def test_the_oracle_imports_nothing_of_ours() -> None:
     assert not imported(ROOT / "tests" / "support" / "oracle.py") & {*MAY_IMPORT, "otogura"}
 
 
-def test_a_worker_does_not_import_librosa_or_torch() -> None:
-    import subprocess
-    import sys
-
-    code = "import sys, pipeline.build; print(*{'librosa', 'torch', 'numba', 'zarr'} & {*sys.modules})"
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("pipeline.build", {"librosa", "torch", "zarr"}),  # what a worker imports
+        ("pipeline.workflow", {"librosa", "torch", "zarr", "numba", "scipy"}),  # what a look at the Snakefile imports
+    ],
+)
+def test_what_starts_often_imports_little(module: str, heavy: set[str]) -> None:
+    code = f"import sys, {module}; print(*{heavy} & {{*sys.modules}})"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""

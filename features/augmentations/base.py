@@ -1,13 +1,13 @@
-"""What all augmentations share: the clip that they read, and the ranges that they draw from."""
+"""What all augmentations share: the contract, and the ranges that they draw from."""
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, ConfigDict
 
-from features.fourier import Fourier
+if TYPE_CHECKING:
+    from features.sound import Clip
+
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -49,20 +49,6 @@ def uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
     return float(rng.uniform(*bounds))
 
 
-@dataclass(frozen=True)
-class Clip:
-    """The cut of a recording that all variants start from, and its spectrum, computed once for all of them."""
-
-    samples: np.ndarray  # (samples,) float32
-    sample_rate_hz: int
-    fourier: Fourier
-
-    @cached_property
-    def spectrum(self) -> np.ndarray:
-        """`(frames, bins)` complex64."""
-        return self.fourier.forward(self.samples)
-
-
 class Augmentation(Protocol):
     """Draw first, apply second: what was drawn is recorded, and applying it again gives the same waveform."""
 
@@ -72,6 +58,6 @@ class Augmentation(Protocol):
         """Parameters, named with their units, in the order in which they are drawn."""
         ...
 
-    def apply(self, clip: Clip, drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+    def apply(self, clip: "Clip", drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
         """The augmented waveform `(samples,)` float32, not clipped; `rng` continues where `draw` stopped."""
         ...

@@ -1,13 +1,16 @@
 """Pitch shift at constant length."""
 
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from pydantic.dataclasses import dataclass
 
 from features.audio import resample
-from features.augmentations.base import STRICT, Clip, Range, uniform, within
+from features.augmentations.base import STRICT, Range, uniform, within
 from features.augmentations.stretch import time_stretch
+
+if TYPE_CHECKING:
+    from features.sound import Clip
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -27,7 +30,7 @@ class Pitch:
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         return {"semitones": uniform(rng, self.semitones)}
 
-    def apply(self, clip: Clip, drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+    def apply(self, clip: "Clip", drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
         rate = 2.0 ** (-drawn["semitones"] / 12)
         stretched = time_stretch(clip, rate)
         shifted = resample(stretched, clip.sample_rate_hz / rate, clip.sample_rate_hz)[: len(clip.samples)]

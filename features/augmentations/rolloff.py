@@ -1,11 +1,14 @@
 """Attenuation of high frequencies, as behind a wall or a cheap microphone."""
 
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from pydantic.dataclasses import dataclass
 
-from features.augmentations.base import STRICT, Clip, PositiveRange, Range, uniform, within
+from features.augmentations.base import STRICT, PositiveRange, Range, uniform, within
+
+if TYPE_CHECKING:
+    from features.sound import Clip
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -27,7 +30,8 @@ class Rolloff:
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         return {"cutoff_hz": uniform(rng, self.cutoff_hz), "gain": uniform(rng, self.gain)}
 
-    def apply(self, clip: Clip, drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+    def apply(self, clip: "Clip", drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
         frequencies_hz = np.arange(clip.fourier.bins) * (clip.sample_rate_hz / clip.fourier.n_fft)
         gains = np.where(frequencies_hz > drawn["cutoff_hz"], np.float32(drawn["gain"]), np.float32(1))
-        return clip.fourier.inverse(clip.spectrum * gains, len(clip.samples))
+        rolled_off = (block * gains[:, np.newaxis] for block in clip.spectrum)
+        return clip.fourier.inverse(rolled_off, len(clip.samples))

@@ -1,11 +1,14 @@
 """Shift in time."""
 
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from pydantic.dataclasses import dataclass
 
-from features.augmentations.base import STRICT, Clip, Range, uniform, within
+from features.augmentations.base import STRICT, Range, uniform, within
+
+if TYPE_CHECKING:
+    from features.sound import Clip
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -28,7 +31,7 @@ class Shift:
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         return {"fraction": uniform(rng, self.fraction)}
 
-    def apply(self, clip: Clip, drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+    def apply(self, clip: "Clip", drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
         count = len(clip.samples)
         later = round(drawn["fraction"] * count)
         if self.wrap:

@@ -1,17 +1,19 @@
 """Time stretch at constant pitch."""
 
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from pydantic.dataclasses import dataclass
 
-from features.augmentations.base import STRICT, Clip, Range, uniform, within
-from features.vocoder import phase_vocoder
+from features.augmentations.base import STRICT, Range, uniform, within
+
+if TYPE_CHECKING:
+    from features.sound import Clip
 
 
-def time_stretch(clip: Clip, rate: float) -> np.ndarray:
+def time_stretch(clip: "Clip", rate: float) -> np.ndarray:
     """librosa's `effects.time_stretch`: `(round(samples / rate),)` float32."""
-    return clip.fourier.inverse(phase_vocoder(clip.spectrum, rate), round(len(clip.samples) / rate))
+    return clip.fourier.inverse(clip.phasors.stretched(rate), round(len(clip.samples) / rate))
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -31,5 +33,5 @@ class Stretch:
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         return {"rate": uniform(rng, self.rate)}
 
-    def apply(self, clip: Clip, drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+    def apply(self, clip: "Clip", drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
         return time_stretch(clip, drawn["rate"])

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from features.augmentations import Augmentation, Clip, Noise, Pitch, Rolloff, Shift, Stretch
+from features.augmentations import Augmentation, Noise, Pitch, Rolloff, Shift, Stretch
 from features.draws import generator
 from features.fourier import Fourier
+from features.sound import Clip
 
 RATE_HZ = 22050
 ALL = [Noise(), Noise(amplitude=0.005), Shift(), Shift(wrap=True), Stretch(), Pitch(), Rolloff()]
@@ -13,7 +14,7 @@ ALL = [Noise(), Noise(amplitude=0.005), Shift(), Shift(wrap=True), Stretch(), Pi
 
 def clip(samples: int = 3000, seed: int = 0) -> Clip:
     signal = np.random.default_rng(seed).standard_normal(samples).astype(np.float32)
-    return Clip(signal, RATE_HZ, Fourier(512, 128))
+    return Clip(signal, Fourier(512, 128), RATE_HZ)
 
 
 def applied(augmentation: Augmentation, source: Clip, seed: int = 0) -> tuple[dict[str, float], np.ndarray]:
@@ -45,7 +46,7 @@ class TestContract:
         assert np.isfinite(applied(augmentation, clip(samples))[1]).all()
 
     def test_silence_stays_finite(self, augmentation: Augmentation) -> None:
-        silence = Clip(np.zeros(2000, np.float32), RATE_HZ, Fourier(512, 128))
+        silence = Clip(np.zeros(2000, np.float32), Fourier(512, 128), RATE_HZ)
         assert np.isfinite(applied(augmentation, silence)[1]).all()
 
 
@@ -103,7 +104,7 @@ def test_stretching_by_one_changes_nothing() -> None:
 
 def test_pitch_moves_a_tone_by_semitones() -> None:
     t = np.arange(RATE_HZ) / RATE_HZ
-    source = Clip(np.sin(2 * np.pi * 440 * t).astype(np.float32), RATE_HZ, Fourier(2048, 512))
+    source = Clip(np.sin(2 * np.pi * 440 * t).astype(np.float32), Fourier(2048, 512), RATE_HZ)
     waveform = Pitch().apply(source, {"semitones": 2.0}, np.random.default_rng())
     assert len(waveform) == len(t)
     spectrum = np.abs(np.fft.rfft(waveform[4096:-4096] * np.hanning(len(t) - 8192), 1 << 18))
@@ -113,7 +114,7 @@ def test_pitch_moves_a_tone_by_semitones() -> None:
 def test_rolloff_takes_from_above_the_cutoff_only() -> None:
     t = np.arange(RATE_HZ) / RATE_HZ
     low, high = np.sin(2 * np.pi * 500 * t), np.sin(2 * np.pi * 6000 * t)
-    source = Clip((low + high).astype(np.float32), RATE_HZ, Fourier(2048, 512))
+    source = Clip((low + high).astype(np.float32), Fourier(2048, 512), RATE_HZ)
     waveform = Rolloff().apply(source, {"cutoff_hz": 3000.0, "gain": 0.25}, np.random.default_rng())
     middle = slice(4096, -4096)
     np.testing.assert_allclose(waveform[middle], (low + 0.25 * high)[middle], atol=2e-3)

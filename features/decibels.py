@@ -1,0 +1,16 @@
+"""Power in decibels."""
+
+import numpy as np
+
+AMIN = 1e-10  # power below which librosa's power_to_db does not look
+
+
+def decibels(power: np.ndarray, top_db: float = 80.0) -> np.ndarray:
+    """dB of `(rows, frames)` power against 1, no lower than `top_db` below the maximum; float64.
+
+    librosa's `power_to_db` with ref 1. Against the clip's own maximum every value is lower by one constant.
+    """
+    level = np.maximum(power, AMIN, dtype=np.float64)
+    np.log10(level, out=level)
+    level *= 10
+    return np.maximum(level, level.max() - top_db, out=level)

@@ -1,0 +1,49 @@
+"""A waveform and its spectrum: what augmentations read and tensors are made of."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from features.fourier import Fourier
+from features.vocoder import Phasors
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Samples `(samples,)` float32 and how they are transformed."""
+
+    samples: np.ndarray
+    fourier: Fourier
+
+    @property
+    def frames(self) -> int:
+        return self.fourier.frames(len(self.samples))
+
+    def spectra(self) -> Iterable[np.ndarray]:
+        """The STFT in float32, block after block; each is valid until the next."""
+        return self.fourier.blocks(self.samples)
+
+
+@dataclass(frozen=True)
+class Clip(Sound):
+    """The cut of a recording that all variants start from, and what several of them share, computed when needed."""
+
+    sample_rate_hz: int
+
+    def spectra(self) -> Iterable[np.ndarray]:
+        return self.spectrum
+
+    @cached_property
+    def spectrum(self) -> list[np.ndarray]:
+        """The STFT, rounded from float64 to float32.
+
+        A phase vocoder carries phases on, so a bin that is silent to float32's rounding for a while would sound
+        with a random phase from then on.
+        """
+        return [block.astype(np.float32) for block in self.fourier.blocks(self.samples, np.float64)]
+
+    @cached_property
+    def phasors(self) -> Phasors:
+        return Phasors(self.spectrum, self.frames, self.fourier.bins)

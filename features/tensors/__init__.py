@@ -1,0 +1,20 @@
+"""From a waveform to the tensor of a recipe: one file for each kind of recipe."""
+
+from features.recipe import AnyRecipe, LogMelRecipe, Recipe, WaveformRecipe
+from features.tensors.base import Assembly, Tensor
+from features.tensors.four_channel import FourChannel
+from features.tensors.log_mel import LogMel
+from features.tensors.waveform import Waveform
+
+__all__ = ["Assembly", "Tensor", "assembly"]
+
+
+def assembly(recipe: AnyRecipe) -> Assembly:
+    """What makes the tensors of this recipe, with its constants."""
+    match recipe:
+        case Recipe():
+            return FourChannel(recipe)
+        case LogMelRecipe():
+            return LogMel(recipe)
+        case WaveformRecipe():
+            return Waveform(recipe)

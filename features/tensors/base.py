@@ -1,0 +1,55 @@
+"""What the kinds of tensors share."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from features.kernels.half import interleave_half
+from features.sound import Sound
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One variant of one clip.
+
+    Attributes
+    ----------
+    values : np.ndarray [shape=recipe.shape, dtype=recipe.dtype]
+    statistics : np.ndarray [shape=(len(recipe.statistics), 2), dtype=float64]
+        Location and scale of each group of values.
+    """
+
+    values: np.ndarray
+    statistics: np.ndarray
+
+
+class Assembly(Protocol):
+    def __call__(self, sound: Sound) -> Tensor:
+        """The tensor of a sound at the recipe's rate, of any length."""
+        ...
+
+
+def centre(rows: np.ndarray, frames: int) -> np.ndarray:
+    """At most `frames` frames from the centre of `(rows, any)`."""
+    start = max(0, (rows.shape[1] - frames) // 2)
+    return rows[:, start : start + frames]
+
+
+def channels_last(planes: np.ndarray, frames: int, dtype: str) -> np.ndarray:
+    """`(channels, rows, at most frames)` float32 as `(rows, frames, channels)`, reflected on both sides to that length.
+
+    What float16 cannot hold becomes the nearest that it can.
+    """
+    channels, rows, count = planes.shape
+    values = np.empty((rows, frames, channels), dtype)
+    left = (frames - count) // 2
+    if dtype == "float16" and channels == 4:
+        interleave_half(planes, left, values.view(np.uint16))
+    else:
+        top = np.finfo(dtype).max
+        values[:, left : left + count] = np.clip(planes, -top, top).transpose(1, 2, 0)
+    places = np.pad(np.arange(left, left + count), (left, frames - count - left), mode="reflect")
+    for outside in (slice(left), slice(left + count, frames)):
+        values[:, outside] = values[:, places[outside]]
+    return values

@@ -1,0 +1,136 @@
+"""The four-channel tensor: 0 log-mel, 1 MFCC, 2 delta, 3 delta-delta, each normalised.
+
+Everything that decides a statistic is float64.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from math import factorial
+
+import numpy as np
+import scipy.fft
+from scipy.interpolate import CubicSpline
+
+from features.decibels import AMIN, decibels
+from features.mel import MelBank, mel_filters
+from features.recipe import Recipe
+from features.sound import Sound
+from features.tensors.base import Tensor, centre, channels_last
+
+DELTA_WIDTH = 9  # frames of the Savitzky-Golay filter behind librosa's `delta`
+DEGENERATE_SD = 1e-4  # rows that vary less than this carry nothing and become zeros
+MAD_TO_SD = 1.4826  # the median absolute deviation of a normal distribution times this is its sd
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """A group of rows, less `location`, over `scale`; zeros where the scale is 0."""
+
+    rows: np.ndarray
+    location: float
+    scale: float
+
+
+def spline_matrix(knots: int, rows: int) -> np.ndarray:
+    """Not-a-knot cubic spline through `knots` values, read at `rows` points: `(rows, knots)` float64."""
+    units = CubicSpline(np.linspace(0, 1, knots), np.eye(knots), bc_type="not-a-knot")
+    return np.asarray(units(np.linspace(0, 1, rows)))
+
+
+def dct_matrix(count: int, rows: int) -> np.ndarray:
+    """The first `count` rows of the orthonormal DCT-II of `rows` values: `(count, rows)` float64."""
+    return np.ascontiguousarray(scipy.fft.dct(np.eye(rows), axis=0, norm="ortho")[:count])
+
+
+@cache
+def delta_weights(order: int) -> np.ndarray:
+    """The derivative of `order` in the middle of a window, of its least-squares polynomial of that order."""
+    half = DELTA_WIDTH // 2
+    offsets = np.arange(-half, half + 1)
+    return np.linalg.pinv(np.vander(offsets, order + 1, increasing=True))[order] * factorial(order)
+
+
+def delta(rows: np.ndarray, order: int) -> np.ndarray:
+    """Savitzky-Golay derivative of `order` along the frames of `(rows, frames)` (librosa's `delta`).
+
+    A polynomial of that order has a constant derivative of that order, so the interpolated edges are the value
+    of the nearest whole window. Fewer frames than a window are continued by their last.
+    """
+    frames = rows.shape[1]
+    if frames < DELTA_WIDTH:
+        rows = np.pad(rows, ((0, 0), (0, DELTA_WIDTH - frames)), mode="edge")
+    half = DELTA_WIDTH // 2
+    whole = np.zeros((len(rows), rows.shape[1] - 2 * half))
+    for start, weight in enumerate(delta_weights(order)):
+        whole += weight * rows[:, start : start + whole.shape[1]]
+    return np.pad(whole, ((0, 0), (half, half)), mode="edge")[:, :frames]
+
+
+def by_mean(rows: np.ndarray) -> Normalised:
+    """Mean 0, population standard deviation 1."""
+    location = float(rows.mean())
+    centred = rows - location
+    return _scaled(centred, location, _sd(centred))
+
+
+def by_median(rows: np.ndarray) -> Normalised:
+    """Median 0 and a robust scale: the MAD of deltas is often exactly 0, so a tenth of the sd bounds it below."""
+    sd = _sd(rows - rows.mean())
+    location = median(rows)
+    centred = rows - location
+    mad = median(np.abs(centred))
+    return _scaled(centred, location, max(MAD_TO_SD * mad, 0.1 * sd) if sd else 0.0)
+
+
+def median(rows: np.ndarray) -> float:
+    """Median of all elements, by one partition; `np.median` makes a slower one around both middle elements."""
+    values = rows.reshape(-1)
+    middle = len(values) // 2
+    parted = np.partition(values, middle)
+    upper = float(parted[middle])
+    return upper if len(values) % 2 else (float(parted[:middle].max()) + upper) / 2
+
+
+def _sd(centred: np.ndarray) -> float:
+    """Population standard deviation, or 0 where there is hardly any."""
+    sd = float(np.sqrt(np.vdot(centred, centred) / centred.size))
+    return sd if sd >= DEGENERATE_SD else 0.0
+
+
+def _scaled(centred: np.ndarray, location: float, scale: float) -> Normalised:
+    return Normalised(centred / scale if scale else np.zeros_like(centred), location, scale)
+
+
+class FourChannel:
+    """Makes the tensors of a four-channel recipe."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.mel = MelBank(mel_filters(recipe))
+        self.dct = dct_matrix(recipe.n_mfcc, recipe.n_mels)
+        self.spline = spline_matrix(recipe.n_mfcc, recipe.n_mels).astype(np.float32)
+
+    def __call__(self, sound: Sound) -> Tensor:
+        """Maximum, floor and deltas see all frames; what is normalised are the `frames` in the centre."""
+        power = self.mel.power(sound.spectra(), sound.frames)
+        level = decibels(power)
+        coefficients = self.dct @ level
+        level, coefficients, first, second = (
+            centre(rows, self.recipe.frames)
+            for rows in (level, coefficients, delta(coefficients, 1), delta(coefficients, 2))
+        )
+        groups = [
+            by_mean(level),
+            by_mean(coefficients[:1]),
+            by_mean(coefficients[1:]),
+            by_median(first),
+            by_median(second),
+        ]
+        planes = np.empty((4, *level.shape), np.float32)
+        planes[0] = groups[0].rows
+        few = np.concatenate([group.rows for group in groups[1:]], dtype=np.float32)
+        np.matmul(self.spline, few.reshape(3, self.recipe.n_mfcc, -1), out=planes[1:])
+        statistics = np.array([(group.location, group.scale) for group in groups])
+        # The log-mel channel's dB have the clip's own maximum as reference.
+        statistics[0, 0] -= 10 * np.log10(max(AMIN, float(power.max())))
+        return Tensor(channels_last(planes, self.recipe.frames, self.recipe.dtype), statistics)
