@@ -5,70 +5,18 @@ A block of spectra is `(2, bins, frames)`: real and imaginary parts, and the fra
 whatever is done to a bin is done to many frames at once.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
 from features.kernels import fft
 from features.kernels.hops import end_to_end, side_by_side
+from features.tables import Tables
 
-BLOCK_FRAMES = 32  # of 2048 samples: half a megabyte between two passes of the transform, in L2 cache
-
-
-@dataclass(frozen=True)
-class Tables:
-    """What a real transform of `n_fft` samples multiplies by, in one precision."""
-
-    window: np.ndarray  # periodic Hann (n_fft,), over what `forward` multiplies by
-    synthesis: np.ndarray  # the same over what `inverse` multiplies by
-    radices: np.ndarray  # factors of n_fft / 2, in the order of the passes
-    twiddles: np.ndarray
-    turns: np.ndarray  # (bins, 2): cosine and sine of -2πk/n_fft
-
-    @classmethod
-    def of(cls, n_fft: int, dtype: type[np.floating]) -> "Tables":
-        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
-        radices = factors(n_fft // 2)
-        turns = roots(np.arange(n_fft // 2 + 1), n_fft)
-        return cls(
-            window=(window / 2).astype(dtype),
-            synthesis=(window / n_fft).astype(dtype),
-            radices=np.array(radices, np.int64),
-            twiddles=twiddles(radices).astype(dtype),
-            turns=turns.astype(dtype),
-        )
-
-
-def roots(powers: np.ndarray, n: int) -> np.ndarray:
-    """exp(-2πi · powers / n) as cosines and sines `(..., 2)` float64."""
-    angles = -2 * np.pi * (powers % n) / n
-    return np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-
-
-def factors(n: int) -> list[int]:
-    """Fours first, then primes; their product is n."""
-    found = []
-    for factor in (4, *range(2, n + 1)):
-        while n % factor == 0:
-            found.append(factor)
-            n //= factor
-    return found
-
-
-def twiddles(radices: list[int]) -> np.ndarray:
-    """The factors of all passes of `kernels.fft.transform`, one pass after the other, float64."""
-    n = int(np.prod(radices))
-    passes = [np.zeros(0)]
-    for radix in radices:
-        p, output, source = np.ogrid[: n // radix, :radix, :radix]
-        if radix == 4:  # the butterfly itself is in the code
-            passes.append(roots(p[..., 0] * output[..., 0][:, 1:], n).ravel())
-        else:
-            passes.append(roots(p * output + source * output * (n // radix), n).ravel())
-        n //= radix
-    return np.concatenate(passes)
+BLOCK_FRAMES = 64  # of 2048 samples: half a megabyte to each side of a pass of the transform
 
 
 @dataclass(frozen=True)
@@ -83,6 +31,11 @@ class Fourier:
         return self.n_fft // 2 + 1
 
     @cached_property
+    def window(self) -> np.ndarray:
+        """Periodic Hann window `(n_fft,)` float64."""
+        return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.n_fft) / self.n_fft)
+
+    @cached_property
     def single(self) -> Tables:
         return Tables.of(self.n_fft, np.float32)
 
@@ -94,21 +47,28 @@ class Fourier:
         """Number of centred frames of a signal of that many samples."""
         return 1 + (samples + 2 * (self.n_fft // 2) - self.n_fft) // self.hop_length
 
-    def blocks(self, signal: np.ndarray, dtype: type[np.floating] = np.float32) -> Iterator[np.ndarray]:
-        """Spectra of `(samples,)` float32, computed in `dtype`, block after block; each is valid until the next."""
-        tables = self.single if dtype is np.float32 else self.double
+    def spectra(self, signal: np.ndarray) -> Iterator[np.ndarray]:
+        """Spectra of `(samples,)` float32 in float64, block after block; each is valid until the next."""
+        return self._blocks(fft.forward, self.double, signal, (2, self.bins))
+
+    def power(self, signal: np.ndarray) -> Iterator[np.ndarray]:
+        """Squared magnitudes `(bins, frames)` of the spectra of `(samples,)` in float32, block after block as well."""
+        return self._blocks(fft.forward_power, self.single, signal, (self.bins,))
+
+    def _blocks(
+        self, kernel: Callable[..., None], tables: Tables, signal: np.ndarray, shape: tuple[int, ...]
+    ) -> Iterator[np.ndarray]:
+        dtype = tables.turns.dtype
+        window = (self.window / 2).astype(dtype)  # the kernels give twice the spectrum
         count = self.frames(len(signal))
-        hops = self._hops(count)
-        padded = np.zeros(hops.size, np.float32)
-        used = signal[: hops.size - self.n_fft // 2]
-        padded[self.n_fft // 2 : self.n_fft // 2 + len(used)] = used
-        side_by_side(padded, hops)
-        work = self._work(dtype)
-        buffer = np.empty(2 * self.bins * BLOCK_FRAMES, dtype)
+        hops = np.empty((self.hop_length, count + self._overlap - 1), np.float32)
+        side_by_side(signal, self.n_fft // 2, hops)
+        work = np.empty((4, self.n_fft // 2 * BLOCK_FRAMES), dtype)
+        buffer = np.empty(prod(shape) * BLOCK_FRAMES, dtype)
         for first in range(0, count, BLOCK_FRAMES):
             frames = min(BLOCK_FRAMES, count - first)
-            block = buffer[: 2 * self.bins * frames].reshape(2, self.bins, frames)
-            fft.forward(hops, first, tables.window, tables.radices, tables.twiddles, tables.turns, work, block)
+            block = buffer[: prod(shape) * frames].reshape(*shape, frames)
+            kernel(hops, first, window, tables.radices, tables.twiddles, tables.turns, work, block)
             yield block
 
     def inverse(self, blocks: Iterable[np.ndarray], length: int) -> np.ndarray:
@@ -119,45 +79,46 @@ class Fourier:
         """
         half = self.n_fft // 2
         needed = -(-(length + 2 * half) // self.hop_length)
-        hops = self._hops(needed)
-        hops[:] = 0
-        work, tables = self._work(np.float32), self.single
+        hops = np.zeros((self.hop_length, needed + self._overlap - 1), np.float32)
+        # Divided beforehand by the squared windows over a sample, and by n_fft times that the kernel gives too much.
+        everywhere = np.resize(_or_one(self._squared_windows.sum(axis=0)), self.n_fft)
+        window = (self.window / everywhere / self.n_fft).astype(np.float32)
+        tables = self.single
+        work = np.empty((4, half * BLOCK_FRAMES), np.float32)
         count = 0
         for block in blocks:
             if count + block.shape[2] > needed:
                 block = np.ascontiguousarray(block[:, :, : needed - count])
-            fft.inverse(block, tables.synthesis, tables.radices, tables.twiddles, tables.turns, work, count, hops)
+            fft.inverse(block, window, tables.radices, tables.twiddles, tables.turns, work, count, hops)
             count += block.shape[2]
             if count == needed:
                 break
-        self._divide_by_windows(hops, count)
-        signal = np.empty(hops.size, np.float32)
-        end_to_end(hops, signal)
-        return signal[half : half + length]
-
-    def _hops(self, frames: int) -> np.ndarray:
-        """Uninitialised `(hop_length, hops)` float32 that so many frames fit into."""
-        return np.empty((self.hop_length, frames + self._overlap), np.float32)
+        self._mend_edges(hops, count)
+        signal = np.empty(length, np.float32)
+        end_to_end(hops, half, signal)
+        return signal
 
     @property
     def _overlap(self) -> int:
-        """Hops that a frame reaches over, less the last part of one."""
+        """Hops that a frame reaches into."""
         return -(-self.n_fft // self.hop_length)
 
-    def _work(self, dtype: type[np.floating]) -> np.ndarray:
-        return np.empty((4, self.n_fft // 2 * BLOCK_FRAMES), dtype)
+    @cached_property
+    def _squared_windows(self) -> np.ndarray:
+        """Squares of the window, hop by hop: `(overlap, hop_length)` float64."""
+        squares = np.zeros((self._overlap, self.hop_length))
+        squares.reshape(-1)[: self.n_fft] = self.window**2
+        return squares
 
-    def _divide_by_windows(self, hops: np.ndarray, frames: int) -> None:
-        """Divide each sample by the sum of the squared windows that it lies in, where there is any."""
-        overlap = self._overlap
-        squared = np.zeros((overlap, self.hop_length), np.float32)
-        squared.reshape(-1)[: self.n_fft] = (2 * self.single.window) ** 2
+    def _mend_edges(self, hops: np.ndarray, frames: int) -> None:
+        """Hops under fewer frames than overlap were divided by too much."""
+        squares = self._squared_windows
+        everywhere = _or_one(squares.sum(axis=0))
+        for hop in {*range(min(self._overlap - 1, hops.shape[1])), *range(frames, hops.shape[1])}:
+            here = [part for part in range(self._overlap) if 0 <= hop - part < frames]
+            hops[:, hop] *= everywhere / _or_one(squares[here].sum(axis=0))
 
-        def divide(where: slice, parts: list[int]) -> None:
-            weight = squared[parts].sum(axis=0)
-            reciprocal = np.divide(1, weight, out=np.ones_like(weight), where=weight > np.finfo(np.float32).tiny)
-            hops[:, where] *= reciprocal[:, np.newaxis]
 
-        divide(slice(overlap - 1, frames), list(range(overlap)))  # under as many frames as can be
-        for hop in {*range(min(overlap - 1, hops.shape[1])), *range(frames, hops.shape[1])}:
-            divide(slice(hop, hop + 1), [part for part in range(overlap) if 0 <= hop - part < frames])
+def _or_one(weights: np.ndarray) -> np.ndarray:
+    """Weights, but 1 where there is nothing to divide."""
+    return np.where(weights > np.finfo(np.float32).tiny, weights, 1.0)

@@ -20,13 +20,13 @@ class MelBank:
         self.weights = np.concatenate(stretches).astype(np.float32)
 
     def power(self, blocks: Iterable[np.ndarray], frames: int) -> np.ndarray:
-        """Mel power `(bands, frames)` float32 from blocks of float32 spectra."""
-        power = np.empty((len(self.starts), frames), np.float32)
+        """Mel power `(bands, frames)` float32 from blocks of power `(bins, some frames)`."""
+        mel = np.empty((len(self.starts), frames), np.float32)
         first = 0
         for block in blocks:
-            mel_power(block, self.starts, self.ends, self.weights, first, power)
-            first += block.shape[2]
-        return power
+            mel_power(block, self.starts, self.ends, self.weights, first, mel)
+            first += block.shape[1]
+        return mel
 
 
 def mel_filters(recipe: Recipe | LogMelRecipe) -> np.ndarray:

@@ -1,12 +1,13 @@
 """A waveform and its spectrum: what augmentations read and tensors are made of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from features.fourier import Fourier
+from features.kernels.mel import squared
 from features.vocoder import Phasors
 
 
@@ -21,9 +22,9 @@ class Sound:
     def frames(self) -> int:
         return self.fourier.frames(len(self.samples))
 
-    def spectra(self) -> Iterable[np.ndarray]:
-        """The STFT in float32, block after block; each is valid until the next."""
-        return self.fourier.blocks(self.samples)
+    def power(self) -> Iterator[np.ndarray]:
+        """Squared magnitudes of the STFT, `(bins, frames)` float32 block after block; each is valid until the next."""
+        return self.fourier.power(self.samples)
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,20 @@ class Clip(Sound):
 
     sample_rate_hz: int
 
-    def spectra(self) -> Iterable[np.ndarray]:
-        return self.spectrum
+    def power(self) -> Iterator[np.ndarray]:
+        for block in self.spectrum:
+            power = np.empty(block.shape[1:], np.float32)
+            squared(block, power)
+            yield power
 
     @cached_property
     def spectrum(self) -> list[np.ndarray]:
-        """The STFT, rounded from float64 to float32.
+        """The STFT in blocks of `(2, bins, frames)`, rounded from float64 to float32.
 
         A phase vocoder carries phases on, so a bin that is silent to float32's rounding for a while would sound
         with a random phase from then on.
         """
-        return [block.astype(np.float32) for block in self.fourier.blocks(self.samples, np.float64)]
+        return [block.astype(np.float32) for block in self.fourier.spectra(self.samples)]
 
     @cached_property
     def phasors(self) -> Phasors:

@@ -58,8 +58,8 @@ def shifted(samples, later):
 
 def tensor(power):
     """The normalised four-channel tensor of a power spectrum `(bins, frames)`."""
-    level = librosa.power_to_db(MEL @ power, ref=np.max, top_db=80)
-    coefficients = librosa.feature.mfcc(S=librosa.power_to_db(MEL @ power, top_db=80), n_mfcc=COEFFICIENTS)
+    level = librosa.power_to_db(MEL @ power, top_db=80)  # another reference would fall out by normalisation
+    coefficients = librosa.feature.mfcc(S=level, n_mfcc=COEFFICIENTS)
     first = librosa.feature.delta(coefficients, width=9, order=1)
     second = librosa.feature.delta(coefficients, width=9, order=2)
     start = max(0, (level.shape[1] - FRAMES) // 2)

@@ -39,7 +39,8 @@ class Noise:
         if "amplitude" in drawn:
             amplitude = drawn["amplitude"]
         else:
-            power = np.mean(np.square(clip.samples, dtype=np.float64))
+            exact = clip.samples.astype(np.float64)
+            power = np.vdot(exact, exact) / len(exact)
             amplitude = np.sqrt(power / 10 ** (drawn["snr_db"] / 10))
         noisy = np.empty_like(clip.samples)
         add_noise(rng, float(amplitude), clip.samples, noisy)

@@ -160,6 +160,22 @@ def split(xr: np.ndarray, xi: np.ndarray, turns: np.ndarray, spectra: np.ndarray
             to_i[i] = ai[i] - bi[i] + odd_r * sin + odd_i * cos
 
 
+@compiled("void(float32[::1], float32[::1], float32[:, ::1], float32[:, ::1])")
+def split_power(xr: np.ndarray, xi: np.ndarray, turns: np.ndarray, power: np.ndarray) -> None:
+    """Squared magnitude of what `split` gives."""
+    lanes, half = power.shape[1], power.shape[0] - 1
+    for k in range(half + 1):
+        here, mirrored = k % half * lanes, (half - k) % half * lanes
+        ar, ai, br, bi = xr[here:], xi[here:], xr[mirrored:], xi[mirrored:]
+        cos, sin = turns[k, 0], turns[k, 1]
+        target = power[k]
+        for i in range(lanes):
+            odd_r, odd_i = ai[i] + bi[i], br[i] - ar[i]
+            real = ar[i] + br[i] + odd_r * cos - odd_i * sin
+            imag = ai[i] - bi[i] + odd_r * sin + odd_i * cos
+            target[i] = real * real + imag * imag
+
+
 @compiled("void(float32[:, :, ::1], float32[:, ::1], float32[::1], float32[::1])")
 def join(spectra: np.ndarray, turns: np.ndarray, xr: np.ndarray, xi: np.ndarray) -> None:
     """Twice what `split` started from. The imaginary parts of the first and the last bin count as zero."""
@@ -204,6 +220,29 @@ def forward(
     load(hops, first, window, lanes, xr, xi)
     xr, xi = transform(xr, xi, yr, yi, lanes, radices, twiddles)
     split(xr, xi, turns, spectra)
+
+
+@compiled(
+    "void(float32[:, ::1], int64, float32[::1], int64[::1], float32[::1], float32[:, ::1], float32[:, ::1], "
+    "float32[:, ::1])"
+)
+def forward_power(
+    hops: np.ndarray,
+    first: int,
+    window: np.ndarray,
+    radices: np.ndarray,
+    twiddles: np.ndarray,
+    turns: np.ndarray,
+    work: np.ndarray,
+    power: np.ndarray,
+) -> None:
+    """Squared magnitude `(bins, frames)` of what `forward` gives."""
+    lanes = power.shape[1]
+    size = len(window) // 2 * lanes
+    xr, xi, yr, yi = work[0, :size], work[1, :size], work[2, :size], work[3, :size]
+    load(hops, first, window, lanes, xr, xi)
+    xr, xi = transform(xr, xi, yr, yi, lanes, radices, twiddles)
+    split_power(xr, xi, turns, power)
 
 
 @compiled(

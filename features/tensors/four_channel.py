@@ -112,7 +112,7 @@ class FourChannel:
 
     def __call__(self, sound: Sound) -> Tensor:
         """Maximum, floor and deltas see all frames; what is normalised are the `frames` in the centre."""
-        power = self.mel.power(sound.spectra(), sound.frames)
+        power = self.mel.power(sound.power(), sound.frames)
         level = decibels(power)
         coefficients = self.dct @ level
         level, coefficients, first, second = (

@@ -18,6 +18,6 @@ class LogMel:
 
     def __call__(self, sound: Sound) -> Tensor:
         """dB against 1, not normalised; the statistics are their mean and population sd over the real frames."""
-        level = centre(decibels(self.mel.power(sound.spectra(), sound.frames)), self.recipe.frames)
+        level = centre(decibels(self.mel.power(sound.power(), sound.frames)), self.recipe.frames)
         values = channels_last(level[np.newaxis].astype(np.float32), self.recipe.frames, self.recipe.dtype)
         return Tensor(values, np.array([(level.mean(), level.std())]))
