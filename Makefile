@@ -1,9 +1,9 @@
-# The two commands of the README; each does its own set-up with nothing but Python and make.
+# The commands of the README; each does its own set-up with nothing but Python and make.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test clean
+.PHONY: demo test bench clean
 
 demo: .venv/.demo
 	$(BIN)/snakemake train_genre report
@@ -14,6 +14,11 @@ test: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+# The environment is that of the workers: one thread, and memory that is kept for the next clip.
+bench: .venv/.demo
+	OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=268435456 GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf .venv work .snakemake

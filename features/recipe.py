@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from hashlib import blake2b
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
 from features.augmentations import Augmentation, Noise, Pitch, Rolloff, Shift, Stretch
@@ -215,4 +215,9 @@ class WaveformRecipe(Base):
         return slice(max(0, samples - self.samples), samples)
 
 
-AnyRecipe = Recipe | LogMelRecipe | WaveformRecipe
+AnyRecipe = Annotated[Recipe | LogMelRecipe | WaveformRecipe, Field(discriminator="kind")]
+
+
+def recorded_recipe(described: dict[str, Any]) -> AnyRecipe:
+    """A recipe from what `dataclasses.asdict` made of it. Raises `pydantic.ValidationError` when it is no recipe."""
+    return TypeAdapter(AnyRecipe).validate_python(described)

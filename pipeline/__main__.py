@@ -37,7 +37,7 @@ def _index(text: str, options: argparse.Namespace) -> None:
         AudioSource(job.corpus, where).listing(),
         refuse_silence=job.corpus.silent == "quarantine",
         max_quarantine=job.corpus.max_quarantine,
-        engine=Engine(workers=options.workers),
+        engine=Engine("threads", options.workers),  # decoding and hashing run without Python's lock
         where=where,
     )
     log.info("%s: %d recordings, %d quarantined", job.folder.name, len(index.clips), index.quarantined)

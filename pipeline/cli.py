@@ -80,6 +80,21 @@ def runs(work_dir: Work = Path("work")) -> None:
 
 
 @app.command()
+def replay(
+    clip: Annotated[Path, typer.Argument(help="A recording that a store holds.")],
+    variant: Annotated[str, typer.Argument(help="original, noise, shift, stretch, pitch or rolloff.")],
+    output: Annotated[Path, typer.Argument(help="The WAV file to write.")],
+    store: Annotated[Path | None, typer.Option(help="The store's folder, if several hold the recording.")] = None,
+    work_dir: Work = Path("work"),
+) -> None:
+    """Write one variant of a recording as sound, just as it was analysed."""
+    from pipeline.replay import replay as write
+
+    said = write(clip, variant, output, store or work_dir / "stores")
+    print(f"{output}: {variant} of {clip}: {said}")
+
+
+@app.command()
 def doctor() -> None:
     """Say what this installation is made of, for a bug report."""
     import torch

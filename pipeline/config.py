@@ -103,7 +103,7 @@ class Config(Section):
     recipes: dict[
         Name,
         Annotated[
-            Annotated[AnyRecipe, Field(discriminator="kind")],
+            AnyRecipe,
             _unless_named("kind", "four_channel"),
             BeforeValidator(_empty),
         ],

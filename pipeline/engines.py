@@ -1,10 +1,11 @@
-"""Running independent tasks in worker processes, by joblib or by dask. Every worker computes with one thread."""
+"""Running independent tasks in workers, by joblib or by dask. Every worker computes with one thread."""
 
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from itertools import islice
+from enum import Enum
+from itertools import chain, islice
 from typing import Any, Literal, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -19,9 +20,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Engine:
-    """`workers` processes here, or those of a dask scheduler that runs already."""
+    """`workers` processes or threads here, or those of a dask scheduler that runs already."""
 
-    name: Literal["joblib", "dask"] = "joblib"
+    name: Literal["joblib", "dask", "threads"] = "joblib"
     workers: int = 1
     scheduler: str | None = None
 
@@ -44,12 +45,17 @@ class Engine:
     ) -> Generator[Result, None, None]:
         from joblib import Parallel, delayed, parallel_config
 
-        backend = {"backend": "loky", "inner_max_num_threads": 1} if workers > 1 else {"backend": "sequential"}
-        with parallel_config(**backend):
+        processes = workers > 1 and self.name == "joblib"
+        backend = "loky" if processes else "threading" if workers > 1 else "sequential"
+        options = {"inner_max_num_threads": 1} if processes else {}
+        with parallel_config(backend, **options):
             parallel = Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="2*n_jobs", batch_size=1)
-            with closing(parallel(delayed(_single_threaded)(function, task) for task in tasks)) as results:
+            # Workers import what `function` needs while the first real task is made, if that takes time.
+            early = (delayed(_nothing)(function) for _ in range(workers if processes else 0))
+            calls = chain(early, (delayed(_single_threaded)(function, task) for task in tasks))
+            with closing(parallel(calls)) as results:
                 try:
-                    yield from results
+                    yield from (result for result in results if result is not _NOTHING)
                 except BrokenExecutor:
                     raise InputError(WORKER_LOST) from None
 
@@ -80,6 +86,19 @@ class Engine:
                 except KilledWorker:
                     raise InputError(WORKER_LOST) from None
                 futures.update(submit(islice(waiting, 1)))
+
+
+class _Nothing(Enum):
+    """The result of a call that only wakes a worker; there is one of it in every process."""
+
+    NOTHING = 0
+
+
+_NOTHING = _Nothing.NOTHING
+
+
+def _nothing(function: Callable[[Task], Result]) -> _Nothing:
+    return _NOTHING
 
 
 def _single_threaded(function: Callable[[Task], Result], task: Task) -> Result:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from features.recipe import Recipe
 from pipeline.config import Split
 from pipeline.errors import InputError
 from pipeline.split import Sides, by_fold, by_group, has_folds
@@ -43,6 +44,11 @@ def train_experiment(
     """
     if training.device == "cuda" and not torch.cuda.is_available():
         raise InputError(f"{where}.training.device: expected a GPU that torch can use, found none; say auto or cpu")
+    if store.manifest["channels"] != list(Recipe.channels):
+        raise InputError(
+            f"{where}.recipe: the model {model.name} reads recipes of kind four_channel, this one's channels are "
+            f"{', '.join(store.manifest['channels'])}; choose another recipe"
+        )
     run = {"model": model, "training": training, "where": where}
     if folds is None:
         sides = _sides(store.rows, split, where)

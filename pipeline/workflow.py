@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from features.recipe import AnyRecipe
 from pipeline.config import AudioCorpus, Config, DemoCorpus, Experiment, Split, parse, read_yaml
@@ -27,7 +25,7 @@ class IndexJob(Section):
 class BuildJob(Section):
     name: str
     corpus: AudioCorpus
-    recipe: Annotated[AnyRecipe, Field(discriminator="kind")]
+    recipe: AnyRecipe
     index: Path
     family: Path
     clips_per_shard: int

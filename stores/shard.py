@@ -6,11 +6,11 @@ that a clip can be memory-mapped.
 """
 
 from pathlib import Path
-from typing import BinaryIO
 
 import google_crc32c
 import numpy as np
 
+from stores.direct import DirectFile
 from stores.errors import StoreError
 from stores.layout import INDEX_CHECKSUM_BYTES, INDEX_ENTRY_BYTES
 
@@ -20,18 +20,18 @@ EMPTY = np.uint64(2**64 - 1)
 class ShardWriter:
     """Appends clips to an open file, one at a time, and closes with the index."""
 
-    def __init__(self, file: BinaryIO, slots: int) -> None:
+    def __init__(self, file: DirectFile, slots: int) -> None:
         self._file = file
         self._index = np.full((slots, 2), EMPTY, dtype="<u8")
         self._position = 0
         self.checksums: list[int] = []  # CRC32C of each clip
 
     def append(self, clip: np.ndarray) -> None:
-        data = np.ascontiguousarray(clip).data.cast("B")
-        self._file.write(data)
-        self._index[len(self.checksums)] = self._position, len(data)
-        self.checksums.append(google_crc32c.value(bytes(data)))
-        self._position += len(data)
+        clip = np.ascontiguousarray(clip)
+        self._file.write(clip.data)
+        self._index[len(self.checksums)] = self._position, clip.nbytes
+        self.checksums.append(google_crc32c.value(clip))
+        self._position += clip.nbytes
 
     def finish(self) -> None:
         index = self._index.tobytes()

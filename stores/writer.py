@@ -1,6 +1,7 @@
 """Writing a store shard by shard, so that whatever ends the work on the way, finished shards stay."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stores.files import PARTIAL_SUFFIX, replacing, sync, write_json
+from stores.direct import writing
+from stores.files import PARTIAL_SUFFIX, replacing, sync, taking_place, write_json
 from stores.layout import ArraySpec, Layout, shard_ranges
 from stores.shard import ShardWriter
 
@@ -43,17 +45,18 @@ def writing_shard(
     the shard is finished. After an error nothing is left.
     """
     finished = {}
-    with ExitStack() as files:
+    with ThreadPoolExecutor(1) as executor, ExitStack() as files:
         shards = {}
         for spec in specs:
-            file = files.enter_context(replacing(layout.shard(spec, shard)))
+            partial = files.enter_context(taking_place(layout.shard(spec, shard)))
+            file = files.enter_context(writing(partial, executor))
             shards[spec.variant] = VariantShard(ShardWriter(file, spec.clips_per_shard), spec)
         yield shards
         finished = {variant: open_shard.finish() for variant, open_shard in shards.items()}
     for spec in specs:
         statistics, checksums = finished[spec.variant]
-        with replacing(layout.statistics_chunk(spec, shard)) as file:
-            file.write(statistics)
+        with replacing(layout.statistics_chunk(spec, shard)) as chunk:
+            chunk.write(statistics)
         marker = {
             "key": spec.shard_key(content_hashes),
             "crc32c": checksums,

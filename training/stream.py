@@ -47,8 +47,9 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
     """Batches of a store's clips for a training loop.
 
     Iterating gives one epoch of dictionaries: `features` `(batch, channels, rows, frames)` in the store's type and
-    torch's channels_last layout, `label` `(batch,)`, `row` `(batch,)` and `variant` `(batch,)`, all int64. No
-    worker processes are needed: pass it to a `DataLoader` with `batch_size=None`, or iterate over it as it is.
+    torch's channels_last layout, or `(batch, samples)` where the store holds waveforms; `label` `(batch,)`, `row`
+    `(batch,)` and `variant` `(batch,)`, all int64. No worker processes are needed: pass it to a `DataLoader` with
+    `batch_size=None`, or iterate over it as it is.
 
     Parameters
     ----------
@@ -154,7 +155,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         for place, (row, variant) in enumerate(zip(rows.tolist(), variants.tolist(), strict=True)):
             target[place] = self._store.clip(row, self._items.variants[variant])
         return {
-            "features": features.permute(0, 3, 1, 2),  # channels last in memory: no copy
+            "features": features.permute(0, 3, 1, 2) if features.ndim == 4 else features,  # channels last: no copy
             "label": torch.from_numpy(self._items.labels[rows]),
             "row": torch.from_numpy(rows),
             "variant": torch.from_numpy(variants),

@@ -42,6 +42,15 @@ def six_variants(samples, drawn, noise):
     return tensors
 
 
+def exactly(samples, drawn):
+    """Stretch and pitch as waveforms in double precision, which its phase vocoder needs."""
+    exact = samples.astype(np.float64)
+    return {
+        "stretch": librosa.effects.time_stretch(exact, rate=drawn["stretch"]["rate"]),
+        "pitch": librosa.effects.pitch_shift(exact, sr=RATE_HZ, n_steps=drawn["pitch"]["semitones"]),
+    }
+
+
 def stretched(spectrum, samples, rate):
     fast = librosa.phase_vocoder(spectrum, rate=rate, hop_length=HOP, n_fft=N_FFT)
     return librosa.istft(fast, n_fft=N_FFT, hop_length=HOP, dtype=np.float32, length=round(samples / rate))

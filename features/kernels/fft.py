@@ -11,12 +11,12 @@ and odd ones as imaginary parts (Cooley, Lewis and Welch, 1970).
 
 import numpy as np
 
-from features.kernels.compiled import compiled
+from features.kernels.compiled import compiled, part
 
 FLOATS = ("float32", "float64")
 
 
-@compiled(*(f"void({t}[::1], {t}[::1], {t}[::1], {t}[::1], int64, int64, {t}[::1])" for t in FLOATS))
+@part
 def radix_4(
     xr: np.ndarray, xi: np.ndarray, yr: np.ndarray, yi: np.ndarray, count: int, run: int, twiddles: np.ndarray
 ) -> None:
@@ -50,7 +50,7 @@ def radix_4(
             y2r[i], y2i[i], y3r[i], y3i[i] = y2.real, y2.imag, y3.real, y3.imag
 
 
-@compiled(*(f"void({t}[::1], {t}[::1], {t}[::1], {t}[::1], int64, int64, int64, {t}[::1])" for t in FLOATS))
+@part
 def any_radix(
     xr: np.ndarray,
     xi: np.ndarray,
@@ -82,12 +82,7 @@ def any_radix(
                     j[i] += a[i] * wi + b[i] * wr
 
 
-@compiled(
-    *(
-        f"Tuple(({t}[::1], {t}[::1]))({t}[::1], {t}[::1], {t}[::1], {t}[::1], int64, int64[::1], {t}[::1])"
-        for t in FLOATS
-    )
-)
+@part
 def transform(
     xr: np.ndarray,
     xi: np.ndarray,
@@ -115,7 +110,7 @@ def transform(
     return xr, xi
 
 
-@compiled(*(f"void(float32[:, ::1], int64, {t}[::1], int64, {t}[::1], {t}[::1])" for t in FLOATS))
+@part
 def load(hops: np.ndarray, first: int, window: np.ndarray, lanes: int, xr: np.ndarray, xi: np.ndarray) -> None:
     """Windowed frames: even samples to `(n_fft / 2 · lanes,)` xr, odd ones to xi."""
     row, column = 0, first
@@ -130,7 +125,7 @@ def load(hops: np.ndarray, first: int, window: np.ndarray, lanes: int, xr: np.nd
             row, column = 0, column + 1
 
 
-@compiled("void(float32[::1], float32[::1], float32[::1], int64, int64, float32[:, ::1])")
+@part
 def add(xr: np.ndarray, xi: np.ndarray, window: np.ndarray, lanes: int, first: int, hops: np.ndarray) -> None:
     """Add windowed frames to where `load` would find them."""
     row, column = 0, first
@@ -145,7 +140,7 @@ def add(xr: np.ndarray, xi: np.ndarray, window: np.ndarray, lanes: int, first: i
             row, column = 0, column + 1
 
 
-@compiled(*(f"void({t}[::1], {t}[::1], {t}[:, ::1], {t}[:, :, ::1])" for t in FLOATS))
+@part
 def split(xr: np.ndarray, xi: np.ndarray, turns: np.ndarray, spectra: np.ndarray) -> None:
     """Twice the spectrum of the real signal from the transform of its even and odd samples."""
     lanes, half = spectra.shape[2], spectra.shape[1] - 1
@@ -160,7 +155,7 @@ def split(xr: np.ndarray, xi: np.ndarray, turns: np.ndarray, spectra: np.ndarray
             to_i[i] = ai[i] - bi[i] + odd_r * sin + odd_i * cos
 
 
-@compiled("void(float32[::1], float32[::1], float32[:, ::1], float32[:, ::1])")
+@part
 def split_power(xr: np.ndarray, xi: np.ndarray, turns: np.ndarray, power: np.ndarray) -> None:
     """Squared magnitude of what `split` gives."""
     lanes, half = power.shape[1], power.shape[0] - 1
@@ -176,7 +171,7 @@ def split_power(xr: np.ndarray, xi: np.ndarray, turns: np.ndarray, power: np.nda
             target[i] = real * real + imag * imag
 
 
-@compiled("void(float32[:, :, ::1], float32[:, ::1], float32[::1], float32[::1])")
+@part
 def join(spectra: np.ndarray, turns: np.ndarray, xr: np.ndarray, xi: np.ndarray) -> None:
     """Twice what `split` started from. The imaginary parts of the first and the last bin count as zero."""
     lanes, half = spectra.shape[2], spectra.shape[1] - 1

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from features.kernels.compiled import compiled
+from features.kernels.compiled import compiled, part
 
 _MANTISSA_BITS_LOST = np.uint32(23 - 10)
 _EXPONENT_BIAS_LOST = np.uint32((127 - 15) << 23)
@@ -12,7 +12,7 @@ _ONE_HALF = np.float32(0.5)
 _BITS_OF_ONE_HALF = np.uint32(126 << 23)
 
 
-@compiled("uint16(float32)")
+@part
 def half_bits(value: np.float32) -> np.uint16:
     """The bits of a float32 in float16: rounded to nearest, ties to even, and clipped to ±65 504. Not for NaN."""
     size = min(np.float32(abs(value)), _LARGEST)

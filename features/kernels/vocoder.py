@@ -9,12 +9,12 @@ is only good to 26 dB.
 
 import numpy as np
 
-from features.kernels.compiled import compiled
+from features.kernels.compiled import compiled, part
 
 _TILE = 64  # bins at a time, so that rows are turned into columns within the cache
 
 
-@compiled("void(float32[:, ::1], float32[:, :])")
+@part
 def transpose(rows: np.ndarray, columns: np.ndarray) -> None:
     """Copy `(n, m)` to `(m, n)`."""
     for i in range(rows.shape[1]):
@@ -90,8 +90,8 @@ def vocode(
                 shorten = three_halves - half * (x * x + y * y)
                 a[k] = x * shorten
                 b[k] = y * shorten
-        for part in range(2):
+        for side in range(2):
             for k in range(count):
-                target = stretched[part, start + k]
+                target = stretched[side, start + k]
                 for frame in range(frames):
-                    target[frame] = parts[part, frame, k]
+                    target[frame] = parts[side, frame, k]

@@ -4,7 +4,6 @@ from features.recipe import AnyRecipe, LogMelRecipe, Recipe, WaveformRecipe
 from features.tensors.base import Assembly, Tensor
 from features.tensors.four_channel import FourChannel
 from features.tensors.log_mel import LogMel
-from features.tensors.waveform import Waveform
 
 __all__ = ["Assembly", "Tensor", "assembly"]
 
@@ -17,4 +16,6 @@ def assembly(recipe: AnyRecipe) -> Assembly:
         case LogMelRecipe():
             return LogMel(recipe)
         case WaveformRecipe():
+            from features.tensors.waveform import Waveform  # scipy.signal takes a third of a second to import
+
             return Waveform(recipe)

@@ -8,8 +8,6 @@ from functools import cache
 from math import factorial
 
 import numpy as np
-import scipy.fft
-from scipy.interpolate import CubicSpline
 
 from features.decibels import AMIN, decibels
 from features.mel import MelBank, mel_filters
@@ -33,12 +31,16 @@ class Normalised:
 
 def spline_matrix(knots: int, rows: int) -> np.ndarray:
     """Not-a-knot cubic spline through `knots` values, read at `rows` points: `(rows, knots)` float64."""
+    from scipy.interpolate import CubicSpline  # for the constants only, which workers are sent
+
     units = CubicSpline(np.linspace(0, 1, knots), np.eye(knots), bc_type="not-a-knot")
     return np.asarray(units(np.linspace(0, 1, rows)))
 
 
 def dct_matrix(count: int, rows: int) -> np.ndarray:
     """The first `count` rows of the orthonormal DCT-II of `rows` values: `(count, rows)` float64."""
+    import scipy.fft
+
     return np.ascontiguousarray(scipy.fft.dct(np.eye(rows), axis=0, norm="ortho")[:count])
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from features.audio import content_hash, decode
 from features.engine import Engine
-from features.recipe import KERNEL_VERSION, Recipe
+from features.recipe import KERNEL_VERSION, AnyRecipe, LogMelRecipe, Recipe, WaveformRecipe
 
 GOLDEN = Path(__file__).with_name("golden.json")
 
@@ -45,6 +45,37 @@ def test_a_variant_is_the_same_without_the_others(recipe: Recipe) -> None:
         engine = Engine(recipe)
         alone = dict(engine.compute(engine.clip(samples, 22050), b"x" * 16, [name]))[name]
         assert alone.values.tobytes() == every[name].values.tobytes()
+
+
+@pytest.mark.parametrize("name", ["noise", "shift"])
+def test_a_variant_costs_nothing_that_it_does_not_use(recipe: Recipe, name: str) -> None:
+    engine = Engine(recipe)
+    clip = engine.clip(signal(1), 22050)
+    assert [variant for variant, _ in engine.compute(clip, b"x" * 16, [name])] == [name]
+    assert "spectrum" not in vars(clip)
+    list(engine.compute(clip, b"x" * 16, ["original", "rolloff"]))
+    assert "spectrum" in vars(clip)
+    assert "phasors" not in vars(clip)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    kind=st.sampled_from([Recipe(frames=40), LogMelRecipe(frames=30), WaveformRecipe(samples=7000)]),
+    lengths=st.lists(st.integers(1, 20_000), min_size=1, max_size=4),
+    rate_hz=st.sampled_from([8000, 22050, 44100]),
+)
+def test_a_batch_changes_no_byte(kind: AnyRecipe, lengths: list[int], rate_hz: int) -> None:
+    """Alone, by a new engine, or in a batch by one that has seen other clips: the same."""
+    engine = Engine(kind)
+    together = [tensors(engine, signal(place, length), rate_hz) for place, length in enumerate(lengths)]
+    for place in reversed(range(len(lengths))):
+        assert tensors(Engine(kind), signal(place, lengths[place]), rate_hz) == together[place]
+    for found in engine.compute(engine.clip(signal(0, lengths[0]), rate_hz), b"x" * 16, kind.variant_names):
+        values = found[1].values
+        assert values.shape == kind.shape
+        assert values.dtype == kind.dtype
+        assert np.isfinite(values).all()
+        assert found[1].statistics.shape == (len(kind.statistics), 2)
 
 
 def test_output_changes_only_with_a_kernel_version(recipe: Recipe) -> None:

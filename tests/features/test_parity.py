@@ -5,8 +5,10 @@ import oracle
 import pytest
 
 from features.audio import content_hash
+from features.decibels import decibels
 from features.engine import Engine, drawn
-from features.recipe import Recipe
+from features.recipe import LogMelRecipe, Recipe, WaveformRecipe
+from features.sound import Sound
 
 RATE_HZ = 22050
 FULL = Recipe(dtype="float32")
@@ -77,6 +79,17 @@ def test_original_in_float32_is_librosas(name: str) -> None:
     np.testing.assert_allclose(tensor(FULL, SIGNALS[name]), expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore:n_fft=2048 is too large:UserWarning")
+@pytest.mark.parametrize("name", SIGNALS)
+def test_log_mel_is_within_a_thousandth_of_a_decibel(name: str) -> None:
+    """In decibels, before normalisation; of a constant, whose spectrum beyond the first bins is rounding, too."""
+    samples = cut(SIGNALS[name])
+    engine = Engine(FULL)
+    clip = engine.clip(samples, RATE_HZ)
+    found = decibels(engine.assembly.mel.power(clip.power(), clip.frames))
+    np.testing.assert_allclose(found, oracle.log_mel(samples), rtol=0, atol=1e-3)
+
+
 @pytest.mark.parametrize("name", ["music", "noise", "impulses", "eight frames", "ten minutes"])
 def test_original_in_float16_is_librosas_to_its_rounding(name: str) -> None:
     expected = oracle.tensor(cut(SIGNALS[name]))
@@ -108,6 +121,30 @@ def test_variants_are_analysed_like_any_waveform(variant: str) -> None:
     engine = Engine(FULL)
     waveform = engine.waveform(engine.clip(samples, RATE_HZ), content_hash(samples, RATE_HZ), variant)
     np.testing.assert_allclose(tensor(FULL, samples, variant), oracle.tensor(waveform), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("seconds", [0.2, 4, 5, 8])
+def test_one_log_mel_channel_is_librosas(seconds: float) -> None:
+    recipe = LogMelRecipe(dtype="float32")
+    engine = Engine(recipe)
+    signal = music(round(seconds * 44100)).astype(np.float32)
+    clip = engine.clip(signal, 44100)
+    found = engine.assembly(clip)
+    whole = oracle.log_mel_htk(clip.samples)
+    left = (431 - whole.shape[1]) // 2
+    padded = np.pad(whole, ((0, 0), (left, 431 - whole.shape[1] - left)), mode="reflect")
+    np.testing.assert_allclose(found.values[:, :, 0], padded, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(found.statistics, [[whole.mean(), whole.std()]], rtol=1e-4)
+
+
+@pytest.mark.parametrize("samples", [3000, 44100, 60000])
+def test_a_waveform_is_scipys(samples: int) -> None:
+    engine = Engine(WaveformRecipe())
+    signal = (music(samples) + 0.1).astype(np.float32)
+    found = engine.assembly(Sound(signal, engine.fourier))
+    np.testing.assert_allclose(found.values, oracle.band_passed(signal, 44100), rtol=0, atol=1e-6)
+    clip = engine.clip(signal, 44100)
+    np.testing.assert_array_equal(clip.samples, signal[-44100:])
 
 
 def test_a_longer_variant_is_cut_after_its_deltas() -> None:

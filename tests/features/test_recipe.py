@@ -1,9 +1,12 @@
 """The recipe as identity: what changes it, and what does not."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 from pydantic import ValidationError
 
-from features.recipe import Recipe
+from features.recipe import LogMelRecipe, Recipe, WaveformRecipe, recorded_recipe
 
 
 def identities(recipe: Recipe) -> dict[str, str]:
@@ -67,3 +70,25 @@ def test_a_single_number_is_a_fixed_value() -> None:
 def test_what_makes_no_sense_is_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Recipe(**options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (LogMelRecipe, {"fmax_hz": 30000}),
+        (LogMelRecipe, {"mel_scale": "bark"}),
+        (LogMelRecipe, {"n_mfcc": 13}),
+        (WaveformRecipe, {"band_hz": [8000, 20]}),
+        (WaveformRecipe, {"sample_rate_hz": 16000}),  # its band reaches beyond half of that
+        (WaveformRecipe, {"frames": 100}),
+        (Recipe, {"kind": "log_mel"}),
+    ],
+)
+def test_kinds_have_their_own_rules(kind: type, options: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        kind(**options)
+
+
+@pytest.mark.parametrize("recipe", [Recipe(frames=7), LogMelRecipe(seed=3), WaveformRecipe(band_hz=None)], ids=repr)
+def test_a_recorded_recipe_is_the_same(recipe: object) -> None:
+    assert recorded_recipe(json.loads(json.dumps(asdict(recipe)))) == recipe

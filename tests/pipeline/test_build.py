@@ -10,11 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+import zarr
 from corpora import RATE_HZ, tone, tree, write_corpus
+from threadpoolctl import threadpool_info
 
 from features.audio import content_hash, decode
 from features.engine import drawn
-from features.recipe import Recipe
+from features.recipe import AnyRecipe, LogMelRecipe, Recipe, WaveformRecipe
 from otogura import extract
 from pipeline.build import Built, build_shard, build_store
 from pipeline.config import AudioCorpus
@@ -33,7 +35,7 @@ def index(root: Path, folder: Path) -> pa.Table:
     return update_index(folder, listing, **options).clips
 
 
-def build(tmp_path: Path, recipe: Recipe = RECIPE, engine: Engine | None = None, work: str = "work") -> Built:
+def build(tmp_path: Path, recipe: AnyRecipe = RECIPE, engine: Engine | None = None, work: str = "work") -> Built:
     clips = index(tmp_path / "corpus", tmp_path / work / "index")
     return build_store(
         tmp_path / work / "stores" / "tones",
@@ -49,6 +51,37 @@ def build(tmp_path: Path, recipe: Recipe = RECIPE, engine: Engine | None = None,
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     return write_corpus(tmp_path / "corpus", clips=5)
+
+
+@pytest.mark.parametrize("recipe", [LogMelRecipe(frames=20), WaveformRecipe(samples=5000)], ids=["log_mel", "waveform"])
+def test_other_kinds_of_recipes_are_stored_as_well(tmp_path: Path, corpus: Path, recipe: AnyRecipe) -> None:
+    store = open_store(build(tmp_path, recipe).path)
+    group = zarr.open_group(store.path / "tensors.zarr", mode="r")
+    for variant in recipe.variant_names:
+        array = group[variant]
+        assert array.shape == (15, *recipe.shape)
+        assert array.dtype == recipe.dtype
+        assert array.metadata.dimension_names == ("clip", *recipe.dimensions)
+        assert array.attrs["units"] == recipe.units
+        np.testing.assert_array_equal(array[7], store.clip(7, variant))
+        assert store.statistics(variant).shape == (15, 1, 2)
+    first = corpus / store.rows["id"][0].as_py()
+    np.testing.assert_array_equal(extract(first, recipe, "pitch"), store.clip(0, "pitch"))
+
+
+def threads_of_a_worker(_: int) -> list[int]:
+    import numba
+
+    import pipeline.build  # noqa: F401  # with all that computes
+
+    return [numba.config.NUMBA_NUM_THREADS] + [library["num_threads"] for library in threadpool_info()]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside dask's own cluster
+@pytest.mark.parametrize("name", ["joblib", "dask"])
+def test_every_worker_runs_one_thread(name: Any) -> None:
+    for threads in Engine(name, 2).run(threads_of_a_worker, range(4), 4):
+        assert set(threads[1:]) == {1}
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside dask's own cluster
@@ -171,9 +204,9 @@ def test_a_file_that_changes_under_the_build_is_noticed(tmp_path: Path, corpus: 
 
 
 def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
-    """Builds 120 MB of tensors, then reads all of them, with little more memory than the programs need."""
-    write_corpus(tmp_path / "corpus", clips=10)
+    """Builds 146 MB of tensors, then reads all of them, with little more memory than the programs need."""
+    write_corpus(tmp_path / "corpus", clips=12)
     script = Path(__file__).with_name("bounded.py")
     result = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.strip() == "read 180 tensors"
+    assert result.stdout.strip() == "read 216 tensors"

@@ -61,7 +61,16 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
         (genre(split={"test": 0.6, "validation": 0.5}), "leave nothing for training"),
         (genre() | {"recipes": {"music": {"hop_lenght": 1}}}, "recipes.music.hop_lenght: unknown key"),
         (genre() | {"recipes": {"music": {"variants": {"noise": {"snr": 1}}}}}, "did you mean 'snr_db'?"),
-        (genre() | {"recipes": {"music": {"fmax_hz": 99999}}}, "needs fmin_hz < fmax_hz"),
+        (genre() | {"recipes": {"music": {"fmax_hz": 99999}}}, "recipes.music: needs fmin_hz < fmax_hz"),
+        (genre() | {"recipes": {"music": {"kind": "mel"}}}, "'four_channel', 'log_mel', 'waveform'"),
+        (
+            genre() | {"recipes": {"x": {"kind": "waveform", "frames": 1}}},
+            "recipes.x.frames: unknown key; did you mean 'samples'?",
+        ),
+        (
+            genre() | {"recipes": {"x": {"kind": "log_mel", "n_mel": 1}}},
+            "recipes.x.n_mel: unknown key; did you mean 'n_mels'?",
+        ),
         (genre() | {"engine": "spark"}, "engine"),
         (genre() | {"recipes": {"demo": {"hop_lenght": 1}}}, "recipes.demo.hop_lenght: unknown key"),
         ({"experiments": {"demo": {"corpus": {"source": "audio", "rot": 1}}}}, "experiments.demo.corpus.rot: unknown"),

@@ -3,6 +3,7 @@
 import librosa
 import numpy as np
 from scipy.interpolate import CubicSpline
+from scipy.signal import butter, sosfiltfilt
 
 SR, N_FFT, HOP, MELS, MFCC = 22050, 2048, 512, 128, 13
 
@@ -31,6 +32,13 @@ def delta(rows, order):
         return librosa.feature.delta(rows, width=9, order=order)
     padded = np.pad(rows, ((0, 0), (0, 9 - rows.shape[1])), mode="edge")
     return librosa.feature.delta(padded, width=9, order=order)[:, : rows.shape[1]]
+
+
+def log_mel(waveform):
+    """(128, frames) float64 dB against 1 of a waveform at 22 050 Hz."""
+    power = np.abs(librosa.stft(np.asarray(waveform, np.float64), n_fft=N_FFT, hop_length=HOP)) ** 2
+    filters = librosa.filters.mel(sr=SR, n_fft=N_FFT, n_mels=MELS, dtype=np.float64)
+    return librosa.power_to_db(filters @ power, ref=1, amin=1e-10, top_db=80)
 
 
 def tensor(waveform, frames=1320):
@@ -73,3 +81,19 @@ def rolled_off(waveform, cutoff_hz, gain):
     above = librosa.fft_frequencies(sr=SR, n_fft=N_FFT) > cutoff_hz
     spectrum[above] *= gain
     return librosa.istft(spectrum, n_fft=N_FFT, hop_length=HOP, length=len(y))
+
+
+def log_mel_htk(waveform):
+    """(128, frames) float64 dB of a waveform at 44 100 Hz: HTK mels to 8 kHz without area norm, ref 1, top_db 80."""
+    power = np.abs(librosa.stft(np.asarray(waveform, np.float64), n_fft=2048, hop_length=512)) ** 2
+    filters = librosa.filters.mel(sr=44100, n_fft=2048, n_mels=128, fmax=8000, htk=True, norm=None, dtype=np.float64)
+    return librosa.power_to_db(filters @ power, ref=1, amin=1e-10, top_db=80)
+
+
+def band_passed(waveform, samples):
+    """(samples,) float64 of a waveform at 44 100 Hz: 20-8000 Hz, mean removed, peak 1, its end or zeros after it."""
+    sections = butter(4, [20, 8000], "bandpass", fs=44100, output="sos")
+    y = sosfiltfilt(sections, np.asarray(waveform, np.float64))
+    y = y - y.mean()
+    y = (y / np.abs(y).max())[-samples:]
+    return np.pad(y, (0, samples - len(y)))

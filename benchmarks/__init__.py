@@ -1,0 +1,1 @@
+"""What `make bench` measures: every figure is a ratio against a named peer, both measured in one run."""

@@ -1,0 +1,93 @@
+"""The six variants of a 30 s clip, on one core."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import ModuleType
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from benchmarks.measure import Row, medians, row
+from benchmarks.peers import librosa_vectorised, published_genre, scipy_fft
+from features.draws import generator
+from features.engine import Engine, drawn
+from features.recipe import AnyRecipe, Recipe
+
+RATE_HZ = 22050
+SECONDS = 30
+CLIPS = 4  # with other draws each
+UNIT = "ms per clip of 30 s, six variants, one core"
+# Of librosa in double precision, for stretch and pitch; its phase vocoder in single precision is good to 26 dB.
+LEAST_SNR_DB = 80.0
+
+
+def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
+    with threadpool_limits(limits=1):
+        recipe = Recipe()
+        engine = Engine(recipe)
+        clips = {hash_of(number): music(number) for number in range(CLIPS)}
+
+        def ours() -> None:
+            for content, samples in clips.items():
+                for _ in engine.compute(engine.clip(samples, RATE_HZ), content, recipe.variant_names):
+                    pass
+
+        def theirs(peer: ModuleType) -> None:
+            for content, samples in clips.items():
+                peer.six_variants(samples, *draws(recipe, content, len(samples)))
+
+        frames = CLIPS * engine.fourier.frames(SECONDS * RATE_HZ)
+        others: dict[str, tuple[str, Callable[[], None]]] = {
+            "librosa": ("librosa 0.11, vectorised, one shared STFT", partial(theirs, librosa_vectorised)),
+            "published": ("librosa's effects, a spline object per frame", partial(theirs, published_genre)),
+            "fft_floor": ("nine bare FFT passes of scipy.fft", scipy_fft.passes(frames, recipe.n_fft)),
+        }
+        for peer in (librosa_vectorised, published_genre):
+            check(engine, clips, peer)
+        for which, (other_name, other) in others.items():
+            if wanted(name := f"features/six_variants_vs_{which}"):
+                mine, theirs_s = medians(ours, other)
+                yield row(name, UNIT, mine / CLIPS, theirs_s / CLIPS, other_name)
+
+
+def music(number: int) -> np.ndarray:
+    """30 s of chords over noise, float32."""
+    rng = np.random.default_rng(number)
+    t = np.arange(SECONDS * RATE_HZ) / RATE_HZ
+    chord = sum(
+        np.sin(2 * np.pi * hz * t * (1 + 0.001 * np.sin(5 * t))) * np.exp(-3 * ((2 * t) % 1)) / k
+        for k, hz in enumerate(110 * 2 ** (rng.integers(0, 36, 6) / 12), 1)
+    )
+    return (0.2 * chord + 0.003 * rng.standard_normal(len(t))).astype(np.float32)
+
+
+def hash_of(number: int) -> bytes:
+    return bytes([number]) * 16
+
+
+def draws(
+    recipe: AnyRecipe, content: bytes, samples: int
+) -> tuple[dict[str, dict[str, float]], Callable[[], np.ndarray]]:
+    """What the recipe draws for a clip, and the noise that follows, for whoever computes it otherwise."""
+
+    def noise() -> np.ndarray:
+        rng = generator(content, "noise", recipe.seed)
+        recipe.augmentations["noise"].draw(rng)
+        return rng.standard_normal(samples, dtype=np.float32)
+
+    return drawn(recipe, content), noise
+
+
+def check(engine: Engine, clips: dict[bytes, np.ndarray], peer: ModuleType) -> None:
+    """A peer is timed only if it computes the same. Raises `AssertionError`."""
+    recipe = engine.recipe
+    content, samples = next(iter(clips.items()))
+    clip = engine.clip(samples, RATE_HZ)
+    ours = {variant: tensor.values for variant, tensor in engine.compute(clip, content, recipe.variant_names)}
+    theirs = peer.six_variants(samples, *draws(recipe, content, len(samples)))
+    assert ours.keys() == theirs.keys()
+    for variant in ("original", "noise", "shift", "rolloff"):
+        np.testing.assert_allclose(theirs[variant], ours[variant], rtol=2e-3, atol=4e-3, err_msg=variant)
+    for variant, waveform in librosa_vectorised.exactly(samples, drawn(recipe, content)).items():
+        error = engine.waveform(clip, content, variant) - waveform
+        assert 10 * np.log10(np.sum(waveform**2) / np.sum(error**2)) > LEAST_SNR_DB, variant

@@ -1,0 +1,84 @@
+"""Making the waveform of a stored variant again, to be listened to."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import soundfile
+from pydantic import ValidationError
+from threadpoolctl import threadpool_limits
+
+from features.audio import content_hash, decode
+from features.engine import Engine, drawn
+from features.recipe import ORIGINAL, recorded_recipe
+from pipeline.errors import InputError
+from stores.errors import StoreError
+from stores.files import taking_place
+from stores.reader import POINTER, Store, open_store
+
+
+def replay(recording: Path, variant: str, output: Path, stores: Path) -> str:
+    """Write what was analysed as one variant of a recording to a WAV file, float32 at the recipe's rate, not clipped.
+
+    `stores` is the folder of one store, or one with folders of stores, of which one has to hold the recording.
+    Returns what the store's row table says of the variant's draws. Raises `InputError` with one line.
+    """
+    if output.suffix.lower() != ".wav":
+        raise InputError(f"{output}: expected a name that ends in .wav")
+    if output.exists():
+        raise InputError(f"{output}: exists already; remove it or choose another name")
+    if not recording.is_file():
+        raise InputError(f"{recording}: no such file; expected a recording of a store below {stores}")
+    try:
+        samples, rate_hz = decode(recording)
+    except soundfile.SoundFileError as error:
+        raise InputError(f"{recording}: cannot be decoded: {error}") from None
+    content = content_hash(samples, rate_hz)
+    store, row = _find(content, recording, variant, stores)
+    other = InputError(f"{store.path}: made by another version, which may have augmented otherwise; build it again")
+    try:
+        recipe = recorded_recipe(store.manifest["recipe"])
+    except ValidationError:
+        raise other from None
+    parameters = drawn(recipe, content).get(variant, {})
+    if store.manifest["identities"][variant] != recipe.identity(variant):
+        raise other
+    recorded = {name: store.rows[f"{variant}_{name}"][row].as_py() for name in parameters}
+    if recorded != parameters:
+        raise other
+    engine = Engine(recipe)
+    with threadpool_limits(limits=1):
+        waveform = engine.waveform(engine.clip(samples, rate_hz), content, variant)
+    with taking_place(output) as partial:
+        soundfile.write(partial, waveform, recipe.sample_rate_hz, subtype="FLOAT", format="WAV")
+    said = ", ".join(f"{name} {value:.6g}" for name, value in recorded.items())
+    return said or ("the cut that all variants start from" if variant == ORIGINAL else "nothing drawn")
+
+
+def _find(content: bytes, recording: Path, variant: str, stores: Path) -> tuple[Store, int]:
+    """A store that holds this variant of a recording, and its row there; more than one if they hold the same."""
+    holding = []
+    for store in _open(stores):
+        hashes = store.rows["content_hash"].to_pylist()
+        if content.hex() in hashes:
+            holding.append((store, hashes.index(content.hex())))
+    if not holding:
+        raise InputError(f"{recording}: no store below {stores} holds it; build one, or name another with --store")
+    found = [(store, row) for store, row in holding if variant in store.variants]
+    if not found:
+        known = sorted({name for store, _ in holding for name in store.variants})
+        raise InputError(f"{recording}: expected one of the variants {', '.join(known)}, got {variant!r}")
+    if len({store.manifest["identities"][variant] for store, _ in found}) > 1:
+        names = ", ".join(str(store.path.parent) for store, _ in found)
+        raise InputError(f"{recording}: stores of several recipes hold it; choose one with --store: {names}")
+    return found[0]
+
+
+def _open(stores: Path) -> Iterator[Store]:
+    families = [stores] if (stores / POINTER).is_file() else [path.parent for path in stores.glob(f"*/{POINTER}")]
+    if not families:
+        raise InputError(f"{stores}: no store here; build one with `snakemake features`")
+    for family in sorted(families):
+        try:
+            yield open_store(family)
+        except StoreError:  # incomplete: it cannot have been used for anything yet
+            continue

@@ -1,0 +1,93 @@
+"""Writing large new files past the page cache, while the next part is computed."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, wait
+from contextlib import contextmanager, suppress
+from mmap import mmap
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # not a Unix system
+    fcntl = None  # type: ignore[assignment]
+
+ALIGNMENT = 4096  # what direct writes want of addresses, lengths and offsets on all common disks
+BUFFER_BYTES = 256 * ALIGNMENT
+
+
+class DirectFile:
+    """A new file that is written from its start to its end.
+
+    Shards are written once and read much later, so the page cache would only copy them, and throw out what others
+    keep there. Where the system knows no direct writes, these are ordinary ones. `executor` writes one buffer while
+    the other is filled; what goes wrong there is raised by a later `write` or by `finish`.
+    """
+
+    def __init__(self, descriptor: int, executor: Executor) -> None:
+        self._descriptor = descriptor
+        self._executor = executor
+        self._filling, self._waiting = mmap(-1, BUFFER_BYTES), mmap(-1, BUFFER_BYTES)  # mappings are aligned
+        self._filled = 0
+        self._writing: Future[None] | None = None
+        self._set_direct(True)
+
+    def write(self, data: bytes | memoryview) -> None:
+        view = memoryview(data).cast("B")
+        while len(view):
+            part = view[: BUFFER_BYTES - self._filled]
+            self._filling[self._filled : self._filled + len(part)] = part
+            self._filled += len(part)
+            view = view[len(part) :]
+            if self._filled == BUFFER_BYTES:
+                self._flush()
+
+    def finish(self) -> None:
+        """Wait until all is written; whether it is on the disk is for fsync to say."""
+        self._flush()
+        self._wait()
+
+    def abandon(self) -> None:
+        """Wait until nothing is being written."""
+        if self._writing is not None:
+            wait([self._writing])
+
+    def _flush(self) -> None:
+        self._wait()
+        self._filling, self._waiting = self._waiting, self._filling
+        self._writing = self._executor.submit(self._write, self._filled)
+        self._filled = 0
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+
+    def _write(self, count: int) -> None:
+        with memoryview(self._waiting) as whole, whole[:count] as view:
+            written = 0
+            while written < count:
+                if (count - written) % ALIGNMENT:  # the end of the file, or a disk that took a part
+                    self._set_direct(False)
+                written += os.write(self._descriptor, view[written:])
+
+    def _set_direct(self, on: bool) -> None:
+        if fcntl is None or not hasattr(os, "O_DIRECT"):
+            return
+        flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL)
+        with suppress(OSError):  # a file system in memory, or over a network
+            fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags | os.O_DIRECT if on else flags & ~os.O_DIRECT)
+
+
+@contextmanager
+def writing(path: Path, executor: Executor) -> Iterator[DirectFile]:
+    """A `DirectFile` at a path where none is, finished when the block ends without an error."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        file = DirectFile(descriptor, executor)
+        try:
+            yield file
+            file.finish()
+        finally:
+            file.abandon()
+    finally:
+        os.close(descriptor)
