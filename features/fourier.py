@@ -8,7 +8,6 @@ whatever is done to a bin is done to many frames at once.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 
 import numpy as np
 
@@ -48,11 +47,11 @@ class Fourier:
         return 1 + (samples + 2 * (self.n_fft // 2) - self.n_fft) // self.hop_length
 
     def spectra(self, signal: np.ndarray) -> Iterator[np.ndarray]:
-        """Spectra of `(samples,)` float32 in float64, block after block; each is valid until the next."""
+        """Spectra of `(samples,)` float32, block after block, rounded to float32 from float64."""
         return self._blocks(fft.forward, self.double, signal, (2, self.bins))
 
     def power(self, signal: np.ndarray) -> Iterator[np.ndarray]:
-        """Squared magnitudes `(bins, frames)` of the spectra of `(samples,)` in float32, block after block as well."""
+        """Squared magnitudes `(bins, frames)` of the spectra of `(samples,)`, block after block, in float32."""
         return self._blocks(fft.forward_power, self.single, signal, (self.bins,))
 
     def _blocks(
@@ -64,10 +63,8 @@ class Fourier:
         hops = np.empty((self.hop_length, count + self._overlap - 1), np.float32)
         side_by_side(signal, self.n_fft // 2, hops)
         work = np.empty((4, self.n_fft // 2 * BLOCK_FRAMES), dtype)
-        buffer = np.empty(prod(shape) * BLOCK_FRAMES, dtype)
         for first in range(0, count, BLOCK_FRAMES):
-            frames = min(BLOCK_FRAMES, count - first)
-            block = buffer[: prod(shape) * frames].reshape(*shape, frames)
+            block = np.empty((*shape, min(BLOCK_FRAMES, count - first)), np.float32)
             kernel(hops, first, window, tables.radices, tables.twiddles, tables.turns, work, block)
             yield block
 

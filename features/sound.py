@@ -23,7 +23,7 @@ class Sound:
         return self.fourier.frames(len(self.samples))
 
     def power(self) -> Iterator[np.ndarray]:
-        """Squared magnitudes of the STFT, `(bins, frames)` float32 block after block; each is valid until the next."""
+        """Squared magnitudes of the STFT, `(bins, frames)` float32, block after block."""
         return self.fourier.power(self.samples)
 
 
@@ -41,12 +41,12 @@ class Clip(Sound):
 
     @cached_property
     def spectrum(self) -> list[np.ndarray]:
-        """The STFT in blocks of `(2, bins, frames)`, rounded from float64 to float32.
+        """The STFT in blocks of `(2, bins, frames)`, computed in float64.
 
         A phase vocoder carries phases on, so a bin that is silent to float32's rounding for a while would sound
         with a random phase from then on.
         """
-        return [block.astype(np.float32) for block in self.fourier.spectra(self.samples)]
+        return list(self.fourier.spectra(self.samples))
 
     @cached_property
     def phasors(self) -> Phasors:

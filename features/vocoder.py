@@ -18,9 +18,8 @@ class Phasors:
     def __init__(self, blocks: Iterable[np.ndarray], frames: int, bins: int) -> None:
         """From blocks of float32 spectra, `frames` frames in all."""
         self.frames = frames
-        self._magnitude = np.zeros((frames + 2, bins), np.float32)
-        self._real = np.ones((frames + 2, bins), np.float32)
-        self._imag = np.zeros((frames + 2, bins), np.float32)
+        self._magnitude, self._real, self._imag = np.empty((3, frames + 2, bins), np.float32)
+        self._magnitude[frames:], self._real[frames:], self._imag[frames:] = 0, 1, 0
         first = 0
         for block in blocks:
             polar(block, first, self._magnitude, self._real, self._imag)

@@ -34,4 +34,5 @@ class Pitch:
         rate = 2.0 ** (-drawn["semitones"] / 12)
         stretched = time_stretch(clip, rate)
         shifted = resample(stretched, clip.sample_rate_hz / rate, clip.sample_rate_hz)[: len(clip.samples)]
-        return np.pad(shifted, (0, len(clip.samples) - len(shifted)))
+        missing = len(clip.samples) - len(shifted)
+        return np.pad(shifted, (0, missing)) if missing else shifted

@@ -13,8 +13,6 @@ import numpy as np
 
 from features.kernels.compiled import compiled, part
 
-FLOATS = ("float32", "float64")
-
 
 @part
 def radix_4(
@@ -190,10 +188,8 @@ def join(spectra: np.ndarray, turns: np.ndarray, xr: np.ndarray, xi: np.ndarray)
 
 
 @compiled(
-    *(
-        f"void(float32[:, ::1], int64, {t}[::1], int64[::1], {t}[::1], {t}[:, ::1], {t}[:, ::1], {t}[:, :, ::1])"
-        for t in FLOATS
-    )
+    "void(float32[:, ::1], int64, float64[::1], int64[::1], float64[::1], float64[:, ::1], float64[:, ::1], "
+    "float32[:, :, ::1])"
 )
 def forward(
     hops: np.ndarray,
@@ -206,6 +202,8 @@ def forward(
     spectra: np.ndarray,
 ) -> None:
     """Twice the spectra `(2, bins, frames)`, real and imaginary, of the windowed frames from number `first` on.
+
+    In float64, and rounded to float32 at the end.
 
     `hops` `(hop_length, hops)` is the signal, one hop a column, so that sample i of successive frames is contiguous.
     """

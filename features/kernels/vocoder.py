@@ -11,7 +11,7 @@ import numpy as np
 
 from features.kernels.compiled import compiled, part
 
-_TILE = 64  # bins at a time, so that rows are turned into columns within the cache
+_TILE = 128  # bins at a time, so that rows are turned into columns within the cache
 
 
 @part

@@ -10,6 +10,7 @@ from math import factorial
 import numpy as np
 
 from features.decibels import AMIN, decibels
+from features.kernels.delta import correlate
 from features.mel import MelBank, mel_filters
 from features.recipe import Recipe
 from features.sound import Sound
@@ -62,9 +63,8 @@ def delta(rows: np.ndarray, order: int) -> np.ndarray:
     if frames < DELTA_WIDTH:
         rows = np.pad(rows, ((0, 0), (0, DELTA_WIDTH - frames)), mode="edge")
     half = DELTA_WIDTH // 2
-    whole = np.zeros((len(rows), rows.shape[1] - 2 * half))
-    for start, weight in enumerate(delta_weights(order)):
-        whole += weight * rows[:, start : start + whole.shape[1]]
+    whole = np.empty((len(rows), rows.shape[1] - 2 * half))
+    correlate(rows, delta_weights(order), whole)
     return np.pad(whole, ((0, 0), (half, half)), mode="edge")[:, :frames]
 
 
@@ -116,7 +116,7 @@ class FourChannel:
         """Maximum, floor and deltas see all frames; what is normalised are the `frames` in the centre."""
         power = self.mel.power(sound.power(), sound.frames)
         level = decibels(power)
-        coefficients = self.dct @ level
+        coefficients = np.ascontiguousarray((level.T @ self.dct.T).T)  # BLAS is slower on the product as it is said
         level, coefficients, first, second = (
             centre(rows, self.recipe.frames)
             for rows in (level, coefficients, delta(coefficients, 1), delta(coefficients, 2))
