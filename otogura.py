@@ -7,30 +7,30 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from features import engine
-from features.recipe import ORIGINAL, Recipe
+from features.recipe import ORIGINAL, AnyRecipe, LogMelRecipe, Recipe, WaveformRecipe
 from stores import Store, open_store
 
 if TYPE_CHECKING:
     from training.stream import ClipStream
 
-__all__ = ["Recipe", "Store", "extract", "open_store", "stream"]
+__all__ = ["LogMelRecipe", "Recipe", "Store", "WaveformRecipe", "extract", "open_store", "stream"]
 
 
-def extract(path: str | Path, recipe: Recipe | None = None, variant: str = ORIGINAL) -> np.ndarray:
+def extract(path: str | Path, recipe: AnyRecipe | None = None, variant: str = ORIGINAL) -> np.ndarray:
     """The tensor of one audio file, the same bytes as in a store.
 
     Parameters
     ----------
     path : path
         Any format that soundfile reads, at any rate and channel count.
-    recipe : Recipe, optional
-        The default recipe has 1320 frames of 128 rows at 22 050 Hz.
+    recipe : Recipe, LogMelRecipe or WaveformRecipe, optional
+        By default a `Recipe`, which has 1320 frames of 128 rows at 22 050 Hz.
     variant : str
         "original", or an augmentation of the recipe.
 
     Returns
     -------
-    np.ndarray [shape=(rows, frames, 4), dtype=recipe.dtype]
+    np.ndarray [shape=recipe.shape, dtype=recipe.dtype]
 
     Raises
     ------

@@ -1,10 +1,11 @@
-"""`make bench`: measures, prints the table, and writes `work/bench/results.json`.
+"""`make bench`: measures, prints the table, and writes it to `work/bench/results.md` and `results.json`.
 
 python -m benchmarks [NAME …]     all rows, or those whose name starts so
 """
 
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,17 +19,26 @@ def main(names: list[str]) -> None:
     def wanted(name: str) -> bool:
         return not names or any(name.startswith(prefix) for prefix in names)
 
-    measured: list[Row] = []
+    kept = {row["name"]: Row(**row) for row in json.loads(RESULTS.read_text())} if names and RESULTS.exists() else {}
     for module in (features, workflow):
         for row in module.rows(wanted):
-            measured.append(row)
-            print(
-                f"{row.name:42} {row.ratio:6.2f}   {row.ours:.4g} against {row.other:.4g} {row.unit}; {row.other_name}"
-            )
-    kept = {row["name"]: row for row in json.loads(RESULTS.read_text())} if names and RESULTS.exists() else {}
-    kept |= {row.name: asdict(row) for row in measured}
+            kept[row.name] = row
+            print(f"{row.name}: {row.ratio:.2f} × {row.other_name}", flush=True)
+    if not kept:
+        sys.exit(f"no row's name starts with {' or '.join(names)}")
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(list(kept.values()), indent=1) + "\n")
+    RESULTS.write_text(json.dumps([asdict(row) for row in kept.values()], indent=1) + "\n")
+    RESULTS.with_suffix(".md").write_text(table(kept.values()))
+    print(f"\n{table(kept.values())}\n{RESULTS}, and the table beside it")
+
+
+def table(rows: Iterable[Row]) -> str:
+    """The rows as Markdown."""
+    lines = ["| | ratio | otogura | other | the other, and the unit |", "|---|---|---|---|---|"]
+    for row in rows:
+        times = f"{row.ours:.4g} | {row.other:.4g}"
+        lines.append(f"| `{row.name}` | **{row.ratio:.2f}** | {times} | {row.other_name}; {row.unit} |")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -42,10 +42,11 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
             "published": ("librosa's effects, a spline object per frame", partial(theirs, published_genre)),
             "fft_floor": ("nine bare FFT passes of scipy.fft", scipy_fft.passes(frames, recipe.n_fft)),
         }
-        for peer in (librosa_vectorised, published_genre):
-            check(engine, clips, peer)
+        peers = {"librosa": librosa_vectorised, "published": published_genre}
         for which, (other_name, other) in others.items():
             if wanted(name := f"features/six_variants_vs_{which}"):
+                if which in peers:
+                    check(engine, clips, peers[which])
                 mine, theirs_s = medians(ours, other)
                 yield row(name, UNIT, mine / CLIPS, theirs_s / CLIPS, other_name)
 

@@ -32,7 +32,8 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
     workers, workflow = "features/two_workers_vs_one", "features/workflow_vs_kernel"
     if not wanted(workers) and not wanted(workflow):
         return
-    with TemporaryDirectory(dir=".") as folder, threadpool_limits(limits=1):
+    Path("work").mkdir(exist_ok=True)
+    with TemporaryDirectory(dir="work") as folder, threadpool_limits(limits=1):
         site = Site(Path(folder).resolve())
         if wanted(workers):
             clips = SHARDS_FOR_WORKERS * CLIPS_PER_SHARD

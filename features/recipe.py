@@ -10,11 +10,14 @@ from pydantic.dataclasses import dataclass
 
 from features.augmentations import Augmentation, Noise, Pitch, Rolloff, Shift, Stretch
 from features.augmentations.base import STRICT, PositiveRange
+from features.tables import factors
 
 # Raised whenever the tensors of every variant change; an augmentation's own change raises its own version.
 KERNEL_VERSION = 2
 
 ORIGINAL = "original"
+
+LARGEST_PRIME = 127  # of n_fft: transforms of a prime length take its square of time and memory
 
 Positive = Annotated[int, Field(gt=0)]
 
@@ -54,6 +57,8 @@ class Base:
     def _samples_are_covered(self) -> "Base":
         if self.hop_length > self.n_fft:
             raise ValueError(f"hop_length {self.hop_length} is above n_fft {self.n_fft}: samples would be skipped")
+        if factors(self.n_fft // 2)[-1:] > [LARGEST_PRIME]:
+            raise ValueError(f"n_fft {self.n_fft} has a prime factor above {LARGEST_PRIME}; a power of two is fastest")
         return self
 
     @property

@@ -87,7 +87,7 @@ def replay(
     store: Annotated[Path | None, typer.Option(help="The store's folder, if several hold the recording.")] = None,
     work_dir: Work = Path("work"),
 ) -> None:
-    """Write one variant of a recording as sound, just as it was analysed."""
+    """Write one variant of a recording as sound: the waveform that its tensor was made from."""
     from pipeline.replay import replay as write
 
     said = write(clip, variant, output, store or work_dir / "stores")

@@ -1,10 +1,12 @@
 """Running independent tasks in workers, by joblib or by dask. Every worker computes with one thread."""
 
+import warnings
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import BrokenExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from itertools import chain, islice
 from typing import Any, Literal, TypeVar
 
@@ -52,12 +54,17 @@ class Engine:
             parallel = Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="2*n_jobs", batch_size=1)
             # Workers import what `function` needs while the first real task is made, if that takes time.
             early = (delayed(_nothing)(function) for _ in range(workers if processes else 0))
-            calls = chain(early, (delayed(_single_threaded)(function, task) for task in tasks))
-            with closing(parallel(calls)) as results:
-                try:
-                    yield from (result for result in results if result is not _NOTHING)
-                except BrokenExecutor:
-                    raise InputError(WORKER_LOST) from None
+            # Threads are for what leaves Python's lock, and BLAS, alone; its limit holds for all threads of a process.
+            call = function if backend == "threading" else partial(_single_threaded, function)
+            results = parallel(chain(early, (delayed(call)(task) for task in tasks)))
+            try:
+                yield from (result for result in results if result is not _NOTHING)
+            except BrokenExecutor:
+                raise InputError(WORKER_LOST) from None
+            finally:
+                with warnings.catch_warnings():  # of tasks that an interruption leaves undone
+                    warnings.simplefilter("ignore", UserWarning)
+                    results.close()
 
     def _dask(
         self, function: Callable[[Task], Result], tasks: Iterable[Task], workers: int
@@ -70,7 +77,13 @@ class Engine:
         with ExitStack() as resources:
             if self.scheduler is not None:
                 client = resources.enter_context(Client(self.scheduler))
-                workers = max(1, sum(client.ncores().values()))
+                threads = client.ncores()
+                if max(threads.values(), default=1) > 1:
+                    raise InputError(
+                        f"scheduler: expected workers of one thread each at {self.scheduler}, found one of "
+                        f"{max(threads.values())}; start them by `dask worker --nthreads 1 --nworkers …`"
+                    )
+                workers = max(1, len(threads))
             else:
                 cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
                 client = resources.enter_context(Client(resources.enter_context(cluster)))

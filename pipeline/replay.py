@@ -1,6 +1,5 @@
 """Making the waveform of a stored variant again, to be listened to."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import soundfile
@@ -12,12 +11,13 @@ from features.engine import Engine, drawn
 from features.recipe import ORIGINAL, recorded_recipe
 from pipeline.errors import InputError
 from stores.errors import StoreError
-from stores.files import taking_place
+from stores.files import replacing
+from stores.layout import Layout
 from stores.reader import POINTER, Store, open_store
 
 
 def replay(recording: Path, variant: str, output: Path, stores: Path) -> str:
-    """Write what was analysed as one variant of a recording to a WAV file, float32 at the recipe's rate, not clipped.
+    """Write what one variant of a recording is analysed from to a WAV file, float32 at the recipe's rate, not clipped.
 
     `stores` is the folder of one store, or one with folders of stores, of which one has to hold the recording.
     Returns what the store's row table says of the variant's draws. Raises `InputError` with one line.
@@ -48,21 +48,28 @@ def replay(recording: Path, variant: str, output: Path, stores: Path) -> str:
     engine = Engine(recipe)
     with threadpool_limits(limits=1):
         waveform = engine.waveform(engine.clip(samples, rate_hz), content, variant)
-    with taking_place(output) as partial:
-        soundfile.write(partial, waveform, recipe.sample_rate_hz, subtype="FLOAT", format="WAV")
+    with replacing(output) as file:
+        soundfile.write(file, waveform, recipe.sample_rate_hz, subtype="FLOAT", format="WAV")
     said = ", ".join(f"{name} {value:.6g}" for name, value in recorded.items())
     return said or ("the cut that all variants start from" if variant == ORIGINAL else "nothing drawn")
 
 
 def _find(content: bytes, recording: Path, variant: str, stores: Path) -> tuple[Store, int]:
     """A store that holds this variant of a recording, and its row there; more than one if they hold the same."""
-    holding = []
-    for store in _open(stores):
+    holding, skipped = [], []
+    for path in _families(stores):
+        try:
+            store = open_store(path)
+        except StoreError as error:
+            skipped.append(f"; passed over: {error}")
+            continue
         hashes = store.rows["content_hash"].to_pylist()
         if content.hex() in hashes:
             holding.append((store, hashes.index(content.hex())))
     if not holding:
-        raise InputError(f"{recording}: no store below {stores} holds it; build one, or name another with --store")
+        raise InputError(
+            f"{recording}: no store below {stores} holds it; build one, or name another with --store{''.join(skipped)}"
+        )
     found = [(store, row) for store, row in holding if variant in store.variants]
     if not found:
         known = sorted({name for store, _ in holding for name in store.variants})
@@ -73,12 +80,11 @@ def _find(content: bytes, recording: Path, variant: str, stores: Path) -> tuple[
     return found[0]
 
 
-def _open(stores: Path) -> Iterator[Store]:
-    families = [stores] if (stores / POINTER).is_file() else [path.parent for path in stores.glob(f"*/{POINTER}")]
+def _families(stores: Path) -> list[Path]:
+    """The folders that `open_store` takes: this one, or those in it."""
+    if (stores / POINTER).is_file() or Layout(stores).manifest.is_file():
+        return [stores]
+    families = sorted(path.parent for path in stores.glob(f"*/{POINTER}"))
     if not families:
         raise InputError(f"{stores}: no store here; build one with `snakemake features`")
-    for family in sorted(families):
-        try:
-            yield open_store(family)
-        except StoreError:  # incomplete: it cannot have been used for anything yet
-            continue
+    return families

@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from errno import EINVAL
+from functools import cache
 from mmap import mmap
 from pathlib import Path
 
@@ -16,17 +18,22 @@ ALIGNMENT = 4096  # what direct writes want of addresses, lengths and offsets on
 BUFFER_BYTES = 256 * ALIGNMENT
 
 
+@cache
+def writer() -> Executor:
+    """The thread of this process that waits for the disk."""
+    return ThreadPoolExecutor(1, "writer")
+
+
 class DirectFile:
     """A new file that is written from its start to its end.
 
     Shards are written once and read much later, so the page cache would only copy them, and throw out what others
-    keep there. Where the system knows no direct writes, these are ordinary ones. `executor` writes one buffer while
-    the other is filled; what goes wrong there is raised by a later `write` or by `finish`.
+    keep there. Where the system knows no direct writes, these are ordinary ones. One buffer is written while the other
+    is filled; what goes wrong there is raised by a later `write` or by `finish`.
     """
 
-    def __init__(self, descriptor: int, executor: Executor) -> None:
+    def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._executor = executor
         self._filling, self._waiting = mmap(-1, BUFFER_BYTES), mmap(-1, BUFFER_BYTES)  # mappings are aligned
         self._filled = 0
         self._writing: Future[None] | None = None
@@ -47,15 +54,10 @@ class DirectFile:
         self._flush()
         self._wait()
 
-    def abandon(self) -> None:
-        """Wait until nothing is being written."""
-        if self._writing is not None:
-            wait([self._writing])
-
     def _flush(self) -> None:
         self._wait()
         self._filling, self._waiting = self._waiting, self._filling
-        self._writing = self._executor.submit(self._write, self._filled)
+        self._writing = writer().submit(self._write, self._filled)
         self._filled = 0
 
     def _wait(self) -> None:
@@ -68,9 +70,15 @@ class DirectFile:
             while written < count:
                 if (count - written) % ALIGNMENT:  # the end of the file, or a disk that took a part
                     self._set_direct(False)
-                written += os.write(self._descriptor, view[written:])
+                try:
+                    written += os.write(self._descriptor, view[written:])
+                except OSError as error:
+                    if error.errno != EINVAL or not self._direct:
+                        raise
+                    self._set_direct(False)  # some file systems agree to direct writes and then refuse each
 
     def _set_direct(self, on: bool) -> None:
+        self._direct = on
         if fcntl is None or not hasattr(os, "O_DIRECT"):
             return
         flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL)
@@ -79,15 +87,12 @@ class DirectFile:
 
 
 @contextmanager
-def writing(path: Path, executor: Executor) -> Iterator[DirectFile]:
+def writing(path: Path) -> Iterator[DirectFile]:
     """A `DirectFile` at a path where none is, finished when the block ends without an error."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        file = DirectFile(descriptor, executor)
-        try:
-            yield file
-            file.finish()
-        finally:
-            file.abandon()
+        file = DirectFile(descriptor)
+        yield file
+        file.finish()
     finally:
-        os.close(descriptor)
+        writer().submit(os.close, descriptor)  # after a write that is still going on

@@ -1,6 +1,7 @@
 """Where everything in a store lies, and what one array of it looks like.
 
-<store>/tensors.zarr/<variant>/               (clips, rows, frames, channels), one clip a chunk, many a shard
+<store>/tensors.zarr/<variant>/               (clips, rows, frames, channels), one clip a chunk, many a shard;
+                                              waveforms (clips, samples)
 <store>/tensors.zarr/statistics/<variant>/    (clips, groups, 2) float64: location and scale of each group of rows
 <store>/rows.parquet                          one row a clip, in the order of the arrays
 <store>/markers/<variant>/<shard>.json        a finished shard: its key and the CRC32C of what it holds

@@ -47,7 +47,7 @@ class Store:
     manifest : dict
         Identity, recipe, shape, and what the store was written with.
     clip_shape : tuple
-        (rows, frames, channels)
+        (rows, frames, channels), or (samples,)
     dtype : np.dtype
     """
 
@@ -82,7 +82,7 @@ class Store:
         return pq.read_table(self._layout.rows)
 
     def clip(self, row: int, variant: str = "original") -> np.ndarray:
-        """One clip as a read-only view of the file: `(rows, frames, channels)` in the store's type."""
+        """One clip as a read-only view of the file: `clip_shape` in the store's type."""
         if variant not in self._specs:
             raise StoreError(f"{self.path}: no variant {variant!r}; there are {', '.join(self.variants)}")
         if not 0 <= row < len(self):
@@ -120,7 +120,7 @@ class Store:
                     raise damaged(path, f"expected {expected} bytes, found {size}")
 
     def _open_shard(self, variant: str, shard: int) -> np.ndarray:
-        """A shard as one memory-mapped `(clips, rows, frames, channels)`."""
+        """A shard as one memory-mapped `(clips, *clip_shape)`."""
         spec = self._specs[variant]
         count = len(self._shards[shard])
         path = self._layout.shard(spec, shard)

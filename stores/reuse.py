@@ -43,7 +43,7 @@ class HeldClip:
     slot: int
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
-        """Values `(rows, frames, channels)` and statistics `(groups, 2)`. Raises `StoreError` when damaged."""
+        """Values of `clip_shape` and statistics `(groups, 2)`. Raises `StoreError` when damaged."""
         held, spec = self.shard, self.shard.spec
         marker = read_json(held.marker)
         offset, count = read_index(held.tensors, spec.clips_per_shard)[self.slot].tolist()

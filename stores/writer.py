@@ -1,7 +1,6 @@
 """Writing a store shard by shard, so that whatever ends the work on the way, finished shards stay."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ class VariantShard:
         self._statistics = np.full((spec.clips_per_shard, *spec.statistics_shape), np.nan, dtype="<f8")
 
     def append(self, values: np.ndarray, statistics: np.ndarray) -> None:
-        """The next clip: `(rows, frames, channels)` and its `(groups, 2)` locations and scales."""
+        """The next clip: values of `clip_shape` and its `(groups, 2)` locations and scales."""
         self._statistics[len(self._tensors.checksums)] = statistics
         self._tensors.append(values)
 
@@ -42,14 +41,14 @@ def writing_shard(
     """Write one shard of several variants side by side, clip by clip.
 
     When the block ends without an error, each file is synced and takes its name, and then the markers say that
-    the shard is finished. After an error nothing is left.
+    the shard is finished. After an error no marker is.
     """
     finished = {}
-    with ThreadPoolExecutor(1) as executor, ExitStack() as files:
+    with ExitStack() as files:
         shards = {}
         for spec in specs:
             partial = files.enter_context(taking_place(layout.shard(spec, shard)))
-            file = files.enter_context(writing(partial, executor))
+            file = files.enter_context(writing(partial))
             shards[spec.variant] = VariantShard(ShardWriter(file, spec.clips_per_shard), spec)
         yield shards
         finished = {variant: open_shard.finish() for variant, open_shard in shards.items()}

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def time_stretch(clip: "Clip", rate: float) -> np.ndarray:
-    """librosa's `effects.time_stretch`: `(round(samples / rate),)` float32."""
-    return clip.fourier.inverse(clip.phasors.stretched(rate), round(len(clip.samples) / rate))
+    """librosa's `effects.time_stretch`: `(round(samples / rate),)` float32, at least one."""
+    return clip.fourier.inverse(clip.phasors.stretched(rate), max(1, round(len(clip.samples) / rate)))
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -8,7 +8,7 @@ import numba
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 # Multiplication and addition may be fused; sums keep their order, so that nothing depends on how wide the processor's
-# vectors are.
+# vectors are. The cache does not notice when these options change: remove `__pycache__` then.
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
 
 

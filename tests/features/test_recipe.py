@@ -49,6 +49,7 @@ def test_a_single_number_is_a_fixed_value() -> None:
     "options",
     [
         {"n_fft": 2047},
+        {"n_fft": 2 * 1009},
         {"hop_length": 0},
         {"hop_length": 4096},
         {"n_mfcc": 3},

@@ -17,6 +17,7 @@ from pipeline.engines import Engine
 from pipeline.index import update_index
 from pipeline.sources import AudioSource
 from stores import open_store
+from stores.direct import writer
 
 HEADROOM_BYTES = 75_000_000
 RECIPE = Recipe(frames=660)  # a tensor of 676 kB
@@ -37,6 +38,7 @@ def main(folder: Path) -> None:
     listing = AudioSource(AudioCorpus(root=folder / "corpus"), "").listing()
     options = {"refuse_silence": False, "max_quarantine": 0.5, "engine": Engine(), "where": ""}
     clips = update_index(folder / "index", listing, **options).clips
+    writer().submit(int).result()  # the thread has its stack
     limit = data_bytes() + HEADROOM_BYTES
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     family = folder / "stores" / "tones"

@@ -207,6 +207,8 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
     """Builds 146 MB of tensors, then reads all of them, with little more memory than the programs need."""
     write_corpus(tmp_path / "corpus", clips=12)
     script = Path(__file__).with_name("bounded.py")
-    result = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, script, tmp_path], capture_output=True, text=True, check=False, timeout=120
+    )
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == "read 216 tensors"

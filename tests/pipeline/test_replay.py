@@ -67,6 +67,19 @@ def test_mistakes_are_one_clear_line(store: Store, stores: Path, tmp_path: Path)
     assert not (tmp_path / "out.wav").exists()
 
 
+def test_a_store_may_be_named_as_it_is_listed(store: Store, tmp_path: Path) -> None:
+    replay(recording(store, 1), "shift", tmp_path / "out.wav", store.path)
+    with pytest.raises(OSError, match="No such file or directory"):
+        replay(recording(store, 1), "shift", tmp_path / "nowhere" / "out.wav", store.path)
+
+
+def test_a_damaged_store_is_named(tmp_path: Path) -> None:
+    store = small_store(tmp_path, clips=2)
+    next(store.path.glob("tensors.zarr/noise/c.*")).unlink()
+    with pytest.raises(InputError, match=r"holds it.*passed over: .*this shard is missing"):
+        replay(recording(store, 0), "noise", tmp_path / "out.wav", store.path.parents[1])
+
+
 def test_a_store_of_another_version_is_not_pretended(tmp_path: Path) -> None:
     store = small_store(tmp_path, clips=2)
     manifest = read_json(store.path / "manifest.json")

@@ -1,7 +1,7 @@
 """Files written past the page cache: what was given is what lies there, and errors come to light."""
 
+import fcntl
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +16,7 @@ from stores.direct import ALIGNMENT, BUFFER_BYTES, DirectFile, writing
 )
 def test_what_was_written_is_there(tmp_path: Path, sizes: list[int]) -> None:
     parts = [np.random.default_rng(size).bytes(size) for size in sizes]
-    with ThreadPoolExecutor(1) as executor, writing(tmp_path / "file", executor) as file:
+    with writing(tmp_path / "file") as file:
         for part in parts:
             file.write(part)
     assert (tmp_path / "file").read_bytes() == b"".join(parts)
@@ -26,7 +26,7 @@ def test_what_was_written_is_there(tmp_path: Path, sizes: list[int]) -> None:
 def test_a_file_system_without_direct_writes(tmp_path: Path) -> None:
     path = Path("/dev/shm") / f"otogura-{os.getpid()}"
     try:
-        with ThreadPoolExecutor(1) as executor, writing(path, executor) as file:
+        with writing(path) as file:
             file.write(bytes(BUFFER_BYTES + 1))
         assert path.stat().st_size == BUFFER_BYTES + 1
     finally:
@@ -37,11 +37,10 @@ def test_a_file_system_without_direct_writes(tmp_path: Path) -> None:
 def test_an_error_of_the_disk_is_raised() -> None:
     descriptor = os.open("/dev/full", os.O_WRONLY)
     try:
-        with ThreadPoolExecutor(1) as executor:
-            file = DirectFile(descriptor, executor)
-            file.write(bytes(BUFFER_BYTES))
-            with pytest.raises(OSError, match="No space left"):
-                file.finish()
+        file = DirectFile(descriptor)
+        file.write(bytes(BUFFER_BYTES))
+        with pytest.raises(OSError, match="No space left"):
+            file.finish()
     finally:
         os.close(descriptor)
 
@@ -51,12 +50,26 @@ def test_a_disk_that_takes_a_part_at_a_time(tmp_path: Path, monkeypatch: pytest.
     slow.write = lambda descriptor, data: os.write(descriptor, data[: 25 * ALIGNMENT])
     monkeypatch.setattr("stores.direct.os", slow)
     data = np.random.default_rng(0).bytes(BUFFER_BYTES + 5)
-    with ThreadPoolExecutor(1) as executor, writing(tmp_path / "file", executor) as file:
+    with writing(tmp_path / "file") as file:
         file.write(data)
     assert (tmp_path / "file").read_bytes() == data
 
 
+def test_a_file_system_that_refuses_direct_writes_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(descriptor: int, data: memoryview) -> int:
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_DIRECT:
+            raise OSError(22, "Invalid argument")
+        return os.write(descriptor, data)
+
+    strict = SimpleNamespace(**vars(os))
+    strict.write = write
+    monkeypatch.setattr("stores.direct.os", strict)
+    with writing(tmp_path / "file") as file:
+        file.write(bytes(2 * BUFFER_BYTES))
+    assert (tmp_path / "file").stat().st_size == 2 * BUFFER_BYTES
+
+
 def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(FileExistsError), ThreadPoolExecutor(1) as executor, writing(tmp_path / "file", executor):
+    with pytest.raises(FileExistsError), writing(tmp_path / "file"):
         pass
