@@ -12,7 +12,6 @@ import pytest
 import soundfile
 import zarr
 from corpora import RATE_HZ, tone, tree, write_corpus
-from threadpoolctl import threadpool_info
 
 from features.audio import content_hash, decode
 from features.engine import drawn
@@ -69,19 +68,15 @@ def test_other_kinds_of_recipes_are_stored_as_well(tmp_path: Path, corpus: Path,
     np.testing.assert_array_equal(extract(first, recipe, "pitch"), store.clip(0, "pitch"))
 
 
-def threads_of_a_worker(_: int) -> list[int]:
-    import numba
-
-    import pipeline.build  # noqa: F401  # with all that computes
-
-    return [numba.config.NUMBA_NUM_THREADS] + [library["num_threads"] for library in threadpool_info()]
+# An expression, since workers cannot import what is defined in a test.
+THREADS = "[__import__('pipeline.build'), __import__('threadpoolctl').threadpool_info()][1]"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside dask's own cluster
 @pytest.mark.parametrize("name", ["joblib", "dask"])
 def test_every_worker_runs_one_thread(name: Any) -> None:
-    for threads in Engine(name, 2).run(threads_of_a_worker, range(4), 4):
-        assert set(threads[1:]) == {1}
+    for libraries in Engine(name, 2).run(eval, [THREADS] * 4, 4):
+        assert {library["num_threads"] for library in libraries} == {1}
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside dask's own cluster
