@@ -13,6 +13,7 @@ import numpy as np
 
 from features.kernels import fft
 from features.kernels.hops import end_to_end, side_by_side
+from features.memory import APART, aligned
 from features.tables import Tables
 
 BLOCK_FRAMES = 64  # of 2048 samples: half a megabyte to each side of a pass of the transform
@@ -57,14 +58,14 @@ class Fourier:
     def _blocks(
         self, kernel: Callable[..., None], tables: Tables, signal: np.ndarray, shape: tuple[int, ...]
     ) -> Iterator[np.ndarray]:
-        dtype = tables.turns.dtype
+        dtype = tables.turns.dtype.type
         window = (self.window / 2).astype(dtype)  # the kernels give twice the spectrum
         count = self.frames(len(signal))
-        hops = np.empty((self.hop_length, count + self._overlap - 1), np.float32)
+        hops = aligned((self.hop_length, count + self._overlap - 1), np.float32)
         side_by_side(signal, self.n_fft // 2, hops)
-        work = np.empty((4, self.n_fft // 2 * BLOCK_FRAMES), dtype)
+        work = self._work(dtype)
         for first in range(0, count, BLOCK_FRAMES):
-            block = np.empty((*shape, min(BLOCK_FRAMES, count - first)), np.float32)
+            block = aligned((*shape, min(BLOCK_FRAMES, count - first)), np.float32)
             kernel(hops, first, window, tables.radices, tables.twiddles, tables.turns, work, block)
             yield block
 
@@ -81,7 +82,7 @@ class Fourier:
         everywhere = np.resize(_or_one(self._squared_windows.sum(axis=0)), self.n_fft)
         window = (self.window / everywhere / self.n_fft).astype(np.float32)
         tables = self.single
-        work = np.empty((4, half * BLOCK_FRAMES), np.float32)
+        work = self._work(np.float32)
         count = 0
         for block in blocks:
             if count + block.shape[2] > needed:
@@ -94,6 +95,10 @@ class Fourier:
         signal = np.empty(length, np.float32)
         end_to_end(hops, half, signal)
         return signal
+
+    def _work(self, dtype: type[np.floating]) -> np.ndarray:
+        """What the kernels go back and forth between."""
+        return aligned((4, self.n_fft // 2 * BLOCK_FRAMES + APART // np.dtype(dtype).itemsize), dtype)
 
     @property
     def _overlap(self) -> int:

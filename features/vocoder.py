@@ -7,6 +7,7 @@ import numpy as np
 
 from features.fourier import BLOCK_FRAMES
 from features.kernels.vocoder import polar, vocode
+from features.memory import aligned
 
 
 class Phasors:
@@ -30,6 +31,6 @@ class Phasors:
         total = ceil(self.frames / rate)
         running = np.stack([self._real[0], self._imag[0]])
         for first in range(0, total, BLOCK_FRAMES):
-            block = np.empty((2, running.shape[1], min(BLOCK_FRAMES, total - first)), np.float32)
+            block = aligned((2, running.shape[1], min(BLOCK_FRAMES, total - first)), np.float32)
             vocode(self._magnitude, self._real, self._imag, rate, first, running, block)
             yield block

@@ -10,7 +10,7 @@ import soundfile
 
 from features.audio import ContentHash, blocks
 
-PROBE_VERSION = 1  # raised whenever a probe finds something else in the same file
+PROBE_VERSION = 2  # raised whenever a probe finds something else in the same file
 UNREADABLE = "unreadable"  # begins the reasons that may pass: they are looked at again each time
 
 SILENT_PEAK = 1e-4  # 80 dB below full scale

@@ -6,10 +6,10 @@ import scipy.fft
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features import normal
 from features.fourier import BLOCK_FRAMES, Fourier
 from features.kernels.half import interleave_half
 from features.kernels.hops import end_to_end, side_by_side
-from features.kernels.noise import add_noise
 from features.mel import MelBank
 from features.tables import factors
 
@@ -118,13 +118,23 @@ def test_half_is_clipped_to_what_float16_holds() -> None:
     np.testing.assert_array_equal(found.ravel(), [65504, -65504, 65504, 65504])
 
 
-def test_noise_is_numpys() -> None:
+@pytest.mark.parametrize("words_per_number", [1.03, 0.3])
+def test_noise_is_numpys(words_per_number: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the one number in four thousand from the tail, and when words run out on the way."""
+    monkeypatch.setattr(normal, "_WORDS_PER_NUMBER", words_per_number)
+    silence = np.zeros(1_000_000, np.float32)
+    for key in range(3):
+        ours, numpys = (np.random.Generator(np.random.Philox(key=key)) for _ in range(2))
+        expected = numpys.standard_normal(len(silence), np.float32)
+        assert np.abs(expected).max() > normal.TAIL
+        np.testing.assert_array_equal(normal.plus_noise(silence, 1, ours), expected)
+
+
+def test_noise_is_added_as_loud_as_asked() -> None:
     signal = noise(10_000)
-    found = np.empty_like(signal)
     ours, numpys = (np.random.Generator(np.random.Philox(key=3)) for _ in range(2))
-    add_noise(ours, 0.5, signal, found)
-    np.testing.assert_allclose(found, signal + np.float32(0.5) * numpys.standard_normal(10_000, np.float32), rtol=1e-6)
-    assert ours.random() == numpys.random()  # as many numbers were taken
+    expected = signal + np.float32(0.5) * numpys.standard_normal(10_000, np.float32)
+    np.testing.assert_allclose(normal.plus_noise(signal, 0.5, ours), expected, rtol=1e-5, atol=1e-7)
 
 
 def test_a_library_gives_the_same_spectra() -> None:

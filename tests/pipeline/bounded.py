@@ -1,4 +1,4 @@
-"""Build and read a store with at most 75 MB of anonymous memory beyond what the imports took.
+"""Build and read a store with at most 60 MB of anonymous memory beyond what the imports took.
 
 A hard limit of the operating system (RLIMIT_DATA) ends the process otherwise; file maps do not count.
 """
@@ -19,7 +19,7 @@ from pipeline.sources import AudioSource
 from stores import open_store
 from stores.direct import writer
 
-HEADROOM_BYTES = 75_000_000
+HEADROOM_BYTES = 60_000_000
 RECIPE = Recipe(frames=660)  # a tensor of 676 kB
 
 
