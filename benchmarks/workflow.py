@@ -22,7 +22,7 @@ from pipeline.build import ShardTask, array_specs, build_shard
 from pipeline.engines import Engine
 from stores.layout import Layout
 
-CLIPS = 512
+CLIPS = 2048
 CLIPS_PER_SHARD = 64
 SHARDS_FOR_WORKERS = 4
 ROOT = Path(__file__).parents[1]

@@ -8,7 +8,6 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict
 if TYPE_CHECKING:
     from features.sound import Clip
 
-
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
