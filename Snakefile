@@ -12,12 +12,12 @@ import time
 from snakemake.utils import min_version
 
 from pipeline.errors import InputError
-from pipeline.workflow import plan
+from pipeline.workflow import DEFAULT_CONFIG, plan
 
 min_version("9.0")
 
 try:
-    PLAN = plan(config, workflow.overwrite_configfiles, Path(workflow.basedir) / "config" / "config.yaml")
+    PLAN = plan(config, workflow.overwrite_configfiles, DEFAULT_CONFIG)
 except InputError as error:
     sys.exit(f"otogura: {error}")
 

@@ -1,7 +1,7 @@
 """Building a store: what no store holds yet is computed, shard by shard, in parallel."""
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from importlib.metadata import version
@@ -21,7 +21,7 @@ from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.progress import Meter
 from stores.errors import StoreError
-from stores.files import write_json
+from stores.files import write_checked
 from stores.layout import ArraySpec, Layout
 from stores.reader import POINTER
 from stores.reuse import HeldClip, Pool
@@ -55,11 +55,20 @@ class ShardTask:
 
 
 def build_store(
-    family: Path, clips: pa.Table, root: Path, recipe: AnyRecipe, *, name: str, clips_per_shard: int, engine: Engine
+    family: Path,
+    clips: pa.Table,
+    root: Path,
+    recipe: AnyRecipe,
+    *,
+    name: str,
+    clips_per_shard: int,
+    engine: Engine,
+    redo: Collection[tuple[str, int]] | None = None,
 ) -> Built:
     """Build, finish or mend the store of these clips in the folder `family`, and point `current.json` there.
 
     Tensors that any store beside it holds already are linked or copied. The caller holds the lock of the family.
+    `redo` names shards, by variant and number, of a complete store that are damaged: what is whole in them is copied.
     Raises `ChangedError` when a recording is not what was indexed.
     """
     specs = array_specs(recipe, clips_per_shard)
@@ -67,7 +76,7 @@ def build_store(
     writer = StoreWriter(family / identity, specs, clips["content_hash"].to_pylist())
     total = len(clips) * len(specs)
     computed = 0
-    if not writer.complete:
+    if redo is not None or not writer.complete:
         writer.prepare(
             row_table(clips, recipe), {"corpus": name, "recipe": asdict(recipe), "channels": list(recipe.channels)}
         )
@@ -75,7 +84,7 @@ def build_store(
         for shard, variants in writer.missing().items():
             for variant in variants:
                 pools[variant].link(writer.layout, shard, writer.shard_hashes(shard))
-        missing = writer.missing()
+        missing = writer.missing(redo or ())
         pending = sum(len(writer.shards[shard]) * len(variants) for shard, variants in missing.items())
         tasks = _tasks(writer, missing, pools, clips["id"].to_pylist(), root, recipe)
         with Meter(f"{name}: tensors", pending) as meter:
@@ -83,7 +92,8 @@ def build_store(
                 computed += fresh
                 meter.advance(done)
         writer.finish(_manifest(identity, name, len(clips), recipe, specs))
-    write_json(family / POINTER, {"store": identity})
+    if redo is None or not (family / POINTER).is_file():  # a store that is mended need not be the current one
+        write_checked(family / POINTER, {"store": identity})
     return Built(writer.layout.path, computed, total - computed)
 
 

@@ -95,6 +95,36 @@ def replay(
 
 
 @app.command()
+def verify(
+    path: Annotated[Path, typer.Argument(help="A folder of stores below work/stores, or one store in it.")],
+    mend: Annotated[bool, typer.Option("--repair", help="Write what is damaged again, from the recordings.")] = False,
+    configfile: Annotated[
+        list[Path] | None, typer.Option(help="What the store was built with, if not the shipped configuration.")
+    ] = None,
+    cores: Annotated[int, typer.Option(min=1, help="Workers of a repair.")] = 1,
+) -> None:
+    """Compare every byte of a store with its checksums, and name what is damaged."""
+    from pipeline.repair import repair
+    from pipeline.workflow import plan_of
+    from stores.verify import verify as damages_in
+
+    damages = list(damages_in(path))
+    while damages:
+        for damage in damages:
+            print(damage)
+        if not mend:
+            print(f"{path}: {len(damages)} damaged; to mend it: otogura verify {path} --repair", file=sys.stderr)
+            raise typer.Exit(1)
+        done = repair(path, damages, plan_of(configfile or []), cores)
+        print(f"{path}: {done.computed} tensors computed again, {done.copied} beside them kept")
+        left = list(damages_in(path))  # what hangs on a damaged manifest or row table shows only now
+        if set(left) & set(damages):
+            raise StoreError(f"{path}: still damaged after a repair: {left[0]}; is the disk sound?")
+        damages = left
+    print(f"{path}: whole")
+
+
+@app.command()
 def doctor() -> None:
     """Say what this installation is made of, for a bug report."""
     import torch

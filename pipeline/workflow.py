@@ -15,6 +15,8 @@ from pipeline.sources import demo as demo_corpus
 from stores.files import read_json
 from training.settings import Model, Section, Training
 
+DEFAULT_CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
+
 
 class IndexJob(Section):
     corpus: AudioCorpus
@@ -55,6 +57,14 @@ def plan(overrides: Mapping[str, Any], files: Sequence[str | Path], default: Pat
         origin = ", ".join(map(_relative, files))
         return Plan(parse(overrides, origin), origin)
     return Plan(parse(_merged(read_yaml(default), overrides), _relative(default)), _relative(default))
+
+
+def plan_of(files: Sequence[Path]) -> "Plan":
+    """The plan that `snakemake --configfile FILES` follows; that of the shipped configuration without any."""
+    overrides: dict[str, Any] = {}
+    for file in files:
+        overrides = _merged(overrides, read_yaml(file))
+    return plan(overrides, files, DEFAULT_CONFIG)
 
 
 def _relative(path: str | Path) -> str:
@@ -124,6 +134,10 @@ class Plan:
 
     def family(self, experiment: str) -> Path:
         return self.work / "stores" / self.store_name(experiment)
+
+    def build_lock(self, store_name: str) -> Path:
+        """Held by whoever writes into a folder of stores."""
+        return self.work / "locks" / f"build-{store_name}.lock"
 
     def run_folder(self, experiment: str) -> Path:
         return self.work / "runs" / experiment

@@ -9,12 +9,13 @@ from functools import cache
 from mmap import mmap
 from pathlib import Path
 
+from stores.positioned import ALIGNMENT
+
 try:
     import fcntl
 except ImportError:  # not a Unix system
     fcntl = None  # type: ignore[assignment]
 
-ALIGNMENT = 4096  # what direct writes want of addresses, lengths and offsets on all common disks
 BUFFER_BYTES = 256 * ALIGNMENT
 
 

@@ -1,14 +1,18 @@
-"""Files that are there whole or not at all, also after a power cut."""
+"""Files that are there whole or not at all, also after a power cut, and that say when they are not as written."""
 
 import json
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from stores.errors import StoreError
+
 PARTIAL_SUFFIX = ".partial"
+CHECKSUM = "checksum"
 
 
 def _partial_name(path: Path) -> Path:
@@ -66,3 +70,36 @@ def write_json(path: Path, value: Any) -> bool:
 
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_checked(path: Path, value: dict[str, Any]) -> bool:
+    """`write_json` with a checksum of all the rest among the keys."""
+    return write_json(path, {**value, CHECKSUM: _checksum(value)})
+
+
+def read_checked(path: Path) -> dict[str, Any]:
+    """What `write_checked` wrote. Raises `StoreError` for anything else."""
+    try:
+        value = read_json(path)
+        checksum = value.pop(CHECKSUM)
+    except FileNotFoundError:
+        raise damaged(path, "this file is missing") from None
+    except (ValueError, AttributeError, KeyError):  # no UTF-8, no JSON, no object, no checksum
+        checksum = value = None
+    if checksum is None or checksum != _checksum(value):
+        raise damaged(path, "it does not match its checksum")
+    return dict(value)
+
+
+def _checksum(value: dict[str, Any]) -> str:
+    return digest(json.dumps(value, sort_keys=True).encode())
+
+
+def digest(data: bytes) -> str:
+    """16 bytes of blake2b in hexadecimal digits."""
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+def damaged(path: Path, what: str) -> StoreError:
+    """What is wrong with a file of a store, and what mends it."""
+    return StoreError(f"{path}: {what}; to mend the store: otogura verify --repair and its folder")

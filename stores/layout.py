@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from stores.files import digest
+
 # The index at the end of a shard: an offset and a byte count for each slot, and a checksum.
 INDEX_ENTRY_BYTES, INDEX_CHECKSUM_BYTES = 16, 4
 
@@ -75,6 +77,14 @@ class Layout:
 
     def statistics_chunk(self, spec: ArraySpec, shard: int) -> Path:
         return self.group / "statistics" / spec.variant / f"c.{shard}.0.0"
+
+    def metadata(self) -> list[Path]:
+        """The files that say what the arrays are and which clip is in which row."""
+        return [self.rows, *sorted(self.group.rglob("zarr.json"))]
+
+    def metadata_digests(self) -> dict[str, str]:
+        """Digest of each file of `metadata`, by its path inside the store."""
+        return {path.relative_to(self.path).as_posix(): digest(path.read_bytes()) for path in self.metadata()}
 
     def markers(self, variant: str) -> Path:
         return self.path / "markers" / variant

@@ -1,26 +1,36 @@
-"""Reading a store: memory-mapped clips, never more in memory than what is asked for."""
+"""Reading a store: clip by clip, straight into the memory that is to hold it."""
 
+import mmap
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+import google_crc32c
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stores.errors import StoreError
-from stores.files import read_json
+from stores.files import damaged, read_checked
 from stores.layout import ArraySpec, Layout, shard_ranges
-from stores.shard import EMPTY, damaged, read_index
+from stores.positioned import ALIGNMENT, File, page_aligned
+from stores.shard import check_index
 
 POINTER = "current.json"
 
-# Each open shard takes a descriptor and a map; systems commonly allow a process 1024 and 65530 of them.
-OPEN_SHARDS = 512
+OPEN_SHARDS = 512  # each takes a descriptor, and systems commonly allow a process 1024 of them
 
 
-def open_store(path: str | Path) -> "Store":
+def open_store(path: str | Path, *, check: bool = False, direct: bool = False) -> "Store":
     """Open a complete store, or the current one of a folder of stores that belong together.
+
+    Parameters
+    ----------
+    check : bool
+        Compare each clip that is read with its checksum.
+    direct : bool
+        Read past the page cache, where the system can: for stores many times the size of memory.
 
     Raises
     ------
@@ -30,16 +40,18 @@ def open_store(path: str | Path) -> "Store":
     folder = Path(path)
     pointer = folder / POINTER
     if pointer.is_file():
-        folder = folder / read_json(pointer)["store"]
+        folder = folder / read_checked(pointer)["store"]
     if not folder.is_dir():
         raise StoreError(f"{folder}: no such store")
     if not Layout(folder).manifest.is_file():
         raise StoreError(f"{folder}: expected a complete store with a manifest.json; build it again to finish it")
-    return Store(folder)
+    store = Store(folder, check=check, direct=direct)
+    store.check_sizes()
+    return store
 
 
 class Store:
-    """A complete store.
+    """A complete store, as `open_store` finds it. Threads may share it, and so may processes, forked or spawned.
 
     Attributes
     ----------
@@ -49,18 +61,25 @@ class Store:
     clip_shape : tuple
         (rows, frames, channels), or (samples,)
     dtype : np.dtype
+    specs : dict
+        The array of each variant.
+    shards : list of range
+        The rows of each shard.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, check: bool = False, direct: bool = False) -> None:
         self.path = path
+        self._check, self._direct = check, direct
         self._layout = Layout(path)
-        self.manifest: dict[str, Any] = read_json(self._layout.manifest)
+        self.manifest = read_checked(self._layout.manifest)
         self.clip_shape: tuple[int, ...] = tuple(self.manifest["shape"][1:])
         self.dtype = np.dtype(self.manifest["dtype"])
-        self._specs = {variant: self._spec(variant) for variant in self.variants}
-        self._shards = shard_ranges(len(self), self.manifest["clips_per_shard"])
-        self._check_sizes()
-        self._shard = lru_cache(OPEN_SHARDS)(self._open_shard)
+        self.specs = {variant: self._spec(variant) for variant in self.variants}
+        self.shards = shard_ranges(len(self), self.manifest["clips_per_shard"])
+        self._shard: Callable[[str, int], OpenShard] = lru_cache(OPEN_SHARDS)(self._open_shard)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened, (self.path, self._check, self._direct)
 
     def __len__(self) -> int:
         return int(self.manifest["clips"])
@@ -82,18 +101,35 @@ class Store:
         return pq.read_table(self._layout.rows)
 
     def clip(self, row: int, variant: str = "original") -> np.ndarray:
-        """One clip as a read-only view of the file: `clip_shape` in the store's type."""
-        if variant not in self._specs:
+        """One clip, `clip_shape` in the store's type: a read-only view of the file, or a copy of it where `direct`."""
+        shard, slot = self._place(row, variant)
+        return self._shard(variant, shard).clip(slot)
+
+    def read_into(self, row: int, variant: str, values: np.ndarray) -> None:
+        """Read one clip into a contiguous array of `clip_shape` and the store's type.
+
+        Raises `StoreError` for a damaged file.
+        """
+        shard, slot = self._place(row, variant)
+        self._shard(variant, shard).read_into(slot, values)
+
+    def announce(self, row: int, variant: str) -> None:
+        """Let the system read a clip that will be asked for soon."""
+        shard, slot = self._place(row, variant)
+        self._shard(variant, shard).announce(slot)
+
+    def _place(self, row: int, variant: str) -> tuple[int, int]:
+        """Shard and slot of a clip."""
+        if variant not in self.specs:
             raise StoreError(f"{self.path}: no variant {variant!r}; there are {', '.join(self.variants)}")
         if not 0 <= row < len(self):
             raise StoreError(f"{self.path}: no row {row}; there are {len(self)} clips")
-        shard, slot = divmod(row, self._specs[variant].clips_per_shard)
-        return self._shard(variant, shard)[slot]
+        return divmod(row, self.specs[variant].clips_per_shard)
 
     def statistics(self, variant: str = "original") -> np.ndarray:
         """Location and scale of each normalised group of rows: `(clips, groups, 2)` float64."""
-        spec = self._specs[variant]
-        paths = [self._layout.statistics_chunk(spec, shard) for shard in range(len(self._shards))]
+        spec = self.specs[variant]
+        paths = [self._layout.statistics_chunk(spec, shard) for shard in range(len(self.shards))]
         whole = np.concatenate([np.fromfile(path, dtype="<f8") for path in paths])
         return whole.reshape(-1, *spec.statistics_shape)[: len(self)]
 
@@ -109,25 +145,68 @@ class Store:
             attributes={},
         )
 
-    def _check_sizes(self) -> None:
-        """Say at once which shard is missing or cut short."""
-        for spec in self._specs.values():
-            for shard, rows in enumerate(self._shards):
+    def check_sizes(self) -> None:
+        """Raise `StoreError` if a shard is missing or cut short."""
+        for spec in self.specs.values():
+            for shard, rows in enumerate(self.shards):
                 path = self._layout.shard(spec, shard)
                 if not path.is_file():
                     raise damaged(path, "this shard is missing")
                 if (size := path.stat().st_size) != (expected := spec.shard_bytes(len(rows))):
                     raise damaged(path, f"expected {expected} bytes, found {size}")
 
-    def _open_shard(self, variant: str, shard: int) -> np.ndarray:
-        """A shard as one memory-mapped `(clips, *clip_shape)`."""
-        spec = self._specs[variant]
-        count = len(self._shards[shard])
-        path = self._layout.shard(spec, shard)
-        index = read_index(path, spec.clips_per_shard)
-        expected = np.full_like(index, EMPTY)
-        expected[:count, 0] = np.arange(count) * spec.clip_bytes
-        expected[:count, 1] = spec.clip_bytes
-        if not np.array_equal(index, expected):
-            raise damaged(path, f"expected {count} uncompressed clips of {spec.clip_bytes} bytes in their order")
-        return np.memmap(path, dtype=self.dtype, mode="r", shape=(count, *self.clip_shape))
+    def _open_shard(self, variant: str, shard: int) -> "OpenShard":
+        checksums = read_checked(self._layout.marker(variant, shard))["crc32c"] if self._check else None
+        path = self._layout.shard(self.specs[variant], shard)
+        return OpenShard(path, self.specs[variant], len(self.shards[shard]), self._direct, checksums)
+
+
+class OpenShard:
+    """The file of one shard, closed when nothing refers to this any more.
+
+    Mapped into memory, so that a clip is copied once and from the page cache; or read past the cache.
+    """
+
+    def __init__(self, path: Path, spec: ArraySpec, count: int, direct: bool, checksums: list[int] | None) -> None:
+        check_index(path, spec, count)
+        self._path = path
+        self._spec = spec
+        self._checksums = checksums
+        if direct:
+            self._file = File(path, spec.clip_bytes % ALIGNMENT == 0)
+            self._map = None
+        else:
+            with open(path, "rb") as file:
+                self._map = mmap.mmap(file.fileno(), count * spec.clip_bytes, access=mmap.ACCESS_READ)
+            self._clips = np.frombuffer(self._map, spec.dtype).reshape(count, *spec.clip_shape)
+
+    def clip(self, slot: int) -> np.ndarray:
+        if self._map is None:
+            values = page_aligned(self._spec.clip_shape, np.dtype(self._spec.dtype))
+            self.read_into(slot, values)
+        else:
+            values = self._clips[slot]
+            self._check(slot, values)
+        return values
+
+    def read_into(self, slot: int, values: np.ndarray) -> None:
+        if self._map is not None:
+            np.copyto(values, self._clips[slot])
+        elif self._file.read_into(slot * self._spec.clip_bytes, values.data.cast("B")) != self._spec.clip_bytes:
+            raise damaged(self._path, f"it ends before clip {slot} does")
+        self._check(slot, values)
+
+    def announce(self, slot: int) -> None:
+        if self._map is not None and hasattr(mmap, "MADV_WILLNEED"):
+            start = slot * self._spec.clip_bytes
+            start -= start % mmap.PAGESIZE
+            self._map.madvise(mmap.MADV_WILLNEED, start, (slot + 1) * self._spec.clip_bytes - start)
+
+    def _check(self, slot: int, values: np.ndarray) -> None:
+        if self._checksums is not None and google_crc32c.value(values) != self._checksums[slot]:
+            raise damaged(self._path, f"clip {slot} does not match its checksum")
+
+
+def _opened(path: Path, check: bool, direct: bool) -> Store:
+    """A store as it was pickled."""
+    return Store(path, check=check, direct=direct)

@@ -9,9 +9,10 @@ import google_crc32c
 import numpy as np
 import pyarrow.parquet as pq
 
-from stores.files import read_json, taking_place, write_json
+from stores.errors import StoreError
+from stores.files import damaged, read_checked, read_json, taking_place, write_checked
 from stores.layout import ArraySpec, Layout, shard_ranges
-from stores.shard import damaged, read_index
+from stores.shard import read_index
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class HeldClip:
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         """Values of `clip_shape` and statistics `(groups, 2)`. Raises `StoreError` when damaged."""
         held, spec = self.shard, self.shard.spec
-        marker = read_json(held.marker)
+        marker = read_checked(held.marker)
         offset, count = read_index(held.tensors, spec.clips_per_shard)[self.slot].tolist()
         with open(held.tensors, "rb") as file:
             file.seek(offset)
@@ -68,10 +69,13 @@ class Pool:
         self._by_key: dict[str, Held] = {}
         hashes: list[np.ndarray] = []
         for metadata in sorted(stores.glob("*/*/tensors.zarr/*/zarr.json")):
-            attributes = read_json(metadata).get("attributes", {})
-            if attributes.get("identity") == spec.identity:
-                held = replace(spec, variant=metadata.parent.name, clips_per_shard=attributes["clips_per_shard"])
-                hashes += self._take(Layout(metadata.parents[2]), held)
+            try:
+                attributes = read_json(metadata).get("attributes", {})
+                if attributes.get("identity") == spec.identity:
+                    held = replace(spec, variant=metadata.parent.name, clips_per_shard=attributes["clips_per_shard"])
+                    hashes += self._take(Layout(metadata.parents[2]), held)
+            except (ValueError, OSError):  # another store is damaged, which is no reason to build nothing
+                continue
         # Per clip: content hash, place in `_shards`, and slot; in numpy, since a corpus may have millions.
         self._hashes = np.concatenate(hashes) if hashes else np.empty(0, "S32")
         sizes = [len(part) for part in hashes]
@@ -85,10 +89,15 @@ class Pool:
         content = pq.read_table(layout.rows, columns=["content_hash"]).column(0).to_numpy().astype("S32")
         for shard, rows in enumerate(shard_ranges(len(content), spec.clips_per_shard)):
             held = Held(layout, spec, shard)
-            if held.marker.is_file():
+            try:
+                key = read_checked(held.marker)["key"]
+            except StoreError:  # not finished, or damaged
+                continue
+            here = content[rows.start : rows.stop]
+            if key == spec.shard_key([text.decode() for text in here.tolist()]):
                 self._shards.append(held)
-                self._by_key.setdefault(read_json(held.marker)["key"], held)
-                hashes.append(content[rows.start : rows.stop])
+                self._by_key.setdefault(key, held)
+                hashes.append(here)
         return hashes
 
     def link(self, layout: Layout, shard: int, content_hashes: Sequence[str]) -> bool:
@@ -107,7 +116,7 @@ class Pool:
                     os.link(source, partial)
         except OSError:  # a file that is gone, a file system without hard links: the clips are copied or computed
             return False
-        write_json(layout.marker(self._spec.variant, shard), read_json(held.marker))
+        write_checked(layout.marker(self._spec.variant, shard), read_checked(held.marker))
         return True
 
     def find(self, content_hashes: Sequence[str]) -> list[HeldClip | None]:

@@ -11,8 +11,8 @@ import google_crc32c
 import numpy as np
 
 from stores.direct import DirectFile
-from stores.errors import StoreError
-from stores.layout import INDEX_CHECKSUM_BYTES, INDEX_ENTRY_BYTES
+from stores.files import damaged
+from stores.layout import INDEX_CHECKSUM_BYTES, INDEX_ENTRY_BYTES, ArraySpec
 
 EMPTY = np.uint64(2**64 - 1)
 
@@ -56,6 +56,11 @@ def read_index(path: Path, slots: int) -> np.ndarray:
     return np.frombuffer(index, dtype="<u8").reshape(slots, 2)
 
 
-def damaged(path: Path, what: str) -> StoreError:
-    """What is wrong with a file, and what mends it."""
-    return StoreError(f"{path}: {what}; remove this file and type: snakemake features --forcerun build_store")
+def check_index(path: Path, spec: ArraySpec, count: int) -> None:
+    """Raise `StoreError` unless a shard holds `count` clips as they are in memory, one after the other."""
+    index = read_index(path, spec.clips_per_shard)
+    expected = np.full_like(index, EMPTY)
+    expected[:count, 0] = np.arange(count) * spec.clip_bytes
+    expected[:count, 1] = spec.clip_bytes
+    if not np.array_equal(index, expected):
+        raise damaged(path, f"expected {count} uncompressed clips of {spec.clip_bytes} bytes in their order")

@@ -1,6 +1,6 @@
 """Writing a store shard by shard, so that whatever ends the work on the way, finished shards stay."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stores.direct import writing
-from stores.files import PARTIAL_SUFFIX, replacing, sync, taking_place, write_json
+from stores.files import PARTIAL_SUFFIX, replacing, sync, taking_place, write_checked
 from stores.layout import ArraySpec, Layout, shard_ranges
 from stores.shard import ShardWriter
 
@@ -61,7 +61,7 @@ def writing_shard(
             "crc32c": checksums,
             "statistics_crc32c": google_crc32c.value(statistics),
         }
-        write_json(layout.marker(spec.variant, shard), marker)
+        write_checked(layout.marker(spec.variant, shard), marker)
 
 
 class StoreWriter:
@@ -93,13 +93,13 @@ class StoreWriter:
         for variant in self.specs:
             self.layout.markers(variant).mkdir(parents=True, exist_ok=True)
 
-    def missing(self) -> dict[int, list[str]]:
-        """The variants that each shard lacks: it has no marker, or no file of the right size."""
+    def missing(self, redo: Collection[tuple[str, int]] = ()) -> dict[int, list[str]]:
+        """The variants that each shard lacks: it has no marker, or no file of the right size, or is to be redone."""
         lacking: dict[int, list[str]] = {}
         for variant, spec in self.specs.items():
             done = {int(marker.stem) for marker in self.layout.markers(variant).glob("*.json")}
             for shard, rows in enumerate(self.shards):
-                if shard not in done or not self._whole(spec, shard, len(rows)):
+                if shard not in done or (variant, shard) in redo or not self._whole(spec, shard, len(rows)):
                     lacking.setdefault(shard, []).append(variant)
         return lacking
 
@@ -109,8 +109,8 @@ class StoreWriter:
         return self.content_hashes[rows.start : rows.stop]
 
     def finish(self, manifest: dict[str, Any]) -> None:
-        """Write the manifest: from here on readers accept the store."""
-        write_json(self.layout.manifest, manifest)
+        """Write the manifest with the digests of all metadata: from here on readers accept the store."""
+        write_checked(self.layout.manifest, {**manifest, "files": self.layout.metadata_digests()})
 
     def _whole(self, spec: ArraySpec, shard: int, clips: int) -> bool:
         try:

@@ -1,5 +1,6 @@
 """A shuffled order in constant memory: any position can be asked for, so an epoch can resume anywhere."""
 
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
@@ -34,6 +35,35 @@ class Permutation:
         for key in self._keys:
             left, right = right, left ^ (_mix(right, key) & mask)
         return (left << bits) | right
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """An order of range(size) that keeps runs of `length` neighbours near each other: for disks that seek.
+
+    The runs themselves are in random order, and within each window of `window` runs so are their members. Where runs
+    begin is drawn as well, so that the odd run at the end is another one under another key.
+    """
+
+    size: int
+    key: str
+    length: int
+    window: int
+
+    def __call__(self, positions: np.ndarray) -> np.ndarray:
+        """What stands at these positions: int64, same shape."""
+        positions = np.asarray(positions, dtype=np.int64)
+        span = self.length * self.window
+        windows, within = np.divmod(positions, span)
+        inner = np.empty_like(positions)
+        for window in np.unique(windows).tolist():
+            here = windows == window
+            inner[here] = Permutation(min(span, self.size - window * span), f"{self.key} {window}")(within[here])
+        runs, member = np.divmod(windows * span + inner, self.length)
+        whole = self.size // self.length
+        order = Permutation(max(1, whole), self.key)(np.minimum(runs, max(0, whole - 1)))
+        start = int(Permutation(self.size, f"{self.key} start")(np.zeros(1, np.int64))[0])
+        return (np.where(runs < whole, order, runs) * self.length + member + start) % self.size
 
 
 def _mix(values: np.ndarray, key: np.uint64) -> np.ndarray:

@@ -1,19 +1,22 @@
-"""Batches from a store: memory-mapped clips copied into tensors by threads, ahead of the model."""
+"""Batches from a store: clips read into the memory of tensors by threads, ahead of the model."""
 
+import weakref
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 
+from stores.positioned import page_aligned
 from stores.reader import Store
-from training.order import Permutation
+from training.order import Blocks, Permutation
 
 READ_AHEAD = 3  # batches that are assembled while the model works on one
+WINDOW = 16  # runs of neighbouring clips whose members are shuffled together
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Items:
     variants: tuple[str, ...]
     choice: Literal["all", "one"]
     key: str
+    by_variant: bool  # all clips of a variant, then those of the next, as they lie on disk
 
     def __len__(self) -> int:
         return len(self.rows) * (len(self.variants) if self.choice == "all" else 1)
@@ -32,7 +36,10 @@ class Items:
     def at(self, places: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """Row and variant number of these items, both int64."""
         if self.choice == "all":
-            clips, variants = np.divmod(places, len(self.variants))
+            if self.by_variant:
+                variants, clips = np.divmod(places, len(self.rows))
+            else:
+                clips, variants = np.divmod(places, len(self.variants))
             return self.rows[clips], variants
         # Over as many epochs as there are variants, a clip shows each of them once, in an order of its own.
         cycle, turn = divmod(epoch, len(self.variants))
@@ -43,13 +50,52 @@ class Items:
         return self.rows[places], np.array(drawn, dtype=np.int64)
 
 
+Order = Callable[[np.ndarray], np.ndarray]  # what of `Items` stands at some positions of an epoch
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the items, from position `start` on."""
+
+    number: int
+    order: Order
+    start: int
+
+
+class Buffers:
+    """Memory for batches, taken again as soon as nothing refers to a batch any more.
+
+    New memory is zeroed page by page when it is first written, which takes longer than the copy itself.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self._shape, self._dtype = shape, dtype
+        self._free: list[np.ndarray] = []
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Buffers, (self._shape, self._dtype)
+
+    def take(self, count: int) -> torch.Tensor:
+        """`count` clips' worth."""
+        try:
+            whole = self._free.pop()
+        except IndexError:
+            whole = page_aligned(self._shape, self._dtype)
+        part = whole[:count]  # what the tensor's storage holds on to
+        weakref.finalize(part, self._free.append, whole).atexit = False
+        return torch.from_numpy(part)
+
+
 class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
     """Batches of a store's clips for a training loop.
 
     Iterating gives one epoch of dictionaries: `features` `(batch, channels, rows, frames)` in the store's type and
     torch's channels_last layout, or `(batch, samples)` where the store holds waveforms; `label` `(batch,)`, `row`
     `(batch,)` and `variant` `(batch,)`, all int64. No worker processes are needed: pass it to a `DataLoader` with
-    `batch_size=None`, or iterate over it as it is.
+    `batch_size=None`, or iterate over it as it is. Where there are some, each makes its share of the batches.
+
+    `state_dict()` says how far an epoch has come, and the next iteration after `load_state_dict` goes on from there,
+    also with another batch size or number of ranks.
 
     Parameters
     ----------
@@ -67,6 +113,9 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
     shuffle : bool
         A new global order each epoch, the last incomplete batch left out; otherwise the order of `rows`, all of
         them.
+    block : int
+        When shuffling, this many clips that lie side by side in the store are read together, and mixed with those of
+        some other places only: for disks that seek, and stores that memory cannot hold. 1 is a global shuffle.
     seed : int
     rank, world_size : int
         Every rank gets its own part of the clips and, when shuffling, equally many whole batches.
@@ -84,79 +133,129 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         variants: Sequence[str] = ("original",),
         choice: Literal["all", "one"] = "all",
         shuffle: bool = False,
+        block: int = 1,
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
         pin: bool = False,
     ) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
+        for name, value in (("batch_size", batch_size), ("block", block)):
+            if value < 1:
+                raise ValueError(f"{name}: expected 1 or more, got {value}")
         if unknown := set(variants) - set(store.variants):
             raise ValueError(
                 f"variants: expected some of {', '.join(store.variants)}, got {', '.join(sorted(unknown))}"
             )
         self._store = store
         self._shuffle = shuffle
+        self._block = block
         self._batch_size = batch_size
         self._seed = seed
         self._rank, self._world_size = rank, world_size
         self._pin = pin
+        self._buffers = Buffers((batch_size, *store.clip_shape), store.dtype)
         self.epoch = 0
+        self._start = self._seen = 0  # clips of the epoch, over all ranks
         rows = np.asarray(rows, dtype=np.int64)
-        if shuffle:  # by content first, so that the order does not depend on the clips' row numbers in this store
+        if shuffle and block > 1:
+            rows = np.sort(rows)
+        elif shuffle:  # by content first, so that the order does not depend on the clips' row numbers in this store
             columns = store.rows.select(["content_hash", "id"]).take(rows)
             rows = rows[np.lexsort([columns["id"].to_numpy(), columns["content_hash"].to_numpy()])]
-        self._items = Items(rows, labels, tuple(variants), choice, f"{seed}")
+        by_variant = shuffle and block > 1
+        self._items = Items(rows, labels, tuple(variants), choice, f"{seed}", by_variant)
 
     def __len__(self) -> int:
         """Batches per epoch and rank."""
-        whole = self._batch_size * self._world_size
-        if self._shuffle:
-            return max(1 if self._world_size == 1 else 0, len(self._items) // whole)
-        return -(-len(self._items) // whole)
+        return self._batches(0)
 
     def set_epoch(self, epoch: int) -> None:
         """The order that the next iteration takes."""
         self.epoch = epoch
 
-    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        return self.batches_from(0)
+    def state_dict(self) -> dict[str, int]:
+        """Where the last iteration stands: the epoch, and how many of its clips all ranks together have been given."""
+        return {"epoch": self.epoch, "seen": self._seen}
 
-    def batches_from(self, first: int) -> Iterator[dict[str, torch.Tensor]]:
-        """The rest of the epoch from batch `first` on, without reading what comes before."""
-        epoch = self.epoch
-        waiting: deque[Future[dict[str, torch.Tensor]]] = deque()
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Let the next iteration give the rest of an epoch, without reading what comes before."""
+        self.epoch = state["epoch"]
+        self._start = self._seen = state["seen"]
+
+    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
+        epoch = Epoch(self.epoch, self._order(), self._start)
+        self._start = 0
+        numbers = range(self._batches(epoch.start))
+        if (worker := get_worker_info()) is not None:  # the loader takes from its workers in turn
+            numbers = numbers[worker.id :: worker.num_workers]
+        waiting: deque[tuple[int, Future[dict[str, torch.Tensor]]]] = deque()
+
+        def next_one() -> dict[str, torch.Tensor]:
+            number, future = waiting.popleft()
+            batch = future.result()
+            self._seen = epoch.start + (number + 1) * self._batch_size * self._world_size
+            return batch
+
         with ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="otogura-stream") as threads:
             try:
-                for number in range(first, len(self)):
-                    waiting.append(threads.submit(self._batch, number, epoch))
+                for number in numbers:
+                    waiting.append((number, threads.submit(self._batch, number, epoch)))
                     if len(waiting) > READ_AHEAD:
-                        yield waiting.popleft().result()
+                        yield next_one()
                 while waiting:
-                    yield waiting.popleft().result()
+                    yield next_one()
             finally:
-                for future in waiting:
+                for _, future in waiting:
                     future.cancel()
 
-    def _places(self, number: int, epoch: int) -> np.ndarray:
-        """Places in `Items` of this rank's part of a batch."""
-        start = (number * self._world_size + self._rank) * self._batch_size
-        places = np.arange(start, min(start + self._batch_size, len(self._items)))
+    def _batches(self, start: int) -> int:
+        """Batches of this rank when an epoch goes on from `start`."""
+        left, whole = len(self._items) - start, self._batch_size * self._world_size
         if not self._shuffle:
-            return places
-        return Permutation(len(self._items), f"{self._seed} {epoch}")(places)
+            return -(-left // whole)
+        return max(1 if start == 0 and self._world_size == 1 else 0, left // whole)
 
-    def _batch(self, number: int, epoch: int) -> dict[str, Any]:
-        rows, variants = self._items.at(self._places(number, epoch), epoch)
-        dtype = torch.float16 if self._store.dtype == np.float16 else torch.float32
-        features = torch.empty((len(rows), *self._store.clip_shape), dtype=dtype, pin_memory=self._pin)
+    def _order(self) -> Order:
+        count, key = len(self._items), f"{self._seed} {self.epoch}"
+        if not self._shuffle:
+            return np.asarray
+        return Blocks(count, key, self._block, WINDOW) if self._block > 1 else Permutation(count, key)
+
+    def _positions(self, number: int, epoch: Epoch) -> np.ndarray:
+        """Positions in an epoch of this rank's part of a batch."""
+        start = epoch.start + (number * self._world_size + self._rank) * self._batch_size
+        return np.arange(start, min(start + self._batch_size, len(self._items)))
+
+    def _batch(self, number: int, epoch: Epoch) -> dict[str, Any]:
+        if self._shuffle and self._block > 1:
+            self._announce(number, epoch)
+        rows, variants = self._items.at(epoch.order(self._positions(number, epoch)), epoch.number)
+        features = self._memory(len(rows))
         target = features.numpy()
         for place, (row, variant) in enumerate(zip(rows.tolist(), variants.tolist(), strict=True)):
-            target[place] = self._store.clip(row, self._items.variants[variant])
+            self._store.read_into(row, self._items.variants[variant], target[place])
         return {
             "features": features.permute(0, 3, 1, 2) if features.ndim == 4 else features,  # channels last: no copy
             "label": torch.from_numpy(self._items.labels[rows]),
             "row": torch.from_numpy(rows),
             "variant": torch.from_numpy(variants),
         }
+
+    def _memory(self, count: int) -> torch.Tensor:
+        if self._pin:  # torch keeps its pinned memory for the next batch by itself, and knows of copies under way
+            dtype = torch.from_numpy(np.empty(0, self._store.dtype)).dtype
+            return torch.empty((count, *self._store.clip_shape), dtype=dtype, pin_memory=True)
+        return self._buffers.take(count)
+
+    def _announce(self, number: int, epoch: Epoch) -> None:
+        """Have the system read the windows that come next, each in the order of the disk."""
+        span, whole = self._block * WINDOW, self._batch_size * self._world_size
+        here = (epoch.start + number * whole) // span
+        before = (epoch.start + (number - 1) * whole) // span if number else here - 2
+        for window in range(before + 2, here + 2):
+            positions = np.arange(window * span, min((window + 1) * span, len(self._items)))
+            mine = (positions - epoch.start) // self._batch_size % self._world_size == self._rank
+            rows, variants = self._items.at(epoch.order(positions[mine & (positions >= epoch.start)]), epoch.number)
+            for place in np.lexsort([rows, variants]).tolist():
+                self._store.announce(int(rows[place]), self._items.variants[variants[place]])

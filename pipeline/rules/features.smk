@@ -47,7 +47,7 @@ rule build_store:
         f"{WORK}/logs/build/{{store}}.log",
     params:
         job=lambda wildcards: PLAN.build_job(PLAN.by_store(wildcards.store)),
-        lock=f"{WORK}/locks/build-{{store}}.lock",
+        lock=lambda wildcards: PLAN.build_lock(wildcards.store),
     resources:
         engine=PLAN.engine,
     threads: workflow.cores

@@ -12,7 +12,7 @@ from features.sound import Sound
 from pipeline.errors import InputError
 from pipeline.replay import replay
 from stores import Store
-from stores.files import read_json, write_json
+from stores.files import read_checked, write_checked
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +82,12 @@ def test_a_damaged_store_is_named(tmp_path: Path) -> None:
 
 def test_a_store_of_another_version_is_not_pretended(tmp_path: Path) -> None:
     store = small_store(tmp_path, clips=2)
-    manifest = read_json(store.path / "manifest.json")
+    manifest = read_checked(store.path / "manifest.json")
     manifest["identities"]["stretch"] = "0" * 32
-    write_json(store.path / "manifest.json", manifest)
+    write_checked(store.path / "manifest.json", manifest)
     with pytest.raises(InputError, match="made by another version"):
         replay(recording(store, 0), "stretch", tmp_path / "out.wav", store.path.parents[1])
     del manifest["recipe"]["kind"]
-    write_json(store.path / "manifest.json", manifest)
+    write_checked(store.path / "manifest.json", manifest)
     with pytest.raises(InputError, match="made by another version"):
         replay(recording(store, 0), "noise", tmp_path / "out.wav", store.path.parents[1])

@@ -13,7 +13,7 @@ from corpora import tree
 
 from stores import Store, open_store
 from stores.errors import StoreError
-from stores.files import PARTIAL_SUFFIX, replacing, write_json
+from stores.files import PARTIAL_SUFFIX, replacing, write_checked, write_json
 from stores.layout import ArraySpec, Layout
 from stores.reuse import Pool
 from stores.writer import StoreWriter, writing_shard
@@ -120,7 +120,7 @@ def test_no_store_is_refused(tmp_path: Path) -> None:
 
 def test_the_pointer_leads_to_the_current_store(tmp_path: Path) -> None:
     write(tmp_path / "family" / "x", "abc", [spec()])
-    write_json(tmp_path / "family" / "current.json", {"store": "x"})
+    write_checked(tmp_path / "family" / "current.json", {"store": "x"})
     assert open_store(tmp_path / "family").path == tmp_path / "family" / "x"
 
 
@@ -143,7 +143,7 @@ def test_a_damaged_shard_is_named(tmp_path: Path, damage: str) -> None:
         shard.write_bytes(data)
     else:
         shard.write_bytes(data[: len(data) // 2] if damage == "truncated" else b"")
-    with pytest.raises(StoreError, match=r"c\.1\.0\.0\.0.*remove this file"):
+    with pytest.raises(StoreError, match=r"c\.1\.0\.0\.0.*verify --repair"):
         open_store(tmp_path / "s").clip(7)
     shard.unlink(missing_ok=True)
     whole = write(tmp_path / "whole", "abcdefgh", [spec()])

@@ -3,13 +3,15 @@
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stores_of import small_store
+from torch.utils.data import DataLoader
 
-from stores import Store
-from training.order import Permutation
+from stores import Store, open_store
+from training.order import Blocks, Permutation
 from training.stream import ClipStream
 
 
@@ -101,7 +103,29 @@ def test_the_order_follows_the_content_not_the_row(tmp_path: Any) -> None:
 
 def test_it_resumes_at_any_batch(store: Store) -> None:
     chosen = stream(store, variants=store.variants, shuffle=True)
-    assert shown(chosen.batches_from(20)) == shown(chosen)[20 * 4 :]
+    whole = shown(chosen)
+    batches = iter(chosen)
+    first = shown(next(batches) for _ in range(20))
+    state = chosen.state_dict()
+    chosen.load_state_dict(state)
+    assert first + shown(chosen) == whole
+    assert shown(chosen) == whole  # only once
+    assert shown(batches) == whole[20 * 4 :]  # what was begun is not disturbed
+
+
+@pytest.mark.parametrize("block", [1, 3])
+def test_it_resumes_on_another_number_of_ranks(store: Store, block: int) -> None:
+    options = {"variants": store.variants, "shuffle": True, "block": block}
+    alone = stream(store, batch_size=6, **options)
+    batches = iter(alone)
+    first = shown(next(batches) for _ in range(4))
+    rest = []
+    for rank in range(2):
+        part = stream(store, batch_size=3, rank=rank, world_size=2, **options)
+        part.load_state_dict(alone.state_dict())
+        rest += shown(part)
+    assert len(first + rest) == 18 * 6
+    assert len(set(first + rest)) == 18 * 6
 
 
 def test_ranks_share_an_epoch_in_equal_parts(store: Store) -> None:
@@ -124,3 +148,77 @@ def test_leaving_an_epoch_early_ends_its_threads(store: Store) -> None:
     for _ in stream(store):
         break
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("otogura-stream")]
+
+
+def test_memory_is_used_again_but_never_while_a_batch_lives(store: Store) -> None:
+    chosen = stream(store, variants=store.variants, shuffle=True)
+    addresses = []
+    held = []
+    for number, batch in enumerate(chosen):
+        addresses.append(batch["features"].data_ptr())
+        if number < 3:
+            held.append((batch, batch["features"].clone()))
+        del batch
+    assert len(set(addresses)) < len(addresses) / 2
+    for batch, copy in held:
+        assert torch.equal(batch["features"], copy)
+
+
+def test_a_part_of_a_batch_keeps_its_memory(store: Store) -> None:
+    batches = iter(stream(store, variants=store.variants))
+    one = next(batches)["features"][1].numpy()
+    before = one.copy()
+    for _ in batches:
+        pass
+    np.testing.assert_array_equal(one, before)
+
+
+class TestBlocks:
+    @settings(deadline=None)
+    @given(size=st.integers(1, 3000), length=st.integers(1, 70), window=st.integers(1, 20), key=st.text(max_size=3))
+    def test_each_once(self, size: int, length: int, window: int, key: str) -> None:
+        assert np.array_equal(np.sort(Blocks(size, key, length, window)(np.arange(size))), np.arange(size))
+
+    def test_any_part_alone(self) -> None:
+        whole = Blocks(10**9 + 7, "k", 8, 16)
+        places = np.array([0, 123456789, 10**9 + 6])
+        assert np.array_equal(whole(places), [int(whole(np.array([place]))[0]) for place in places])
+
+    def test_a_window_holds_whole_runs(self) -> None:
+        order = Blocks(8 * 1000, "k", 8, 16)(np.arange(8 * 16))
+        jumps = np.diff(np.sort(order))
+        assert (jumps != 1).sum() <= 16
+        assert (np.diff(order) != 1).mean() > 0.9  # but within it they are mixed
+
+    def test_every_place_may_be_the_odd_one_at_the_end(self) -> None:
+        last = {int(Blocks(100, str(key), 8, 4)(np.array([99]))[0]) for key in range(200)}
+        assert len(last) > 50
+
+
+def test_blocks_show_everything_once_and_announce_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    announced = []
+    monkeypatch.setattr(Store, "announce", lambda store, row, variant: announced.append((row, variant)))
+    monkeypatch.setattr("training.stream.WINDOW", 2)
+    parts = [
+        stream(store, variants=store.variants, shuffle=True, block=4, rank=rank, world_size=2, batch_size=3)
+        for rank in range(2)
+    ]
+    pairs = [pair for part in parts for pair in shown(part)]
+    assert len(set(pairs)) == len(pairs) == 18 * 6
+    assert sorted(announced) == sorted((row, store.variants[variant]) for row, variant in pairs)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_worker_processes_share_the_batches(store: Store, method: str) -> None:
+    chosen = stream(store, variants=store.variants, shuffle=True)
+    expected = shown(chosen)
+    loader = DataLoader(chosen, batch_size=None, num_workers=2, multiprocessing_context=method)
+    assert shown(loader) == expected
+
+
+def test_reading_past_the_cache_gives_the_same(store: Store) -> None:
+    direct = open_store(store.path, direct=True, check=True)
+    for ours, theirs in zip(
+        stream(direct, variants=store.variants), stream(store, variants=store.variants), strict=True
+    ):
+        assert torch.equal(ours["features"], theirs["features"])

@@ -1,0 +1,100 @@
+"""Comparing all that a store holds with its checksums, which lie apart from what they check."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import google_crc32c
+import numpy as np
+
+from stores.errors import StoreError
+from stores.files import read_checked
+from stores.layout import ArraySpec, Layout
+from stores.positioned import File
+from stores.reader import POINTER, Store
+from stores.shard import check_index
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One thing that is not as it was written. `variant` and `shard` say which shard has to be written again."""
+
+    path: Path
+    what: str
+    variant: str | None = None
+    shard: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}"
+
+
+def verify(path: Path) -> Iterator[Damage]:
+    """All that is damaged in a store, or in the current one of a folder of stores; reads every byte of it.
+
+    Where the manifest or the row table is damaged, what depends on them is looked at once they are mended.
+    """
+    pointer = path / POINTER
+    if pointer.is_file() or any(path.glob("*/manifest.json")):
+        try:
+            path = path / read_checked(pointer)["store"]
+        except StoreError as error:
+            yield Damage(pointer, _without_path(error, pointer))
+            return
+    layout = Layout(path)
+    if not layout.group.is_dir():
+        raise StoreError(f"{path}: no such store")
+    try:
+        store = Store(path)
+    except StoreError as error:
+        yield Damage(layout.manifest, _without_path(error, layout.manifest))
+        return
+    found = layout.metadata_digests() if layout.rows.is_file() else {}
+    for name, expected in store.manifest["files"].items():
+        if name not in found:
+            yield Damage(path / name, "this file is missing")
+        elif found[name] != expected:
+            yield Damage(path / name, "it does not match its checksum")
+    if found.get(layout.rows.name) != store.manifest["files"][layout.rows.name]:
+        return
+    hashes = store.rows["content_hash"].to_pylist()
+    for spec in store.specs.values():
+        for shard, rows in enumerate(store.shards):
+            yield from _shard(layout, spec, shard, hashes[rows.start : rows.stop])
+
+
+def _shard(layout: Layout, spec: ArraySpec, shard: int, content_hashes: Sequence[str]) -> Iterator[Damage]:
+    def damage(path: Path, what: str) -> Damage:
+        return Damage(path, what, spec.variant, shard)
+
+    marker_path, path = layout.marker(spec.variant, shard), layout.shard(spec, shard)
+    try:
+        marker = read_checked(marker_path)
+    except StoreError as error:
+        yield damage(marker_path, _without_path(error, marker_path))
+        return
+    if marker["key"] != spec.shard_key(content_hashes):
+        yield damage(marker_path, "it speaks of other recordings")
+        return
+    statistics = layout.statistics_chunk(spec, shard)
+    if not statistics.is_file():
+        yield damage(statistics, "this file is missing")
+    elif google_crc32c.value(statistics.read_bytes()) != marker["statistics_crc32c"]:
+        yield damage(statistics, "it does not match its checksum")
+    try:
+        check_index(path, spec, len(content_hashes))
+    except StoreError as error:
+        yield damage(path, _without_path(error, path))
+        return
+    if (size := path.stat().st_size) != (expected := spec.shard_bytes(len(content_hashes))):
+        yield damage(path, f"expected {expected} bytes, found {size}")
+        return
+    file, clip = File(path, direct=False), np.empty(spec.clip_bytes, np.uint8)
+    for slot, checksum in enumerate(marker["crc32c"]):
+        file.read_into(slot * spec.clip_bytes, clip.data)
+        if google_crc32c.value(clip) != checksum:
+            yield damage(path, f"clip {slot} does not match its checksum")
+
+
+def _without_path(error: StoreError, path: Path) -> str:
+    """What an error says is wrong, without what stands beside it anyway."""
+    return str(error).removeprefix(f"{path}: ").split(";")[0]

@@ -1,0 +1,176 @@
+"""Whatever is damaged in a store is named, and mended from the recordings to the same bytes."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from corpora import tree, write_corpus
+from typer.testing import CliRunner
+
+from pipeline.build import build_store
+from pipeline.cli import app
+from pipeline.config import parse
+from pipeline.engines import Engine
+from pipeline.errors import InputError
+from pipeline.index import read_index, update_index
+from pipeline.repair import repair
+from pipeline.sources import AudioSource
+from pipeline.workflow import BuildJob, IndexJob, Plan
+from stores import open_store
+from stores.errors import StoreError
+from stores.verify import verify
+
+CLIP_BYTES = 32 * 24 * 4 * 2
+
+
+def build(folder: Path) -> tuple[Plan, Path]:
+    """A store of 9 clips in shards of 4, and the plan that it follows."""
+    root = write_corpus(folder / "corpus", "abc", 3)
+    config = {
+        "work_dir": str(folder / "work"),
+        "clips_per_shard": 4,
+        "recipes": {"small": {"frames": 24, "n_mels": 32, "variants": {"pitch": None, "stretch": None}}},
+        "experiments": {"x": {"corpus": {"root": str(root)}, "recipe": "small"}},
+    }
+    plan = Plan(parse(config, "mine.yaml"), "mine.yaml")
+    index = IndexJob.model_validate_json(plan.index_job("x"))
+    listing = AudioSource(index.corpus, "x").listing()
+    update_index(index.folder, listing, refuse_silence=False, max_quarantine=0.5, engine=Engine(), where="x")
+    job = BuildJob.model_validate_json(plan.build_job("x"))
+    clips = read_index(job.index)
+    built = build_store(job.family, clips, root, job.recipe, name=job.name, clips_per_shard=4, engine=Engine())
+    return plan, built.path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Path]:
+    return build(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture
+def store(whole: tuple[Plan, Path]) -> tuple[Plan, Path]:
+    """The store of `whole`, with a copy beside the family to compare with."""
+    plan, path = whole
+    copy = path.parents[2] / "copy"
+    if copy.exists():
+        shutil.rmtree(path.parent)
+        shutil.copytree(copy, path.parent)
+    else:
+        shutil.copytree(path.parent, copy)
+    return plan, path
+
+
+def mended(plan: Plan, path: Path) -> int:
+    """Repair until nothing is damaged; the tensors that were computed, after which the tree is as it was."""
+    computed = 0
+    while damages := list(verify(path.parent)):
+        computed += repair(path.parent, damages, plan, 1).computed
+    assert tree(path.parent) == tree(path.parents[2] / "copy")
+    return computed
+
+
+def test_a_whole_store_has_no_damage(store: tuple[Plan, Path]) -> None:
+    assert list(verify(store[1])) == list(verify(store[1].parent)) == []
+
+
+def test_one_bit_in_any_file_is_found_and_mended(store: tuple[Plan, Path]) -> None:
+    plan, path = store
+    rng = np.random.default_rng(0)
+    files = sorted(file for file in path.parent.rglob("*") if file.is_file())
+    assert len(files) > 40
+    for file in files:
+        data = bytearray(file.read_bytes())
+        data[rng.integers(len(data))] ^= 1 << int(rng.integers(8))
+        file.write_bytes(data)
+        damages = list(verify(path.parent))
+        assert [damage.path for damage in damages] == [file]
+        most = 4 if damages[0].variant else 0  # what hangs on one file of a shard
+        if file.name.startswith("c.") and "statistics" not in file.parts and "clip" in damages[0].what:
+            most = 1
+        assert mended(plan, path) <= most, file
+
+
+@pytest.mark.parametrize("kind", ["tensors.zarr/noise/c.1.0.0.0", "tensors.zarr/statistics/noise/c.1.0.0"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda file: file.write_bytes(file.read_bytes()[:-1]),
+        lambda file: file.write_bytes(b""),
+        lambda file: file.unlink(),
+        lambda file: file.write_bytes(file.with_name(file.name.replace(".1.", ".0.", 1)).read_bytes()),
+    ],
+    ids=["truncated", "emptied", "missing", "another chunk in its place"],
+)
+def test_a_shard_that_is_not_what_it_was(store: tuple[Plan, Path], kind: str, damage: Callable[[Path], object]) -> None:
+    plan, path = store
+    damage(path / kind)
+    assert {found.path for found in verify(path)} == {path / kind}
+    assert 1 <= mended(plan, path) <= 4
+
+
+def test_two_swapped_clips_are_found_and_only_those_computed(store: tuple[Plan, Path]) -> None:
+    plan, path = store
+    shard = path / "tensors.zarr" / "shift" / "c.0.0.0.0"
+    data = shard.read_bytes()
+    a, b, rest = data[:CLIP_BYTES], data[CLIP_BYTES : 2 * CLIP_BYTES], data[2 * CLIP_BYTES :]
+    shard.write_bytes(b + a + rest)
+    assert [damage.what for damage in verify(path)] == [f"clip {slot} does not match its checksum" for slot in (0, 1)]
+    with pytest.raises(StoreError, match="clip 0 does not match its checksum"):
+        open_store(path, check=True).clip(0, "shift")
+    assert mended(plan, path) == 2
+
+
+def test_much_at_once(store: tuple[Plan, Path]) -> None:
+    plan, path = store
+    (path / "manifest.json").write_text("{}")
+    (path / "rows.parquet").write_bytes(b"PAR1")
+    (path / "tensors.zarr" / "noise" / "zarr.json").unlink()
+    (path / "tensors.zarr" / "noise" / "c.2.0.0.0").unlink()
+    (path / "markers" / "shift" / "0.json").write_text("")
+    (path.parent / "current.json").unlink()
+    assert mended(plan, path) == 1 + 4
+
+
+def test_an_old_store_is_mended_without_becoming_the_current_one(store: tuple[Plan, Path]) -> None:
+    plan, path = store
+    pointer = path.parent / "current.json"
+    before = pointer.read_bytes()
+    pointer.write_bytes(before)
+    (path / "tensors.zarr" / "noise" / "c.2.0.0.0").unlink()
+    repair(path, list(verify(path)), plan, 1)
+    assert pointer.read_bytes() == before
+    assert not list(verify(path))
+
+
+def test_recordings_that_changed_cannot_mend(store: tuple[Plan, Path]) -> None:
+    plan, path = store
+    (path / "tensors.zarr" / "noise" / "c.2.0.0.0").unlink()
+    other = Plan(plan.config.model_copy(update={"experiments": {}}), "other.yaml")
+    with pytest.raises(InputError, match=r"no experiment of other\.yaml builds it"):
+        repair(path, list(verify(path)), other, 1)
+
+
+class TestCommand:
+    def test_says_what_is_damaged_and_exits_with_1(self, store: tuple[Plan, Path]) -> None:
+        path = store[1]
+        (path / "tensors.zarr" / "noise" / "c.2.0.0.0").unlink()
+        result = CliRunner().invoke(app, ["verify", str(path.parent)])
+        assert result.exit_code == 1
+        assert "noise/c.2.0.0.0: this shard is missing" in result.stdout
+        assert "1 damaged" in result.stderr
+
+    def test_mends_with_the_configuration_of_the_store(self, store: tuple[Plan, Path]) -> None:
+        plan, path = store
+        (path / "tensors.zarr" / "noise" / "c.2.0.0.0").unlink()
+        config = path.parents[2] / "mine.yaml"
+        config.write_text(plan.config.model_dump_json())
+        result = CliRunner().invoke(app, ["verify", str(path), "--repair", "--configfile", str(config)])
+        assert result.exit_code == 0, result.output
+        assert "1 tensors computed again" in result.stdout
+        assert result.stdout.endswith("whole\n")
+
+    def test_no_store(self, tmp_path: Path) -> None:
+        result = CliRunner().invoke(app, ["verify", str(tmp_path)])
+        assert isinstance(result.exception, StoreError)
