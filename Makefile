@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test bench clean
+.PHONY: demo test bench faults clean
 
 demo: .venv/.demo
 	$(BIN)/snakemake train_genre report
@@ -14,6 +14,10 @@ test: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+# OTOGURA_FAULTS_CORPUS=folder takes recordings of one's own.
+faults: .venv/.test
+	OTOGURA_FAULTS_KILLS=100 $(BIN)/pytest tests/faults
 
 # The environment is that of the workers: one thread, and memory that is kept for the next clip.
 bench: .venv/.demo

@@ -6,9 +6,11 @@ the same reason what only words a message or spreads the work stands under resou
 """
 
 import atexit
+import os
 import sys
 import time
 
+from snakemake.io import IOFile
 from snakemake.utils import min_version
 
 from pipeline.errors import InputError
@@ -30,7 +32,7 @@ rule features:
     message:
         "All features are built."
     input:
-        [PLAN.family(name) / "current.json" for name in EXPERIMENTS],
+        [PLAN.pointer(name) for name in EXPERIMENTS],
 
 
 for experiment in EXPERIMENTS:
@@ -48,11 +50,16 @@ include: "pipeline/rules/features.smk"
 include: "pipeline/rules/train.smk"
 
 
-# Snakemake's own last words are many; what the user has to know comes after them.
+# What a failed or interrupted job was to update Snakemake restores, as new and recorded as done, so it is made to look
+# old. Snakemake's own last words are many; what the user has to know comes after them.
 STARTED = time.time()
+STATES = PLAN.states()
 
 
 onerror:
+    for path in PLAN.restored(STATES):
+        workflow.persistence.cleanup_metadata(IOFile(str(path)))
+        os.utime(path, (1, 1))  # Snakemake takes 0 for no time at all
     for line in PLAN.complaints(STARTED):
         atexit.register(print, line, file=sys.stderr)
 

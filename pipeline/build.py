@@ -22,8 +22,7 @@ from pipeline.errors import InputError
 from pipeline.progress import Meter
 from stores.errors import StoreError
 from stores.files import write_checked
-from stores.layout import ArraySpec, Layout
-from stores.reader import POINTER
+from stores.layout import POINTER, ArraySpec, Layout
 from stores.reuse import HeldClip, Pool
 from stores.writer import StoreWriter, VariantShard, writing_shard
 

@@ -13,8 +13,7 @@ from pipeline.index import read_index
 from pipeline.lock import exclusive
 from pipeline.workflow import BuildJob, Plan
 from stores.files import read_checked
-from stores.layout import Layout, shard_ranges
-from stores.reader import POINTER
+from stores.layout import POINTER, Layout, shard_ranges
 from stores.verify import Damage
 
 

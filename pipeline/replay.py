@@ -12,8 +12,8 @@ from features.recipe import ORIGINAL, recorded_recipe
 from pipeline.errors import InputError
 from stores.errors import StoreError
 from stores.files import replacing
-from stores.layout import Layout
-from stores.reader import POINTER, Store, open_store
+from stores.layout import POINTER, Layout
+from stores.reader import Store, open_store
 
 
 def replay(recording: Path, variant: str, output: Path, stores: Path) -> str:

@@ -13,6 +13,7 @@ from pipeline.errors import InputError
 from pipeline.sources import AudioSource
 from pipeline.sources import demo as demo_corpus
 from stores.files import read_json
+from stores.layout import POINTER
 from training.settings import Model, Section, Training
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
@@ -139,6 +140,12 @@ class Plan:
         """Held by whoever writes into a folder of stores."""
         return self.work / "locks" / f"build-{store_name}.lock"
 
+    def index(self, experiment: str) -> Path:
+        return self.index_folder(experiment) / "index.json"
+
+    def pointer(self, experiment: str) -> Path:
+        return self.family(experiment) / POINTER
+
     def run_folder(self, experiment: str) -> Path:
         return self.work / "runs" / experiment
 
@@ -200,6 +207,28 @@ class Plan:
 
     def report_job(self) -> str:
         return _text(ReportJob(folder=self.work, runs=tuple(map(self.run_folder, self.config.experiments))))
+
+    def states(self) -> dict[Path, tuple[bytes, int]]:
+        """Content and modification time of what jobs update in place."""
+        paths = {
+            path
+            for name in self.config.experiments
+            for path in (
+                self.index(name),
+                self.pointer(name),
+                self.run_folder(name) / "metrics.json",
+                self.run_folder(name) / "report.html",
+            )
+        }
+        return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths if path.is_file()}
+
+    def restored(self, before: Mapping[Path, tuple[bytes, int]]) -> list[Path]:
+        """What was written anew since with the same content: no job of ours does that."""
+        return [
+            path
+            for path, (content, time_ns) in before.items()
+            if path.is_file() and path.stat().st_mtime_ns != time_ns and path.read_bytes() == content
+        ]
 
     def quarantined(self) -> list[str]:
         """One line for each corpus that has been indexed and has bad recordings."""

@@ -18,6 +18,8 @@ import numpy as np
 
 from stores.files import digest
 
+POINTER = "current.json"  # in a folder of stores: which of them is the current one
+
 # The index at the end of a shard: an offset and a byte count for each slot, and a checksum.
 INDEX_ENTRY_BYTES, INDEX_CHECKSUM_BYTES = 16, 4
 

@@ -13,11 +13,9 @@ import pyarrow.parquet as pq
 
 from stores.errors import StoreError
 from stores.files import damaged, read_checked
-from stores.layout import ArraySpec, Layout, shard_ranges
+from stores.layout import POINTER, ArraySpec, Layout, shard_ranges
 from stores.positioned import ALIGNMENT, File, page_aligned
 from stores.shard import check_index
-
-POINTER = "current.json"
 
 OPEN_SHARDS = 512  # each takes a descriptor, and systems commonly allow a process 1024 of them
 

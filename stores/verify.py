@@ -9,9 +9,9 @@ import numpy as np
 
 from stores.errors import StoreError
 from stores.files import read_checked
-from stores.layout import ArraySpec, Layout
+from stores.layout import POINTER, ArraySpec, Layout
 from stores.positioned import File
-from stores.reader import POINTER, Store
+from stores.reader import Store
 from stores.shard import check_index
 
 

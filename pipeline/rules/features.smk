@@ -39,7 +39,7 @@ rule build_store:
     message:
         "Building {wildcards.store}."
     input:
-        index=lambda wildcards: PLAN.index_folder(PLAN.by_store(wildcards.store)) / "index.json",
+        index=lambda wildcards: PLAN.index(PLAN.by_store(wildcards.store)),
         kernels=PLAN.modules("features/**/*.py", "pipeline/build.py", "stores/*.py"),
     output:
         update(f"{WORK}/stores/{{store}}/current.json"),

@@ -2,7 +2,7 @@ rule train:
     message:
         "Training {wildcards.experiment}."
     input:
-        store=lambda wildcards: PLAN.family(wildcards.experiment) / "current.json",
+        store=lambda wildcards: PLAN.pointer(wildcards.experiment),
         code=PLAN.modules(
             "pipeline/split.py", "pipeline/train.py", "training/*.py", "training/models/*.py", "training/*.jinja"
         ),

@@ -194,6 +194,33 @@ def test_training_goes_on_after_a_kill(folder: Folder) -> None:
     assert len(folder.metrics()["history"]) == 12
 
 
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_a_training_that_was_broken_off_is_not_taken_for_done(folder: Folder, signal_number: int) -> None:
+    """Snakemake puts the scores of the run before back, as if they were those of this one."""
+    before = folder.metrics()
+    folder.config["experiments"]["genre"]["training"]["epochs"] = 12
+    process = subprocess.Popen(
+        folder.command("train_genre"),
+        cwd=folder.path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("epoch 3/12"):
+            break
+    os.killpg(process.pid, signal_number)
+    process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60)
+    assert folder.metrics() == before
+    assert "epoch 12/12" in folder.run("train_genre")
+    assert len(folder.metrics()["history"]) == 12
+    assert "Nothing to be done" in folder.run("train_genre")
+
+
 def test_cross_validation_reports_mean_and_sd(folder: Folder) -> None:
     lines = [f"{label}/{n}.wav,{label},{n % 3 + 1}" for label in "abc" for n in range(14)]
     (folder.path / "folds.csv").write_text("\n".join(["path,label,fold", *lines]))

@@ -1,0 +1,95 @@
+"""A build that is killed at any moment and started again ends with the bytes of one that was left alone.
+
+`make faults` does it a hundred times; OTOGURA_FAULTS_CORPUS names a folder of recordings to do it with.
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from corpora import tree, write_corpus
+
+from pipeline.config import parse
+from pipeline.workflow import Plan
+from stores.verify import verify
+
+ROOT = Path(__file__).parents[2]
+KILLS = int(os.environ.get("OTOGURA_FAULTS_KILLS", "3"))
+CORPUS = os.environ.get("OTOGURA_FAULTS_CORPUS")
+CLIPS = 40  # of a corpus of one's own
+
+
+class Site:
+    """A corpus, and the jobs of the Snakefile on it."""
+
+    def __init__(self, folder: Path) -> None:
+        root = folder / "corpus"
+        if CORPUS:
+            for number, path in enumerate(sorted(Path(CORPUS).rglob("*.*"))[:CLIPS]):
+                target = root / "ab"[number % 2] / path.name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.symlink_to(path.resolve())
+        else:
+            write_corpus(root, "ab", 12)
+        config = {
+            "work_dir": str(folder / "work"),
+            "clips_per_shard": 4,
+            "recipes": {"own": {} if CORPUS else {"frames": 24, "n_mels": 32}},
+            "experiments": {"x": {"corpus": {"root": str(root)}, "recipe": "own"}},
+        }
+        self.plan = Plan(parse(config, "mine.yaml"), "mine.yaml")
+        self.family = self.plan.family("x")
+        assert self.start("index", self.plan.index_job("x")).wait() == 0
+
+    def start(self, job: str, text: str) -> subprocess.Popen[bytes]:
+        """A job in a process group of its own."""
+        lock = str(self.plan.build_lock(job))
+        command = [sys.executable, "-m", "pipeline", job, text, "--workers", "2", "--lock", lock]
+        return subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+
+    def build(self) -> subprocess.Popen[bytes]:
+        return self.start("build", self.plan.build_job("x"))
+
+
+def test_killed_anywhere_and_resumed_the_bytes_are_the_same(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    began = time.monotonic()
+    assert site.build().wait() == 0
+    duration = time.monotonic() - began
+    expected = tree(site.family)
+    moments = random.Random(KILLS)
+    midway = 0
+    for number in range(KILLS):
+        shutil.rmtree(site.family)
+        job = site.build()
+        try:
+            job.wait(timeout=duration * moments.random())
+        except subprocess.TimeoutExpired:
+            os.killpg(job.pid, signal.SIGKILL)
+            job.wait()
+        midway += site.family.exists() and tree(site.family) != expected
+        assert site.build().wait() == 0
+        assert tree(site.family) == expected, f"kill {number + 1}"
+    assert not list(verify(site.family))
+    if KILLS >= 100:  # fewer may all fall before the first or after the last byte
+        assert midway > KILLS / 4
+    print(f"{KILLS} kills, {midway} of them midway")
+
+
+@pytest.mark.parametrize("order", ["together", "one after the other"])
+def test_two_builds_of_one_store_do_the_work_once(tmp_path: Path, order: str) -> None:
+    site = Site(tmp_path)
+    first = site.build()
+    if order == "one after the other":
+        first.wait()
+    second = site.build()
+    assert first.wait() == second.wait() == 0
+    assert not list(verify(site.family))
