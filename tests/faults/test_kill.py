@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from corpora import tree, write_corpus
 
+from features.audio import SUFFIXES
 from pipeline.config import parse
 from pipeline.workflow import Plan
 from stores.verify import verify
@@ -22,7 +23,7 @@ from stores.verify import verify
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("OTOGURA_FAULTS_KILLS", "3"))
 CORPUS = os.environ.get("OTOGURA_FAULTS_CORPUS")
-CLIPS = 40  # of a corpus of one's own
+CLIPS = 40  # or some more, of a corpus of one's own
 
 
 class Site:
@@ -31,7 +32,8 @@ class Site:
     def __init__(self, folder: Path) -> None:
         root = folder / "corpus"
         if CORPUS:
-            for number, path in enumerate(sorted(Path(CORPUS).rglob("*.*"))[:CLIPS]):
+            recordings = sorted(path for path in Path(CORPUS).rglob("*") if path.suffix in SUFFIXES)
+            for number, path in enumerate(recordings[:: max(1, len(recordings) // CLIPS)]):
                 target = root / "ab"[number % 2] / path.name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.symlink_to(path.resolve())
