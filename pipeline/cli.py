@@ -5,7 +5,7 @@ import platform
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -14,7 +14,6 @@ from rich.table import Column, Table
 from pipeline.errors import InputError
 from stores.errors import StoreError
 from stores.files import read_json
-from stores.layout import Layout
 
 app = typer.Typer(
     help="otogura: a storehouse of sound.",
@@ -24,6 +23,9 @@ app = typer.Typer(
 )
 
 Work = Annotated[Path, typer.Option("--work-dir", help="The work_dir of the configuration.")]
+Configfile = Annotated[
+    list[Path] | None, typer.Option("--configfile", help="As Snakemake takes it; without it the shipped configuration.")
+]
 
 
 @app.command()
@@ -46,23 +48,64 @@ def index(root: Annotated[Path, typer.Argument(help="A folder with one sub-folde
 
 @app.command()
 def stores(
-    work_dir: Work = Path("work"), as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
+    work_dir: Work = Path("work"),
+    configfile: Configfile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """List the stores, complete or not."""
-    found = [_describe(path.parent) for path in sorted((work_dir / "stores").glob("*/*/rows.parquet"))]
+    """List the stores, complete or not, and the experiments of the configuration that use them."""
+    from pipeline.shelf import shelved, users
+    from pipeline.workflow import plan_of
+
+    plan = plan_of(configfile or [])
+    found = [(store.describe(), users(store, plan)) for store in shelved(work_dir)]
     if as_json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps([described | {"experiments": names} for described, names in found], indent=1))
         return
     table = Table(
-        Column("store", overflow="fold", min_width=24), "clips", "variants", "shape", "dtype", "GB", "complete"
+        Column("store", overflow="fold", min_width=24),
+        *("clips", "variants", "shape", "GB", "used by"),
     )
-    for store in found:
+    for store, names in found:
         shape = "×".join(map(str, store["shape"][1:]))
         size = f"{store['bytes'] / 1e9:.2f}"
-        complete = "yes" if store["complete"] else "no"
-        variants = str(len(store["variants"]))
-        table.add_row(store["path"], str(store["clips"]), variants, shape, store["dtype"], size, complete)
+        used_by = ", ".join(names) if store["complete"] else "incomplete"
+        table.add_row(store["path"], str(store["clips"]), str(len(store["variants"])), shape, size, used_by)
     Console().print(table)
+
+
+@app.command()
+def why(
+    path: Annotated[Path, typer.Argument(help="A folder of stores below work/stores, or one store in it.")],
+    work_dir: Work = Path("work"),
+) -> None:
+    """Say for each variant of a store what made it necessary to compute it, or where it was taken from."""
+    from pipeline.shelf import why as reasons
+
+    for variant, reason in reasons(path, work_dir):
+        print(f"{variant}: {reason}")
+
+
+@app.command()
+def prune(
+    configfile: Configfile = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove the stores that no experiment of the configuration uses, after asking."""
+    from pipeline.shelf import freed, remove, unused
+    from pipeline.workflow import plan_of
+
+    plan = plan_of(configfile or [])
+    going = unused(plan)
+    if not going:
+        print(f"{plan.work / 'stores'}: {plan.origin} uses every store")
+        return
+    for store in going:
+        print(store.path)
+    asked = f"remove these {len(going)} stores, which no experiment of {plan.origin} uses, and free"
+    if not yes and not typer.confirm(f"{asked} {freed(going) / 1e9:.2f} GB?"):
+        raise typer.Exit(1)
+    for store in going:
+        remove(store, plan)
 
 
 @app.command()
@@ -98,9 +141,7 @@ def replay(
 def verify(
     path: Annotated[Path, typer.Argument(help="A folder of stores below work/stores, or one store in it.")],
     mend: Annotated[bool, typer.Option("--repair", help="Write what is damaged again, from the recordings.")] = False,
-    configfile: Annotated[
-        list[Path] | None, typer.Option(help="What the store was built with, if not the shipped configuration.")
-    ] = None,
+    configfile: Configfile = None,
     cores: Annotated[int, typer.Option(min=1, help="Workers of a repair.")] = 1,
 ) -> None:
     """Compare every byte of a store with its checksums, and name what is damaged."""
@@ -141,28 +182,6 @@ def doctor() -> None:
         "threads": torch.get_num_threads(),
     }.items():
         print(f"{name}: {value}")
-
-
-def _describe(path: Path) -> dict[str, Any]:
-    """One store from its manifest, or, while it has none, from its metadata."""
-    layout = Layout(path)
-    complete = layout.manifest.is_file()
-    arrays = {item.parent.name: read_json(item) for item in sorted(layout.group.glob("*/zarr.json"))}
-    arrays = {name: array for name, array in arrays.items() if array["node_type"] == "array"}
-    group = read_json(layout.group / "zarr.json")["attributes"] if arrays else {}
-    first: dict[str, Any] = next(iter(arrays.values()), {"shape": [0], "data_type": ""})
-    return {
-        "path": str(path),
-        "corpus": group.get("corpus", ""),
-        "recipe": group.get("recipe", {}),
-        "identity": path.name,
-        "variants": sorted(arrays),
-        "clips": first["shape"][0],
-        "shape": first["shape"],
-        "dtype": first["data_type"],
-        "bytes": sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
-        "complete": complete,
-    }
 
 
 def main() -> None:

@@ -6,18 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpora import tree, write_corpus
+from corpora import tree
+from stores_of import built, plan_of_tones
 from typer.testing import CliRunner
 
-from pipeline.build import build_store
 from pipeline.cli import app
-from pipeline.config import parse
-from pipeline.engines import Engine
 from pipeline.errors import InputError
-from pipeline.index import read_index, update_index
 from pipeline.repair import repair
-from pipeline.sources import AudioSource
-from pipeline.workflow import BuildJob, IndexJob, Plan
+from pipeline.workflow import Plan
 from stores import open_store
 from stores.errors import StoreError
 from stores.verify import verify
@@ -25,28 +21,11 @@ from stores.verify import verify
 CLIP_BYTES = 32 * 24 * 4 * 2
 
 
-def build(folder: Path) -> tuple[Plan, Path]:
-    """A store of 9 clips in shards of 4, and the plan that it follows."""
-    root = write_corpus(folder / "corpus", "abc", 3)
-    config = {
-        "work_dir": str(folder / "work"),
-        "clips_per_shard": 4,
-        "recipes": {"small": {"frames": 24, "n_mels": 32, "variants": {"pitch": None, "stretch": None}}},
-        "experiments": {"x": {"corpus": {"root": str(root)}, "recipe": "small"}},
-    }
-    plan = Plan(parse(config, "mine.yaml"), "mine.yaml")
-    index = IndexJob.model_validate_json(plan.index_job("x"))
-    listing = AudioSource(index.corpus, "x").listing()
-    update_index(index.folder, listing, refuse_silence=False, max_quarantine=0.5, engine=Engine(), where="x")
-    job = BuildJob.model_validate_json(plan.build_job("x"))
-    clips = read_index(job.index)
-    built = build_store(job.family, clips, root, job.recipe, name=job.name, clips_per_shard=4, engine=Engine())
-    return plan, built.path
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Path]:
-    return build(tmp_path_factory.mktemp("whole"))
+    folder = tmp_path_factory.mktemp("whole")
+    plan = plan_of_tones(folder)
+    return plan, built(plan)
 
 
 @pytest.fixture

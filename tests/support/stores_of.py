@@ -1,5 +1,6 @@
 """Small real stores, built by the pipeline itself."""
 
+import json
 from pathlib import Path
 
 from corpora import write_corpus
@@ -8,8 +9,9 @@ from features.recipe import Recipe
 from pipeline.build import build_store
 from pipeline.config import AudioCorpus
 from pipeline.engines import Engine
-from pipeline.index import update_index
+from pipeline.index import read_index, update_index
 from pipeline.sources import AudioSource
+from pipeline.workflow import BuildJob, IndexJob, Plan, plan_of
 from stores import Store, open_store
 
 RECIPE = Recipe(frames=24, n_mels=32)
@@ -25,3 +27,28 @@ def small_store(folder: Path, labels: str = "abc", clips: int = 6, recipe: Recip
         folder / "stores" / "family", index.clips, root, recipe, name="tones", clips_per_shard=4, engine=Engine()
     )
     return open_store(built.path)
+
+
+def plan_of_tones(folder: Path, clips: int = 3, **variants: object) -> Plan:
+    """A corpus of tones below `folder`, and a configuration with the experiment x on it, shards of 4 clips."""
+    root = write_corpus(folder / "corpus", "abc", clips)
+    recipe = {"frames": 24, "n_mels": 32, "variants": {"pitch": None, "stretch": None, **variants}}
+    config = {
+        "work_dir": str(folder / "work"),
+        "clips_per_shard": 4,
+        "recipes": {"small": recipe},
+        "experiments": {"x": {"corpus": {"root": str(root)}, "recipe": "small"}},
+    }
+    (folder / "mine.yaml").write_text(json.dumps(config))
+    return plan_of([folder / "mine.yaml"])
+
+
+def built(plan: Plan, experiment: str = "x") -> Path:
+    """The store of an experiment, indexed and built as the Snakefile does."""
+    index = IndexJob.model_validate_json(plan.index_job(experiment))
+    listing = AudioSource(index.corpus, experiment).listing()
+    options = {"refuse_silence": False, "max_quarantine": 0.5, "engine": Engine(), "where": experiment}
+    update_index(index.folder, listing, **options)
+    job = BuildJob.model_validate_json(plan.build_job(experiment))
+    options = {"name": job.name, "clips_per_shard": job.clips_per_shard, "engine": Engine()}
+    return build_store(job.family, read_index(job.index), job.corpus.root, job.recipe, **options).path
