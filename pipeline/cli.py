@@ -138,6 +138,22 @@ def replay(
 
 
 @app.command()
+def export(
+    store: Annotated[Path, typer.Argument(help="A folder of stores below work/stores, or one store in it.")],
+    output: Annotated[Path, typer.Argument(help="The HDF5 file to write.")],
+) -> None:
+    """Write a store as one HDF5 file, which h5py reads, and open_store and the stream as well."""
+    from stores.hdf5 import export as write
+    from stores.reader import open_store
+
+    if output.exists():
+        raise InputError(f"{output}: exists already; remove it or choose another name")
+    found = open_store(store, check=True)
+    write(found, output)
+    print(f"{output}: {len(found)} clips, {len(found.variants)} variants, {output.stat().st_size / 1e9:.2f} GB")
+
+
+@app.command()
 def verify(
     path: Annotated[Path, typer.Argument(help="A folder of stores below work/stores, or one store in it.")],
     mend: Annotated[bool, typer.Option("--repair", help="Write what is damaged again, from the recordings.")] = False,

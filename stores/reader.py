@@ -1,7 +1,7 @@
 """Reading a store: clip by clip, straight into the memory that is to hold it."""
 
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,11 @@ OPEN_SHARDS = 512  # each takes a descriptor, and systems commonly allow a proce
 
 
 def open_store(path: str | Path, *, check: bool = False, direct: bool = False) -> "Store":
-    """Open a complete store, or the current one of a folder of stores that belong together.
+    """Open a complete store, the current one of a folder of stores that belong together, or an HDF5 export of one.
 
     Parameters
     ----------
+    path : path
     check : bool
         Compare each clip that is read with its checksum.
     direct : bool
@@ -36,6 +37,10 @@ def open_store(path: str | Path, *, check: bool = False, direct: bool = False) -
         If there is no store, it is not complete, or a shard is missing or cut short.
     """
     folder = Path(path)
+    if folder.is_file():
+        from stores.hdf5 import Hdf5Store  # h5py is for those who have such a file
+
+        return Hdf5Store(folder, check=check, direct=direct)
     pointer = folder / POINTER
     if pointer.is_file():
         folder = folder / read_checked(pointer)["store"]
@@ -69,15 +74,15 @@ class Store:
         self.path = path
         self._check, self._direct = check, direct
         self._layout = Layout(path)
-        self.manifest = read_checked(self._layout.manifest)
+        self.manifest = self._read_manifest()
         self.clip_shape: tuple[int, ...] = tuple(self.manifest["shape"][1:])
         self.dtype = np.dtype(self.manifest["dtype"])
         self.specs = {variant: self._spec(variant) for variant in self.variants}
         self.shards = shard_ranges(len(self), self.manifest["clips_per_shard"])
-        self._shard: Callable[[str, int], OpenShard] = lru_cache(OPEN_SHARDS)(self._open_shard)
+        self._shard: Callable[[str, int], OpenClips] = lru_cache(OPEN_SHARDS)(self._open_shard)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _opened, (self.path, self._check, self._direct)
+        return _opened, (type(self), self.path, self._check, self._direct)
 
     def __len__(self) -> int:
         return int(self.manifest["clips"])
@@ -131,6 +136,9 @@ class Store:
         whole = np.concatenate([np.fromfile(path, dtype="<f8") for path in paths])
         return whole.reshape(-1, *spec.statistics_shape)[: len(self)]
 
+    def _read_manifest(self) -> dict[str, Any]:
+        return read_checked(self._layout.manifest)
+
     def _spec(self, variant: str) -> ArraySpec:
         return ArraySpec(
             variant=variant,
@@ -153,58 +161,73 @@ class Store:
                 if (size := path.stat().st_size) != (expected := spec.shard_bytes(len(rows))):
                     raise damaged(path, f"expected {expected} bytes, found {size}")
 
-    def _open_shard(self, variant: str, shard: int) -> "OpenShard":
+    def _open_shard(self, variant: str, shard: int) -> "OpenClips":
         checksums = read_checked(self._layout.marker(variant, shard))["crc32c"] if self._check else None
-        path = self._layout.shard(self.specs[variant], shard)
-        return OpenShard(path, self.specs[variant], len(self.shards[shard]), self._direct, checksums)
+        spec = self.specs[variant]
+        path = self._layout.shard(spec, shard)
+        check_index(path, spec, len(self.shards[shard]))
+        offsets = np.arange(len(self.shards[shard])) * spec.clip_bytes
+        return OpenClips(path, spec, offsets, self._direct, checksums)
 
 
-class OpenShard:
-    """The file of one shard, closed when nothing refers to this any more.
+class OpenClips:
+    """Clips in one open file, which is closed when nothing refers to this any more.
 
     Mapped into memory, so that a clip is copied once and from the page cache; or read past the cache.
+
+    Parameters
+    ----------
+    offsets : array of int64, shape (clips,)
+        Where each clip begins in the file; it is there as it is in memory.
+    checksums : sequence of int, optional
+        CRC32C of each clip, which is then compared.
     """
 
-    def __init__(self, path: Path, spec: ArraySpec, count: int, direct: bool, checksums: list[int] | None) -> None:
-        check_index(path, spec, count)
+    def __init__(
+        self, path: Path, spec: ArraySpec, offsets: np.ndarray, direct: bool, checksums: Sequence[int] | None
+    ) -> None:
         self._path = path
-        self._spec = spec
+        self._shape, self._dtype, self._bytes = spec.clip_shape, np.dtype(spec.dtype), spec.clip_bytes
+        self._offsets = offsets
         self._checksums = checksums
         if direct:
-            self._file = File(path, spec.clip_bytes % ALIGNMENT == 0)
+            self._file = File(path, self._bytes % ALIGNMENT == 0 and not (offsets % ALIGNMENT).any())
             self._map = None
         else:
             with open(path, "rb") as file:
-                self._map = mmap.mmap(file.fileno(), count * spec.clip_bytes, access=mmap.ACCESS_READ)
-            self._clips = np.frombuffer(self._map, spec.dtype).reshape(count, *spec.clip_shape)
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
-    def clip(self, slot: int) -> np.ndarray:
+    def clip(self, number: int) -> np.ndarray:
         if self._map is None:
-            values = page_aligned(self._spec.clip_shape, np.dtype(self._spec.dtype))
-            self.read_into(slot, values)
+            values = page_aligned(self._shape, self._dtype)
+            self.read_into(number, values)
         else:
-            values = self._clips[slot]
-            self._check(slot, values)
+            values = self._view(self._map, number)
+            self._compare(number, values)
         return values
 
-    def read_into(self, slot: int, values: np.ndarray) -> None:
+    def read_into(self, number: int, values: np.ndarray) -> None:
         if self._map is not None:
-            np.copyto(values, self._clips[slot])
-        elif self._file.read_into(slot * self._spec.clip_bytes, values.data.cast("B")) != self._spec.clip_bytes:
-            raise damaged(self._path, f"it ends before clip {slot} does")
-        self._check(slot, values)
+            np.copyto(values, self._view(self._map, number))
+        elif self._file.read_into(int(self._offsets[number]), values.data.cast("B")) != self._bytes:
+            raise damaged(self._path, f"it ends before clip {number} does")
+        self._compare(number, values)
 
-    def announce(self, slot: int) -> None:
+    def announce(self, number: int) -> None:
         if self._map is not None and hasattr(mmap, "MADV_WILLNEED"):
-            start = slot * self._spec.clip_bytes
-            start -= start % mmap.PAGESIZE
-            self._map.madvise(mmap.MADV_WILLNEED, start, (slot + 1) * self._spec.clip_bytes - start)
+            start = int(self._offsets[number])
+            page = start - start % mmap.PAGESIZE
+            self._map.madvise(mmap.MADV_WILLNEED, page, start + self._bytes - page)
 
-    def _check(self, slot: int, values: np.ndarray) -> None:
-        if self._checksums is not None and google_crc32c.value(values) != self._checksums[slot]:
-            raise damaged(self._path, f"clip {slot} does not match its checksum")
+    def _view(self, memory: mmap.mmap, number: int) -> np.ndarray:
+        count = self._bytes // self._dtype.itemsize
+        return np.frombuffer(memory, self._dtype, count, int(self._offsets[number])).reshape(self._shape)
+
+    def _compare(self, number: int, values: np.ndarray) -> None:
+        if self._checksums is not None and google_crc32c.value(values) != self._checksums[number]:
+            raise damaged(self._path, f"clip {number} does not match its checksum")
 
 
-def _opened(path: Path, check: bool, direct: bool) -> Store:
+def _opened(kind: type[Store], path: Path, check: bool, direct: bool) -> Store:
     """A store as it was pickled."""
-    return Store(path, check=check, direct=direct)
+    return kind(path, check=check, direct=direct)

@@ -1,5 +1,6 @@
 """Order, layout, sides and ranks of the batches."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from stores_of import small_store
 from torch.utils.data import DataLoader
 
 from stores import Store, open_store
+from stores.hdf5 import export
 from training.order import Blocks, Permutation
 from training.stream import ClipStream
 
@@ -214,6 +216,15 @@ def test_worker_processes_share_the_batches(store: Store, method: str) -> None:
     expected = shown(chosen)
     loader = DataLoader(chosen, batch_size=None, num_workers=2, multiprocessing_context=method)
     assert shown(loader) == expected
+
+
+def test_an_export_to_hdf5_streams_the_same(store: Store, tmp_path: Path) -> None:
+    export(store, tmp_path / "x.h5")
+    options = {"variants": store.variants, "shuffle": True}
+    for ours, theirs in zip(stream(open_store(tmp_path / "x.h5"), **options), stream(store, **options), strict=True):
+        assert ours.keys() == theirs.keys()
+        for name in ours:
+            assert torch.equal(ours[name], theirs[name])
 
 
 def test_reading_past_the_cache_gives_the_same(store: Store) -> None:

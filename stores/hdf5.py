@@ -1,0 +1,106 @@
+"""A store as one HDF5 file: the same tensors, read by the same stream and by whatever else reads HDF5.
+
+/<variant>               (clips, *clip_shape), one clip a chunk, not compressed, with Zarr's attributes of the variant
+/statistics/<variant>    (clips, groups, 2) float64
+/checksums/<variant>     (clips,) CRC32C of each clip
+/rows/<column>           the row table; what is missing there stands as the attribute `missing` says
+attribute `manifest`     the store's manifest as JSON
+"""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stores.errors import StoreError
+from stores.files import read_json, taking_place
+from stores.layout import Layout
+from stores.positioned import ALIGNMENT
+from stores.reader import OpenClips, Store
+
+_MISSING_INT = -1
+
+
+def export(store: Store, path: Path) -> None:
+    """Write a store to an HDF5 file, clip by clip; it takes its name when it is whole."""
+    with taking_place(path) as partial, h5py.File(partial, "x", alignment_interval=ALIGNMENT) as file:
+        file.attrs["manifest"] = json.dumps(store.manifest, sort_keys=True)
+        _write_rows(file.create_group("rows", track_order=True), store.rows)
+        for variant, spec in store.specs.items():
+            shape, chunk = (len(store), *spec.clip_shape), (1, *spec.clip_shape)
+            array = file.create_dataset(variant, shape, spec.dtype, chunks=chunk, fillvalue=np.nan)
+            metadata = read_json(Layout(store.path).group / variant / "zarr.json")
+            for axis, name in enumerate(metadata["dimension_names"]):
+                array.dims[axis].label = name
+            for name, value in metadata["attributes"].items():
+                array.attrs[name] = json.dumps(value) if isinstance(value, dict) else value
+            checksums = np.empty(len(store), np.uint32)
+            for row in range(len(store)):
+                clip = store.clip(row, variant)
+                checksums[row] = google_crc32c.value(clip)
+                array.id.write_direct_chunk((row, *(0 for _ in spec.clip_shape)), clip)
+            file.create_dataset(f"statistics/{variant}", data=store.statistics(variant))
+            file.create_dataset(f"checksums/{variant}", data=checksums)
+
+
+def _write_rows(group: h5py.Group, rows: pa.Table) -> None:
+    for name in rows.column_names:
+        column = rows[name]
+        if pa.types.is_string(column.type):
+            group.create_dataset(name, data=column.to_pylist(), dtype=h5py.string_dtype())
+        elif pa.types.is_integer(column.type):
+            dataset = group.create_dataset(name, data=pc.fill_null(column, _MISSING_INT).to_numpy())
+            dataset.attrs["missing"] = _MISSING_INT
+        else:
+            group.create_dataset(name, data=column.to_numpy())
+
+
+def _read_column(dataset: h5py.Dataset) -> pa.Array:
+    if h5py.check_string_dtype(dataset.dtype):
+        return pa.array(dataset.asstr()[:], pa.string())
+    values = dataset[:]
+    return pa.array(values, mask=values == dataset.attrs["missing"] if "missing" in dataset.attrs else None)
+
+
+class Hdf5Store(Store):
+    """What `export` wrote."""
+
+    @cached_property
+    def rows(self) -> pa.Table:
+        with h5py.File(self.path) as file:
+            return pa.table({name: _read_column(column) for name, column in file["rows"].items()})
+
+    def statistics(self, variant: str = "original") -> np.ndarray:
+        with h5py.File(self.path) as file:
+            return np.asarray(file["statistics"][variant])
+
+    def _read_manifest(self) -> dict[str, Any]:
+        try:
+            with h5py.File(self.path) as file:
+                return dict(json.loads(file.attrs["manifest"]))
+        except (OSError, KeyError, ValueError) as error:
+            raise StoreError(f"{self.path}: expected an HDF5 file that `otogura export` wrote ({error})") from None
+
+    def _place(self, row: int, variant: str) -> tuple[int, int]:
+        super()._place(row, variant)
+        return 0, row
+
+    def _open_shard(self, variant: str, shard: int) -> OpenClips:
+        """All clips of a variant: HDF5 says where in the file each of them begins."""
+        spec = self.specs[variant]
+        offsets = np.full(len(self), -1, np.int64)
+        with h5py.File(self.path) as file:
+            array = file[variant]
+            if array.chunks != (1, *spec.clip_shape) or array.compression or array.dtype != spec.dtype:
+                raise StoreError(f"{self.path}: expected {variant} in uncompressed chunks of one clip; export it again")
+            array.id.chunk_iter(lambda chunk: offsets.__setitem__(chunk.chunk_offset[0], chunk.byte_offset))
+            checksums = file["checksums"][variant][:] if self._check else None
+        if (offsets < 0).any():
+            raise StoreError(f"{self.path}: {(offsets < 0).sum()} clips of {variant} are missing; export it again")
+        return OpenClips(self.path, spec, offsets, self._direct, checksums)
