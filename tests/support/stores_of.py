@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 from corpora import write_corpus
 
 from features.recipe import Recipe
@@ -13,6 +15,8 @@ from pipeline.index import read_index, update_index
 from pipeline.sources import AudioSource
 from pipeline.workflow import BuildJob, IndexJob, Plan, plan_of
 from stores import Store, open_store
+from stores.layout import ArraySpec
+from stores.writer import StoreWriter, writing_shard
 
 RECIPE = Recipe(frames=24, n_mels=32)
 
@@ -52,3 +56,34 @@ def built(plan: Plan, experiment: str = "x") -> Path:
     job = BuildJob.model_validate_json(plan.build_job(experiment))
     options = {"name": job.name, "clips_per_shard": job.clips_per_shard, "engine": Engine()}
     return build_store(job.family, read_index(job.index), job.corpus.root, job.recipe, **options).path
+
+
+def random_store(path: Path, clips: int, shape: tuple[int, int, int], clips_per_shard: int = 16) -> Store:
+    """Noise in the place of features, of two labels."""
+    attributes = {"identity": "noise", "clips_per_shard": clips_per_shard}
+    spec = ArraySpec("original", "noise", shape, ("row", "frame", "channel"), 5, "float16", clips_per_shard, attributes)
+    hashes = [f"{number:032x}" for number in range(clips)]
+    columns = {"id": [f"{name}.wav" for name in hashes], "label": ["ab"[n % 2] for n in range(clips)]}
+    table = pa.table({**columns, "group": hashes, "fold": np.zeros(clips, np.int64), "content_hash": hashes})
+    writer = StoreWriter(path, [spec], hashes)
+    writer.prepare(table, {})
+    rng = np.random.default_rng(0)
+    for shard in writer.missing():
+        here = writer.shard_hashes(shard)
+        with writing_shard(writer.layout, [spec], shard, here) as variants:
+            for _ in here:
+                values = rng.standard_normal(shape, np.float32).astype(np.float16)
+                variants["original"].append(values, np.zeros((5, 2)))
+    manifest = {
+        "identity": path.name,
+        "variants": ["original"],
+        "identities": {"original": "noise"},
+        "clips": clips,
+        "shape": [clips, *shape],
+        "dimensions": ["clip", *spec.dimensions],
+        "statistics": list("abcde"),
+        "dtype": "float16",
+        "clips_per_shard": clips_per_shard,
+    }
+    writer.finish(manifest)
+    return open_store(path)

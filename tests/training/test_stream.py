@@ -1,5 +1,7 @@
 """Order, layout, sides and ranks of the batches."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +218,13 @@ def test_worker_processes_share_the_batches(store: Store, method: str) -> None:
     expected = shown(chosen)
     loader = DataLoader(chosen, batch_size=None, num_workers=2, multiprocessing_context=method)
     assert shown(loader) == expected
+
+
+def test_memory_depends_neither_on_epochs_nor_on_the_store(tmp_path: Path) -> None:
+    script = Path(__file__).with_name("bounded.py")
+    result = subprocess.run([sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, timeout=280)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "done\n"
 
 
 def test_an_export_to_hdf5_streams_the_same(store: Store, tmp_path: Path) -> None:
