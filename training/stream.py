@@ -94,8 +94,8 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
     `(batch,)` and `variant` `(batch,)`, all int64. No worker processes are needed: pass it to a `DataLoader` with
     `batch_size=None`, or iterate over it as it is. Where there are some, each makes its share of the batches.
 
-    `state_dict()` says how far an epoch has come, and the next iteration after `load_state_dict` goes on from there,
-    also with another batch size or number of ranks.
+    `state_dict()` says how far an epoch has come where the stream is iterated, and the next iteration after
+    `load_state_dict` goes on from there, also with another batch size or number of ranks.
 
     Parameters
     ----------
@@ -115,7 +115,8 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         them.
     block : int
         When shuffling, this many clips that lie side by side in the store are read together, and mixed with those of
-        some other places only: for disks that seek, and stores that memory cannot hold. 1 is a global shuffle.
+        some other places only: for disks that seek, and stores that memory cannot hold. 1 is a global shuffle, which
+        depends on the clips' content alone and not on the rows in which they lie.
     seed : int
     rank, world_size : int
         Every rank gets its own part of the clips and, when shuffling, equally many whole batches.
