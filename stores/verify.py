@@ -42,7 +42,7 @@ def verify(path: Path) -> Iterator[Damage]:
             return
     layout = Layout(path)
     if not layout.group.is_dir():
-        raise StoreError(f"{path}: no such store")
+        raise StoreError(f"{path}: expected a store, or a folder with a complete one")
     try:
         store = Store(path)
     except StoreError as error:
