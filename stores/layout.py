@@ -81,8 +81,8 @@ class Layout:
         return self.group / "statistics" / spec.variant / f"c.{shard}.0.0"
 
     def metadata(self) -> list[Path]:
-        """The files that say what the arrays are and which clip is in which row."""
-        return [self.rows, *sorted(self.group.rglob("zarr.json"))]
+        """The files, where they are, that say what the arrays are and which clip is in which row."""
+        return [path for path in (self.rows, *sorted(self.group.rglob("zarr.json"))) if path.is_file()]
 
     def metadata_digests(self) -> dict[str, str]:
         """Digest of each file of `metadata`, by its path inside the store."""

@@ -48,7 +48,7 @@ def verify(path: Path) -> Iterator[Damage]:
     except StoreError as error:
         yield Damage(layout.manifest, _without_path(error, layout.manifest))
         return
-    found = layout.metadata_digests() if layout.rows.is_file() else {}
+    found = layout.metadata_digests()
     for name, expected in store.manifest["files"].items():
         if name not in found:
             yield Damage(path / name, "this file is missing")

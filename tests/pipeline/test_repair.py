@@ -101,6 +101,14 @@ def test_two_swapped_clips_are_found_and_only_those_computed(store: tuple[Plan, 
     assert mended(plan, path) == 2
 
 
+@pytest.mark.parametrize("name", ["rows.parquet", "manifest.json", "tensors.zarr/zarr.json"])
+def test_missing_metadata(store: tuple[Plan, Path], name: str) -> None:
+    plan, path = store
+    (path / name).unlink()
+    assert [damage.path for damage in verify(path)] == [path / name]
+    assert mended(plan, path) == 0
+
+
 def test_much_at_once(store: tuple[Plan, Path]) -> None:
     plan, path = store
     (path / "manifest.json").write_text("{}")
