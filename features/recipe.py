@@ -144,15 +144,28 @@ class Recipe(MelFrames):
         Cepstral coefficients, spread to `n_mels` rows by a cubic spline.
     dtype
         Type in the store.
+    layout
+        `dense`, or `compact`: before the spline, as `(n_mels + 3 · n_mfcc, frames)`, the mel bands and then the
+        coefficients, their deltas and delta-deltas. `features.tensors.four_channel.expanded` applies the spline.
     """
 
     kind: Literal["four_channel"] = "four_channel"
+    layout: Literal["dense", "compact"] = "dense"
     n_mfcc: Annotated[int, Field(ge=4)] = 13  # a not-a-knot spline needs four knots
     dtype: Literal["float16", "float32"] = "float16"
 
     channels: ClassVar[tuple[str, ...]] = ("log_mel", "mfcc", "delta", "delta_delta")
     statistics: ClassVar[tuple[str, ...]] = ("log_mel", "mfcc_0", "mfcc_1_up", "delta", "delta_delta")
     units: ClassVar[str] = "1 (normalised per clip; see statistics)"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one tensor: (rows, frames, channels), or (rows, frames) where it is compact."""
+        return super().shape if self.layout == "dense" else (self.n_mels + 3 * self.n_mfcc, self.frames)
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:  # type: ignore[override]
+        return super().dimensions if self.layout == "dense" else ("row", "frame")
 
     @model_validator(mode="after")
     def _coefficients_exist(self) -> "Recipe":

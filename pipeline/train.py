@@ -69,7 +69,7 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: dict[str,
     _refuse_unlearnable(sides, labels, classes, where)
 
     def stream(rows: np.ndarray) -> ClipStream:
-        return ClipStream(store, rows, labels, batch_size=training.batch_size)
+        return ClipStream(store, rows, labels, batch_size=training.batch_size, expand=False)
 
     train = ClipStream(
         store,
@@ -81,6 +81,7 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: dict[str,
         shuffle=True,
         seed=training.seed,
         pin=device_of(training).type == "cuda",
+        expand=False,
     )
     counts = tuple(len(part) for part in (sides.train, sides.validation, sides.test))
     log.info("%s: %d training, %d validation, %d test clips", title, *counts)

@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import nn
 from torch.utils.data import DataLoader
 
+from features.recipe import Recipe
 from stores.files import read_json, write_json
 from training.checkpoints import Checkpoints
 from training.models import build
@@ -27,7 +28,7 @@ log = logging.getLogger("otogura")
 SIGTERM_EXIT = 143
 
 # The code that decides what weights come out; reports and evaluation may change without training again.
-CODE = ("checkpoints.py", "fit.py", "module.py", "order.py", "schedule.py", "settings.py", "stream.py")
+CODE = ("checkpoints.py", "compact.py", "fit.py", "module.py", "order.py", "schedule.py", "settings.py", "stream.py")
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def fit(
         checkpoints.clear()
         write_json(state, whole)
     pl.seed_everything(training.seed, verbose=False)
-    network = build(model, classes)
+    recipe = Recipe(**train.store.manifest["recipe"])
+    network = build(model, classes, recipe)
     if not checkpoints.finished():
         _train(checkpoints, network, train, validation, training)
     weights = {name.removeprefix("network."): value for name, value in checkpoints.best()["state_dict"].items()}

@@ -11,6 +11,9 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
+from features.recipe import Recipe
+from features.tensors.base import channels_last
+from features.tensors.four_channel import expanded, spline_matrix
 from stores.positioned import page_aligned
 from stores.reader import Store
 from training.order import Blocks, Permutation
@@ -86,6 +89,19 @@ class Buffers:
         return torch.from_numpy(part)
 
 
+class _Expansion:
+    """Compact clips of a store as dense ones."""
+
+    def __init__(self, store: Store) -> None:
+        self._recipe = Recipe(**store.manifest["recipe"])
+        self._spline = spline_matrix(self._recipe.n_mfcc, self._recipe.n_mels).astype(np.float32)
+        self.shape = (*self._spline.shape[:1], self._recipe.frames, len(self._recipe.channels))
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        planes = expanded(rows.astype(np.float32), self._spline)
+        return channels_last(planes, self._recipe.frames, self._recipe.dtype)
+
+
 class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
     """Batches of a store's clips for a training loop.
 
@@ -122,6 +138,9 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         Every rank gets its own part of the clips and, when shuffling, equally many whole batches.
     pin : bool
         Batches in pinned memory, for faster copies to a GPU.
+    expand : bool
+        Give the tensors of a compact store as those of a dense one, or as they are, `(batch, rows, frames)`, for a
+        network that expands them itself.
     """
 
     def __init__(
@@ -139,6 +158,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         rank: int = 0,
         world_size: int = 1,
         pin: bool = False,
+        expand: bool = True,
     ) -> None:
         super().__init__()
         for name, value in (("batch_size", batch_size), ("block", block)):
@@ -148,14 +168,18 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
             raise ValueError(
                 f"variants: expected some of {', '.join(store.variants)}, got {', '.join(sorted(unknown))}"
             )
-        self._store = store
+        self.store = store
+        self._expansion = (
+            _Expansion(store) if expand and store.manifest.get("recipe", {}).get("layout") == "compact" else None
+        )
         self._shuffle = shuffle
         self._block = block
         self._batch_size = batch_size
         self._seed = seed
         self._rank, self._world_size = rank, world_size
         self._pin = pin
-        self._buffers = Buffers((batch_size, *store.clip_shape), store.dtype)
+        self._shape = self._expansion.shape if self._expansion else store.clip_shape
+        self._buffers = Buffers((batch_size, *self._shape), store.dtype)
         self.epoch = 0
         self._start = self._seen = 0  # clips of the epoch, over all ranks
         rows = np.asarray(rows, dtype=np.int64)
@@ -235,7 +259,10 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         features = self._memory(len(rows))
         target = features.numpy()
         for place, (row, variant) in enumerate(zip(rows.tolist(), variants.tolist(), strict=True)):
-            self._store.read_into(row, self._items.variants[variant], target[place])
+            if self._expansion:
+                target[place] = self._expansion(self.store.clip(row, self._items.variants[variant]))
+            else:
+                self.store.read_into(row, self._items.variants[variant], target[place])
         return {
             "features": features.permute(0, 3, 1, 2) if features.ndim == 4 else features,  # channels last: no copy
             "label": torch.from_numpy(self._items.labels[rows]),
@@ -245,8 +272,8 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
 
     def _memory(self, count: int) -> torch.Tensor:
         if self._pin:  # torch keeps its pinned memory for the next batch by itself, and knows of copies under way
-            dtype = torch.from_numpy(np.empty(0, self._store.dtype)).dtype
-            return torch.empty((count, *self._store.clip_shape), dtype=dtype, pin_memory=True)
+            dtype = torch.from_numpy(np.empty(0, self.store.dtype)).dtype
+            return torch.empty((count, *self._shape), dtype=dtype, pin_memory=True)
         return self._buffers.take(count)
 
     def _announce(self, number: int, epoch: Epoch) -> None:
@@ -259,4 +286,4 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
             mine = (positions - epoch.start) // self._batch_size % self._world_size == self._rank
             rows, variants = self._items.at(epoch.order(positions[mine & (positions >= epoch.start)]), epoch.number)
             for place in np.lexsort([rows, variants]).tolist():
-                self._store.announce(int(rows[place]), self._items.variants[variants[place]])
+                self.store.announce(int(rows[place]), self._items.variants[variants[place]])

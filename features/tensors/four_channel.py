@@ -128,11 +128,20 @@ class FourChannel:
             by_median(first),
             by_median(second),
         ]
-        planes = np.empty((4, *level.shape), np.float32)
-        planes[0] = groups[0].rows
-        few = np.concatenate([group.rows for group in groups[1:]], dtype=np.float32)
-        np.matmul(self.spline, few.reshape(3, self.recipe.n_mfcc, -1), out=planes[1:])
+        rows = np.concatenate([group.rows for group in groups], dtype=np.float32)
         statistics = np.array([(group.location, group.scale) for group in groups])
         # The log-mel channel's dB have the clip's own maximum as reference.
         statistics[0, 0] -= 10 * np.log10(max(AMIN, float(power.max())))
-        return Tensor(channels_last(planes, self.recipe.frames, self.recipe.dtype), statistics)
+        if self.recipe.layout == "compact":
+            values = channels_last(rows[np.newaxis], self.recipe.frames, self.recipe.dtype)[..., 0]
+            return Tensor(np.ascontiguousarray(values), statistics)
+        return Tensor(channels_last(expanded(rows, self.spline), self.recipe.frames, self.recipe.dtype), statistics)
+
+
+def expanded(rows: np.ndarray, spline: np.ndarray) -> np.ndarray:
+    """The four planes `(4, n_mels, frames)` float32 of compact rows `(n_mels + 3 · n_mfcc, frames)` float32."""
+    bands, coefficients = spline.shape
+    planes = np.empty((4, bands, rows.shape[1]), np.float32)
+    planes[0] = rows[:bands]
+    np.matmul(spline, rows[bands:].reshape(3, coefficients, -1), out=planes[1:])
+    return planes

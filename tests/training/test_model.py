@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from features.recipe import Recipe
 from training.models import build
 from training.models.resnet_attention import ResNetAttention, TemporalPooling
 from training.settings import Model
@@ -14,7 +15,7 @@ def small(**options: object) -> ResNetAttention:
 
 
 def test_shapes_of_the_full_model() -> None:
-    network = build(Model(), 10)
+    network = build(Model(), 10, Recipe())
     assert isinstance(network, ResNetAttention)
     # 5.84 million were published with keys of width / heads; keys of the stated size per head make it more.
     assert sum(weight.numel() for weight in network.parameters()) == 8_624_459
