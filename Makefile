@@ -20,7 +20,7 @@ faults: .venv/.test
 	OTOGURA_FAULTS_KILLS=100 $(BIN)/pytest tests/faults
 
 # The environment is that of the workers: one thread, and memory that is kept for the next clip.
-bench: .venv/.demo
+bench: .venv/.bench
 	OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=268435456 GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
 	$(BIN)/python -m benchmarks
 
@@ -36,4 +36,10 @@ clean:
 
 .venv/.test: .venv/bin/pip pyproject.toml constraints.txt
 	$(INSTALL) --editable ".[test]"
+	@touch $@
+
+# litdata asks for torchvision and an older dateutil than the rest, and reads tensors without either.
+.venv/.bench: .venv/bin/pip pyproject.toml constraints.txt
+	$(INSTALL) --editable ".[bench]"
+	$(INSTALL) --no-deps litdata boto3 botocore jmespath s3transfer obstore tifffile
 	@touch $@

@@ -1,0 +1,170 @@
+"""One shuffled epoch of a store's clips, in batches, on two cores."""
+
+import gc
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from benchmarks.measure import Row, medians, row
+from stores import Store, open_store
+from stores.layout import ArraySpec
+from stores.writer import StoreWriter, writing_shard
+from training.stream import ClipStream
+
+CLIPS, BATCH, CLIPS_PER_SHARD, CORES = 256, 16, 64, 2
+SHAPE = (128, 1320, 4)
+UNIT = "ms per batch of 16 clips of 1.35 MB, page cache warm, two cores"
+
+Batches = Callable[[int], Iterator[tuple[Any, Any]]]  # of an epoch: features and row numbers
+
+BENCH = "pip install otogura[bench]"
+PEERS = {  # by the end of the row's name: the file in `peers`, how the table calls it, and what installs it
+    "memcpy": ("memory_copy", "one numpy copy per clip from arrays in memory, one thread", ""),
+    "numpy_dataloader": ("numpy_dataloader", "a memory-mapped .npy and torch's DataLoader", BENCH),
+    "zarr_dataloader": ("zarr_dataloader", "zarr-python and torch's DataLoader", BENCH),
+    "tensorstore": ("tensorstore_reads", "tensorstore, the next batches under way", BENCH),
+    "h5py": ("h5py_dataloader", "h5py and torch's DataLoader", BENCH),
+    "litdata": ("litdata_stream", "litdata", "make bench"),
+    "webdataset": ("webdataset_stream", "webdataset", BENCH),
+    "hf_datasets": ("hf_datasets", "Hugging Face datasets and torch's DataLoader", BENCH),
+}
+
+
+def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
+    names = {f"stream/vs_{which}": peer for which, peer in PEERS.items() if wanted(f"stream/vs_{which}")}
+    if not names:
+        return
+    Path("work").mkdir(exist_ok=True)
+    with TemporaryDirectory(dir="work") as folder, two_cores():
+        clips = noise()
+        ours = streamed(written(Path(folder).resolve() / "store", clips))
+        check(ours, clips)
+        for name, (module, other_name, install) in names.items():
+            try:
+                peer = import_module(f"benchmarks.peers.{module}")
+            except ImportError:
+                print(f"{name}: needs `{install}`", flush=True)
+                continue
+            mine, theirs = compared(ours, peer, clips, Path(folder).resolve() / module)
+            yield row(name, UNIT, mine, theirs, other_name)
+
+
+@contextmanager
+def two_cores() -> Iterator[None]:
+    """What is started from here on runs on two cores, and torch in one thread, with which the peers are faster."""
+    before, threads = os.sched_getaffinity(0), torch.get_num_threads()
+    os.sched_setaffinity(0, sorted(before)[:CORES])
+    torch.set_num_threads(1)  # two wait for each other at every batch that is put together
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+        torch.set_num_threads(threads)
+
+
+def noise() -> np.ndarray:
+    """`(256, 128, 1320, 4)` float16 of unit standard deviation."""
+    clips = np.empty((CLIPS, *SHAPE), np.float16)
+    rng = np.random.default_rng(0)
+    for clip in clips:
+        clip[:] = rng.standard_normal(SHAPE, dtype=np.float32)
+    return clips
+
+
+def written(path: Path, clips: np.ndarray) -> Store:
+    """A complete store of one variant that holds these clips."""
+    spec = ArraySpec(
+        variant="original",
+        identity="noise",
+        clip_shape=SHAPE,
+        dimensions=("row", "frame", "channel"),
+        statistics_groups=1,
+        dtype="float16",
+        clips_per_shard=CLIPS_PER_SHARD,
+        attributes={},
+    )
+    hashes = [f"{number:032x}" for number in range(CLIPS)]
+    writer = StoreWriter(path, [spec], hashes)
+    writer.prepare(pa.table({"id": hashes, "label": ["noise"] * CLIPS, "content_hash": hashes}), {})
+    for shard, numbers in enumerate(writer.shards):
+        with writing_shard(writer.layout, [spec], shard, writer.shard_hashes(shard)) as variants:
+            for number in numbers:
+                variants["original"].append(clips[number], np.array([[0.0, 1.0]]))
+    writer.finish(
+        {
+            "identity": "noise",
+            "variants": ["original"],
+            "identities": {"original": spec.identity},
+            "clips": CLIPS,
+            "shape": [CLIPS, *SHAPE],
+            "dimensions": ["clip", *spec.dimensions],
+            "statistics": ["all"],
+            "dtype": spec.dtype,
+            "clips_per_shard": CLIPS_PER_SHARD,
+        }
+    )
+    return open_store(path)
+
+
+def streamed(store: Store) -> Batches:
+    """Epochs of the store, as `benchmarks.peers` gives theirs."""
+    labels = np.zeros(len(store), np.int64)
+    stream = ClipStream(store, np.arange(len(store)), labels, batch_size=BATCH, shuffle=True)
+
+    def epoch(seed: int) -> Iterator[tuple[Any, Any]]:
+        stream.set_epoch(seed)
+        for batch in stream:
+            yield batch["features"].permute(0, 2, 3, 1), batch["row"]
+
+    return epoch
+
+
+def compared(ours: Batches, peer: ModuleType, clips: np.ndarray, folder: Path) -> list[float]:
+    """Seconds per batch of ours and of a peer, which writes its own format into a folder that is then removed."""
+    folder.mkdir()
+    with TemporaryDirectory(dir=folder) as own:
+        theirs = partial(peer.epoch, peer.prepare(Path(own), clips))
+        check(theirs, clips)
+        os.sync()  # nothing is left to be written while the time is taken
+        seconds = medians(taken(ours), taken(theirs))
+        del theirs
+        gc.collect()  # its workers end before its files go
+    return [whole / (CLIPS // BATCH) for whole in seconds]
+
+
+def taken(epoch: Batches) -> Callable[[], None]:
+    """A function that takes the batches of one more epoch."""
+    seeds = count()
+
+    def run() -> None:
+        for _ in epoch(next(seeds)):
+            pass
+
+    return run
+
+
+def check(epoch: Batches, clips: np.ndarray) -> None:
+    """What is timed gives every clip once, byte for byte, and another order each time. Raises `AssertionError`."""
+    orders = []
+    for seed in range(2):
+        seen: list[int] = []
+        for batch, numbers in epoch(seed):
+            batch, numbers = np.asarray(batch), np.asarray(numbers)
+            assert batch.shape == (BATCH, *SHAPE), batch.shape
+            assert batch.dtype == clips.dtype, batch.dtype
+            np.testing.assert_array_equal(batch.view(np.uint16), clips[numbers].view(np.uint16))
+            seen += numbers.tolist()
+        assert sorted(seen) == list(range(CLIPS))
+        orders.append(seen)
+    assert orders[0] != orders[1]
