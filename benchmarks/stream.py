@@ -4,6 +4,7 @@ import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from importlib import import_module
 from itertools import count
@@ -17,6 +18,7 @@ import pyarrow as pa
 import torch
 
 from benchmarks.measure import Row, medians, row
+from features.recipe import Recipe
 from stores import Store, open_store
 from stores.layout import ArraySpec
 from stores.writer import StoreWriter, writing_shard
@@ -24,6 +26,8 @@ from training.stream import ClipStream
 
 CLIPS, BATCH, CLIPS_PER_SHARD, CORES = 256, 16, 64, 2
 SHAPE = (128, 1320, 4)
+BATCHES = CLIPS // BATCH
+BLOCK = 8  # clips that a cold stream reads together
 UNIT = "ms per batch of 16 clips of 1.35 MB, page cache warm, two cores"
 
 Batches = Callable[[int], Iterator[tuple[Any, Any]]]  # of an epoch: features and row numbers
@@ -43,12 +47,14 @@ PEERS = {  # by the end of the row's name: the file in `peers`, how the table ca
 
 def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
     names = {f"stream/vs_{which}": peer for which, peer in PEERS.items() if wanted(f"stream/vs_{which}")}
-    if not names:
+    cold, compact = "stream/cold_blocks_vs_sequential", "stream/compact_vs_dense"
+    if not names and not wanted(cold) and not wanted(compact):
         return
     Path("work").mkdir(exist_ok=True)
     with TemporaryDirectory(dir="work") as folder, two_cores():
-        clips = noise()
-        ours = streamed(written(Path(folder).resolve() / "store", clips))
+        clips = noise(SHAPE)
+        store = written(Path(folder).resolve() / "store", clips, Recipe())
+        ours = streamed(store)
         check(ours, clips)
         for name, (module, other_name, install) in names.items():
             try:
@@ -58,6 +64,18 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
                 continue
             mine, theirs = compared(ours, peer, clips, Path(folder).resolve() / module)
             yield row(name, UNIT, mine, theirs, other_name)
+        if wanted(cold):
+            files = sorted(store.path.glob("tensors.zarr/original/c.*"))
+            blocks = taken(streamed(store, block=BLOCK))
+            mine, theirs = medians(blocks, lambda: read(files), before=lambda: forget(files))
+            unit = "ms per batch of 16 clips of 1.35 MB, not in the page cache, two cores"
+            other_name = "plain sequential reads of 8 MB of the same files"
+            yield row(cold, unit, mine / BATCHES, theirs / BATCHES, other_name)
+        if wanted(compact):
+            recipe = Recipe(layout="compact")
+            rows = streamed(written(Path(folder).resolve() / "compact", noise(recipe.shape), recipe))
+            mine, theirs = (seconds / BATCHES for seconds in medians(taken(rows), taken(ours)))
+            yield row(compact, UNIT.replace("1.35", "0.44"), mine, theirs, "the dense store, which needs no spline")
 
 
 @contextmanager
@@ -73,22 +91,39 @@ def two_cores() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def noise() -> np.ndarray:
-    """`(256, 128, 1320, 4)` float16 of unit standard deviation."""
-    clips = np.empty((CLIPS, *SHAPE), np.float16)
+def noise(shape: tuple[int, ...]) -> np.ndarray:
+    """`(256, *shape)` float16 of unit standard deviation."""
+    clips = np.empty((CLIPS, *shape), np.float16)
     rng = np.random.default_rng(0)
     for clip in clips:
-        clip[:] = rng.standard_normal(SHAPE, dtype=np.float32)
+        clip[:] = rng.standard_normal(shape, dtype=np.float32)
     return clips
 
 
-def written(path: Path, clips: np.ndarray) -> Store:
-    """A complete store of one variant that holds these clips."""
+def forget(files: list[Path]) -> None:
+    """Let the system drop what it keeps of these files."""
+    for path in files:
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def read(files: list[Path]) -> None:
+    """All bytes of these files, from their beginning to their end."""
+    part = bytearray(8 << 20)
+    for path in files:
+        with open(path, "rb", buffering=0) as file:
+            while file.readinto(part):
+                pass
+
+
+def written(path: Path, clips: np.ndarray, recipe: Recipe) -> Store:
+    """A complete store of one variant that holds these clips as the tensors of a recipe."""
     spec = ArraySpec(
         variant="original",
         identity="noise",
-        clip_shape=SHAPE,
-        dimensions=("row", "frame", "channel"),
+        clip_shape=recipe.shape,
+        dimensions=recipe.dimensions,
         statistics_groups=1,
         dtype="float16",
         clips_per_shard=CLIPS_PER_SHARD,
@@ -107,7 +142,8 @@ def written(path: Path, clips: np.ndarray) -> Store:
             "variants": ["original"],
             "identities": {"original": spec.identity},
             "clips": CLIPS,
-            "shape": [CLIPS, *SHAPE],
+            "recipe": asdict(recipe),
+            "shape": [CLIPS, *recipe.shape],
             "dimensions": ["clip", *spec.dimensions],
             "statistics": ["all"],
             "dtype": spec.dtype,
@@ -117,10 +153,10 @@ def written(path: Path, clips: np.ndarray) -> Store:
     return open_store(path)
 
 
-def streamed(store: Store) -> Batches:
+def streamed(store: Store, block: int = 1) -> Batches:
     """Epochs of the store, as `benchmarks.peers` gives theirs."""
     labels = np.zeros(len(store), np.int64)
-    stream = ClipStream(store, np.arange(len(store)), labels, batch_size=BATCH, shuffle=True)
+    stream = ClipStream(store, np.arange(len(store)), labels, batch_size=BATCH, shuffle=True, block=block)
 
     def epoch(seed: int) -> Iterator[tuple[Any, Any]]:
         stream.set_epoch(seed)
@@ -140,7 +176,7 @@ def compared(ours: Batches, peer: ModuleType, clips: np.ndarray, folder: Path) -
         seconds = medians(taken(ours), taken(theirs))
         del theirs
         gc.collect()  # its workers end before its files go
-    return [whole / (CLIPS // BATCH) for whole in seconds]
+    return [whole / BATCHES for whole in seconds]
 
 
 def taken(epoch: Batches) -> Callable[[], None]:
