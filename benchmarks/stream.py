@@ -35,6 +35,7 @@ Batches = Callable[[int], Iterator[tuple[Any, Any]]]  # of an epoch: features an
 BENCH = "pip install otogura[bench]"
 PEERS = {  # by the end of the row's name: the file in `peers`, how the table calls it, and what installs it
     "memcpy": ("memory_copy", "one numpy copy per clip from arrays in memory, one thread", ""),
+    "memcpy_kept": ("memory_copy_kept", "the same into four buffers in turn, so that batches stay valid", ""),
     "numpy_dataloader": ("numpy_dataloader", "a memory-mapped .npy and torch's DataLoader", BENCH),
     "zarr_dataloader": ("zarr_dataloader", "zarr-python and torch's DataLoader", BENCH),
     "tensorstore": ("tensorstore_reads", "tensorstore, the next batches under way", BENCH),
