@@ -18,7 +18,7 @@ def epoch(prepared, seed):
     """Batches `(16, 128, 1320, 4)` and the row number of each clip, in an order that `seed` gives."""
     clips, buffers = prepared
     order = np.random.default_rng(seed).permutation(len(clips))
-    for rows, batch in zip(order.reshape(-1, BATCH), cycle(buffers)):
+    for rows, batch in zip(order.reshape(-1, BATCH), cycle(buffers), strict=False):
         for place, row in enumerate(rows):
             np.copyto(batch[place], clips[row])
         yield batch, rows
