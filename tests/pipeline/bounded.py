@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from features.engine import extract
 from features.recipe import Recipe
 from pipeline.build import build_store
 from pipeline.config import AudioCorpus
 from pipeline.engines import Engine
-from pipeline.index import update_index
+from pipeline.index import read_index, update_index
 from pipeline.sources import AudioSource
 from stores import open_store
 from stores.direct import writer
@@ -38,7 +39,11 @@ def main(folder: Path) -> None:
     listing = AudioSource(AudioCorpus(root=folder / "corpus"), "").listing()
     options = {"refuse_silence": False, "max_quarantine": 0.5, "engine": Engine(), "where": ""}
     clips = update_index(folder / "index", listing, **options).clips
-    writer().submit(int).result()  # the thread has its stack
+    # The stacks of threads count as well, whether they are used or not: these have theirs, and there are no others.
+    writer().submit(int).result()
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
+    read_index(folder / "index")
     limit = data_bytes() + HEADROOM_BYTES
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     family = folder / "stores" / "tones"
