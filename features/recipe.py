@@ -13,7 +13,7 @@ from features.augmentations.base import STRICT, PositiveRange
 from features.tables import factors
 
 # Raised whenever the tensors of every variant change; an augmentation's own change raises its own version.
-KERNEL_VERSION = 2
+KERNEL_VERSION = 3
 
 ORIGINAL = "original"
 

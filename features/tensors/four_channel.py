@@ -11,6 +11,7 @@ import numpy as np
 
 from features.decibels import AMIN, decibels
 from features.kernels.delta import correlate
+from features.kernels.product import multiply
 from features.mel import MelBank, mel_filters
 from features.recipe import Recipe
 from features.sound import Sound
@@ -47,10 +48,12 @@ def dct_matrix(count: int, rows: int) -> np.ndarray:
 
 @cache
 def delta_weights(order: int) -> np.ndarray:
-    """The derivative of `order` in the middle of a window, of its least-squares polynomial of that order."""
+    """The derivative of `order` (1 or 2) in the middle of a window, of its least-squares polynomial of that order."""
     half = DELTA_WIDTH // 2
     offsets = np.arange(-half, half + 1)
-    return np.linalg.pinv(np.vander(offsets, order + 1, increasing=True))[order] * factorial(order)
+    # Polynomials x and x² less its mean are orthogonal to those of lower order, so each is fitted on its own.
+    orthogonal = {1: offsets, 2: offsets**2 - np.square(offsets).mean()}[order]
+    return factorial(order) * orthogonal / np.square(orthogonal).sum()
 
 
 def delta(rows: np.ndarray, order: int) -> np.ndarray:
@@ -95,7 +98,7 @@ def median(rows: np.ndarray) -> float:
 
 def _sd(centred: np.ndarray) -> float:
     """Population standard deviation, or 0 where there is hardly any."""
-    sd = float(np.sqrt(np.vdot(centred, centred) / centred.size))
+    sd = float(np.sqrt(np.square(centred).mean()))  # np.vdot is BLAS, whose sums depend on the environment
     return sd if sd >= DEGENERATE_SD else 0.0
 
 
@@ -116,7 +119,8 @@ class FourChannel:
         """Maximum, floor and deltas see all frames; what is normalised are the `frames` in the centre."""
         power = self.mel.power(sound.power(), sound.frames)
         level = decibels(power)
-        coefficients = np.ascontiguousarray((level.T @ self.dct.T).T)  # BLAS is slower on the product as it is said
+        coefficients = np.empty((self.recipe.n_mfcc, sound.frames))
+        multiply(self.dct, level, coefficients)
         level, coefficients, first, second = (
             centre(rows, self.recipe.frames)
             for rows in (level, coefficients, delta(coefficients, 1), delta(coefficients, 2))
@@ -143,5 +147,6 @@ def expanded(rows: np.ndarray, spline: np.ndarray) -> np.ndarray:
     bands, coefficients = spline.shape
     planes = np.empty((4, bands, rows.shape[1]), np.float32)
     planes[0] = rows[:bands]
-    np.matmul(spline, rows[bands:].reshape(3, coefficients, -1), out=planes[1:])
+    for few, plane in zip(rows[bands:].reshape(3, coefficients, -1), planes[1:], strict=True):
+        multiply(spline, few, plane)
     return planes

@@ -1,6 +1,10 @@
 """Independence of clips, golden values, and other recipes through the same engine."""
 
+import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +60,31 @@ def test_a_variant_costs_nothing_that_it_does_not_use(recipe: Recipe, name: str)
     list(engine.compute(clip, b"x" * 16, ["original", "rolloff"]))
     assert "spectrum" in vars(clip)
     assert "phasors" not in vars(clip)
+
+
+def test_no_byte_depends_on_the_kernels_that_blas_chooses() -> None:
+    """OpenBLAS, numpy's and scipy's, goes by the processor it finds or is told of; other BLAS know no such variable."""
+    script = "from tests.features.test_engine import fingerprint; print(fingerprint())"
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"OPENBLAS_CORETYPE": core},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for core in ("Prescott", "Haswell", "SkylakeX")
+    }
+    assert found == {fingerprint() + "\n"}
+
+
+def fingerprint() -> str:
+    """Hash of every variant of a clip in each kind of recipe."""
+    found = hashlib.blake2b()
+    for kind in (Recipe(frames=99), LogMelRecipe(frames=80), WaveformRecipe(samples=7000)):
+        for made in tensors(Engine(kind), signal(3), 44100).values():
+            found.update(made)
+    return found.hexdigest()
 
 
 @settings(max_examples=30, deadline=None)

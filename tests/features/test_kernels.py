@@ -10,6 +10,7 @@ from features import normal
 from features.fourier import BLOCK_FRAMES, Fourier
 from features.kernels.half import interleave_half
 from features.kernels.hops import end_to_end, side_by_side
+from features.kernels.product import multiply
 from features.mel import MelBank
 from features.tables import factors
 
@@ -95,6 +96,21 @@ def test_mel_power_is_the_product_with_the_filters() -> None:
     power = noise(20, 100) ** 2
     found = MelBank(filters).power([power[:, :64].copy(), power[:, 64:].copy()], 100)
     np.testing.assert_allclose(found, filters @ power, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("m", "n"), [(1, 4), (2, 3), (13, 128), (128, 13)])
+@pytest.mark.parametrize("frames", [1, 513, 1320])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_product_is_summed_in_order(m: int, n: int, frames: int, dtype: type[np.floating]) -> None:
+    rng = np.random.default_rng(m)
+    matrix, rows = rng.standard_normal((m, n)).astype(dtype), rng.standard_normal((n, frames)).astype(dtype)
+    found = np.full((m, frames), np.nan, dtype)
+    multiply(matrix, rows, found)
+    bound = n * np.finfo(dtype).eps * (np.abs(matrix) @ np.abs(rows))
+    assert (np.abs(found - matrix @ rows) <= bound).all()
+    alone = np.empty((m, 1), dtype)
+    multiply(matrix, np.ascontiguousarray(rows[:, -1:]), alone)
+    np.testing.assert_array_equal(found[:, -1:], alone)  # wherever a frame lies in a vector
 
 
 def test_half_is_numpys_float16() -> None:

@@ -93,7 +93,8 @@ def log_mel_htk(waveform):
 def band_passed(waveform, samples):
     """(samples,) float64 of a waveform at 44 100 Hz: 20-8000 Hz, mean removed, peak 1, its end or zeros after it."""
     sections = butter(4, [20, 8000], "bandpass", fs=44100, output="sos")
-    y = sosfiltfilt(sections, np.asarray(waveform, np.float64))
+    # scipy's own padding, where the signal is as long
+    y = sosfiltfilt(sections, np.asarray(waveform, np.float64), padlen=min(27, len(waveform) - 1))
     y = y - y.mean()
     y = (y / np.abs(y).max())[-samples:]
     return np.pad(y, (0, samples - len(y)))
