@@ -57,6 +57,7 @@ def _build(text: str, options: argparse.Namespace) -> None:
             job.recipe,
             name=job.name,
             clips_per_shard=job.clips_per_shard,
+            compression=job.compression,
             engine=Engine.of(options.engine, options.workers),
         )
     except ChangedError:

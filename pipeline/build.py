@@ -20,6 +20,7 @@ from features.recipe import AnyRecipe
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.progress import Meter
+from stores.codec import Compression
 from stores.errors import StoreError
 from stores.files import write_checked
 from stores.layout import POINTER, ArraySpec, Layout
@@ -61,6 +62,7 @@ def build_store(
     *,
     name: str,
     clips_per_shard: int,
+    compression: Compression | None = None,
     engine: Engine,
     redo: Collection[tuple[str, int]] | None = None,
 ) -> Built:
@@ -70,7 +72,7 @@ def build_store(
     `redo` names shards, by variant and number, of a complete store that are damaged: what is whole in them is copied.
     Raises `ChangedError` when a recording is not what was indexed.
     """
-    specs = array_specs(recipe, clips_per_shard)
+    specs = array_specs(recipe, clips_per_shard, compression)
     identity = store_identity(clips, specs)
     writer = StoreWriter(family / identity, specs, clips["content_hash"].to_pylist())
     total = len(clips) * len(specs)
@@ -141,7 +143,7 @@ def row_table(clips: pa.Table, recipe: AnyRecipe) -> pa.Table:
     return table
 
 
-def array_specs(recipe: AnyRecipe, clips_per_shard: int) -> list[ArraySpec]:
+def array_specs(recipe: AnyRecipe, clips_per_shard: int, compression: Compression | None = None) -> list[ArraySpec]:
     """One array per variant, with all that decides its bytes in its attributes."""
     return [
         ArraySpec(
@@ -155,12 +157,14 @@ def array_specs(recipe: AnyRecipe, clips_per_shard: int) -> list[ArraySpec]:
             attributes={
                 "identity": recipe.identity(variant),
                 "clips_per_shard": clips_per_shard,
+                "compression": compression,
                 "recipe": recipe.provenance(variant),
                 "channels": list(recipe.channels),
                 "units": recipe.units,
                 "statistics": list(recipe.statistics),
                 "frame_seconds": recipe.hop_length / recipe.sample_rate_hz,
             },
+            compression=compression,
         )
         for variant in recipe.variant_names
     ]
@@ -170,7 +174,7 @@ def store_identity(clips: pa.Table, specs: Sequence[ArraySpec]) -> str:
     """Hash of what the store holds: its arrays' identities, and its rows in their order."""
     whole = blake2b(digest_size=8)
     for spec in specs:
-        whole.update(f"{spec.variant}\0{spec.identity}\0{spec.clips_per_shard}\n".encode())
+        whole.update(f"{spec.variant}\0{spec.identity}\0{spec.clips_per_shard}\0{spec.compression}\n".encode())
     for batch in clips.select(["id", "label", "group", "fold", "content_hash"]).to_batches(max_chunksize=4096):
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             whole.update(("\0".join(map(str, row)) + "\n").encode())
@@ -217,6 +221,7 @@ def _manifest(identity: str, name: str, clips: int, recipe: AnyRecipe, specs: Se
         "statistics": list(recipe.statistics),
         "dtype": specs[0].dtype,
         "clips_per_shard": specs[0].clips_per_shard,
+        "compression": specs[0].compression,
         "bytes": sum(spec.clip_bytes for spec in specs) * clips,
         "written_with": _environment(),
     }

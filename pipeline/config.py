@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from features.recipe import AnyRecipe
 from pipeline.errors import InputError
+from stores.codec import Compression
 from training.settings import Model, Positive, Section, Training
 
 # Relative to where the command runs; ~ is the user's home.
@@ -99,6 +100,7 @@ class Config(Section):
     engine: Literal["joblib", "dask"] = "joblib"
     scheduler: str | None = None  # tcp://… of a dask scheduler that runs already
     clips_per_shard: Positive = 64
+    compression: Compression | None = None
     experiments: Annotated[dict[Name, Annotated[Experiment, BeforeValidator(_empty)]], Field(min_length=1)]
     recipes: dict[
         Name,

@@ -41,7 +41,7 @@ def repair(path: Path, damages: Sequence[Damage], plan: Plan, workers: int) -> R
             clips = read_index(job.index)
         else:
             clips = pq.read_table(known.rows)
-        identity = store_identity(clips, array_specs(job.recipe, job.clips_per_shard))
+        identity = store_identity(clips, array_specs(job.recipe, job.clips_per_shard, job.compression))
         if known is not None and identity != known.path.name:
             raise InputError(
                 f"{known.path}: made from other recordings, or by another recipe or version, than {plan.origin} names "
@@ -57,6 +57,7 @@ def repair(path: Path, damages: Sequence[Damage], plan: Plan, workers: int) -> R
             job.recipe,
             name=job.name,
             clips_per_shard=job.clips_per_shard,
+            compression=job.compression,
             engine=Engine.of(plan.engine, workers),
             redo=redo,
         )

@@ -115,7 +115,7 @@ def unused(plan: Plan) -> list[Shelved]:
     for name in plan.config.experiments:
         index = plan.index_folder(name)
         if (index / "clips.parquet").is_file():
-            specs = array_specs(plan.recipe(name), plan.config.clips_per_shard)
+            specs = array_specs(plan.recipe(name), plan.config.clips_per_shard, plan.config.compression)
             wanted.add((plan.family(name) / store_identity(read_index(index), specs)).resolve())
     return [store for store in shelved(plan.work) if not users(store, plan) and store.path.resolve() not in wanted]
 

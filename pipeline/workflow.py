@@ -12,6 +12,7 @@ from pipeline.config import AudioCorpus, Config, DemoCorpus, Experiment, Split, 
 from pipeline.errors import InputError
 from pipeline.sources import AudioSource
 from pipeline.sources import demo as demo_corpus
+from stores.codec import Compression
 from stores.files import read_json
 from stores.layout import POINTER
 from training.settings import Model, Section, Training
@@ -32,6 +33,7 @@ class BuildJob(Section):
     index: Path
     family: Path
     clips_per_shard: int
+    compression: Compression | None
 
 
 class TrainJob(Section):
@@ -124,7 +126,8 @@ class Plan:
         """Name of the folder in which the stores of a corpus and a recipe lie."""
         recipe = self.recipe(experiment)
         identities = [recipe.identity(variant) for variant in recipe.variant_names]
-        settings = [self.corpus_name(experiment), self.config.clips_per_shard, identities]
+        packing = [self.config.clips_per_shard, self.config.compression]
+        settings = [self.corpus_name(experiment), *packing, identities]
         return _name(f"{self.corpus(experiment).root.resolve().name}-{self._experiment(experiment).recipe}", settings)
 
     def recipe(self, experiment: str) -> AnyRecipe:
@@ -183,6 +186,7 @@ class Plan:
                 index=self.index_folder(experiment),
                 family=self.family(experiment),
                 clips_per_shard=self.config.clips_per_shard,
+                compression=self.config.compression,
             )
         )
 

@@ -30,7 +30,7 @@ _MISSING_INT = -1
 def export(store: Store, path: Path) -> None:
     """Write a store to an HDF5 file, clip by clip; it takes its name when it is whole."""
     with taking_place(path) as partial, h5py.File(partial, "x", alignment_interval=ALIGNMENT) as file:
-        file.attrs["manifest"] = json.dumps(store.manifest, sort_keys=True)
+        file.attrs["manifest"] = json.dumps(store.manifest | {"compression": None}, sort_keys=True)
         _write_rows(file.create_group("rows", track_order=True), store.rows)
         for variant, spec in store.specs.items():
             shape, chunk = (len(store), *spec.clip_shape), (1, *spec.clip_shape)
@@ -39,6 +39,8 @@ def export(store: Store, path: Path) -> None:
             for axis, name in enumerate(metadata["dimension_names"]):
                 array.dims[axis].label = name
             for name, value in metadata["attributes"].items():
+                if name == "compression":  # that is the store's, and the export has none
+                    continue
                 array.attrs[name] = json.dumps(value) if isinstance(value, dict) else value
             checksums = np.empty(len(store), np.uint32)
             for row in range(len(store)):
@@ -94,13 +96,15 @@ class Hdf5Store(Store):
     def _open_shard(self, variant: str, shard: int) -> OpenClips:
         """All clips of a variant: HDF5 says where in the file each of them begins."""
         spec = self.specs[variant]
-        offsets = np.full(len(self), -1, np.int64)
+        places = np.full((len(self), 2), -1, np.int64)
         with h5py.File(self.path) as file:
             array = file[variant]
             if array.chunks != (1, *spec.clip_shape) or array.compression or array.dtype != spec.dtype:
                 raise StoreError(f"{self.path}: expected {variant} in uncompressed chunks of one clip; export it again")
-            array.id.chunk_iter(lambda chunk: offsets.__setitem__(chunk.chunk_offset[0], chunk.byte_offset))
+            array.id.chunk_iter(
+                lambda chunk: places.__setitem__(chunk.chunk_offset[0], (chunk.byte_offset, chunk.size))
+            )
             checksums = file["checksums"][variant][:] if self._check else None
-        if (offsets < 0).any():
-            raise StoreError(f"{self.path}: {(offsets < 0).sum()} clips of {variant} are missing; export it again")
-        return OpenClips(self.path, spec, offsets, self._direct, checksums)
+        if missing := (places[:, 0] < 0).sum():
+            raise StoreError(f"{self.path}: {missing} clips of {variant} are missing; export it again")
+        return OpenClips(self.path, spec, places, self._direct, checksums)

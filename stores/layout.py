@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from stores.codec import Compression
 from stores.files import digest
 
 POINTER = "current.json"  # in a folder of stores: which of them is the current one
@@ -36,22 +37,25 @@ class ArraySpec:
     dtype: str
     clips_per_shard: int
     attributes: dict[str, Any]
+    compression: Compression | None = None
 
     @property
     def clip_bytes(self) -> int:
+        """Size of a clip in memory, and in the store if that is not compressed."""
         return int(np.prod(self.clip_shape)) * np.dtype(self.dtype).itemsize
 
     @property
     def statistics_shape(self) -> tuple[int, int]:
         return (self.statistics_groups, 2)
 
-    def shard_bytes(self, clips: int) -> int:
-        """Size of the file of a shard that holds `clips` clips."""
-        return clips * self.clip_bytes + self.clips_per_shard * INDEX_ENTRY_BYTES + INDEX_CHECKSUM_BYTES
+    @property
+    def index_bytes(self) -> int:
+        """Size of the index at the end of a shard."""
+        return self.clips_per_shard * INDEX_ENTRY_BYTES + INDEX_CHECKSUM_BYTES
 
     def shard_key(self, content_hashes: Sequence[str]) -> str:
-        """Name of a shard's bytes: array identity, shard size, and the recordings in their order."""
-        text = "\n".join([self.identity, str(self.clips_per_shard), *content_hashes])
+        """Name of a shard's bytes: array identity, shard size, compression, and the recordings in their order."""
+        text = "\n".join([self.identity, str(self.clips_per_shard), str(self.compression), *content_hashes])
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
 

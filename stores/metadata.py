@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import zarr
 
+from stores.codec import codec_metadata
 from stores.layout import ArraySpec, Layout
 
 COMMON: dict[str, Any] = {
-    "compressors": None,
     "filters": None,
     "fill_value": np.nan,  # so that silence and missing do not look alike
     "chunk_key_encoding": {"name": "default", "separator": "."},  # one flat folder of shard files
@@ -31,6 +31,7 @@ def create_arrays(layout: Layout, arrays: Sequence[ArraySpec], clips: int, attri
                 shards=(spec.clips_per_shard, *spec.clip_shape),
                 dimension_names=("clip", *spec.dimensions),
                 attributes=spec.attributes,
+                compressors=_compressors(spec),
                 **COMMON,
             )
         if spec.variant not in statistics:
@@ -40,5 +41,10 @@ def create_arrays(layout: Layout, arrays: Sequence[ArraySpec], clips: int, attri
                 dtype="float64",
                 chunks=(spec.clips_per_shard, *spec.statistics_shape),
                 dimension_names=("clip", "group", "location_scale"),
+                compressors=None,
                 **COMMON,
             )
+
+
+def _compressors(spec: ArraySpec) -> list[dict[str, Any]]:
+    return [codec_metadata(spec.compression, np.dtype(spec.dtype).itemsize)] if spec.compression else []

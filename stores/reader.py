@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stores.codec import codec
 from stores.errors import StoreError
 from stores.files import damaged, read_checked
 from stores.layout import POINTER, ArraySpec, Layout, shard_ranges
 from stores.positioned import ALIGNMENT, File, page_aligned
-from stores.shard import check_index
+from stores.shard import check_size, places
 
 OPEN_SHARDS = 512  # each takes a descriptor, and systems commonly allow a process 1024 of them
 
@@ -149,25 +150,20 @@ class Store:
             dtype=self.manifest["dtype"],
             clips_per_shard=self.manifest["clips_per_shard"],
             attributes={},
+            compression=self.manifest.get("compression"),
         )
 
     def check_sizes(self) -> None:
         """Raise `StoreError` if a shard is missing or cut short."""
         for spec in self.specs.values():
             for shard, rows in enumerate(self.shards):
-                path = self._layout.shard(spec, shard)
-                if not path.is_file():
-                    raise damaged(path, "this shard is missing")
-                if (size := path.stat().st_size) != (expected := spec.shard_bytes(len(rows))):
-                    raise damaged(path, f"expected {expected} bytes, found {size}")
+                check_size(self._layout.shard(spec, shard), spec, len(rows))
 
     def _open_shard(self, variant: str, shard: int) -> "OpenClips":
         checksums = read_checked(self._layout.marker(variant, shard))["crc32c"] if self._check else None
         spec = self.specs[variant]
         path = self._layout.shard(spec, shard)
-        check_index(path, spec, len(self.shards[shard]))
-        offsets = np.arange(len(self.shards[shard])) * spec.clip_bytes
-        return OpenClips(path, spec, offsets, self._direct, checksums)
+        return OpenClips(path, spec, places(path, spec, len(self.shards[shard])), self._direct, checksums)
 
 
 class OpenClips:
@@ -177,54 +173,76 @@ class OpenClips:
 
     Parameters
     ----------
-    offsets : array of int64, shape (clips,)
-        Where each clip begins in the file; it is there as it is in memory.
+    places : array of int64, shape (clips, 2)
+        Where each clip begins in the file, and how many bytes it has there.
     checksums : sequence of int, optional
-        CRC32C of each clip, which is then compared.
+        CRC32C of each clip as it is stored, which is then compared.
     """
 
     def __init__(
-        self, path: Path, spec: ArraySpec, offsets: np.ndarray, direct: bool, checksums: Sequence[int] | None
+        self, path: Path, spec: ArraySpec, places: np.ndarray, direct: bool, checksums: Sequence[int] | None
     ) -> None:
         self._path = path
-        self._shape, self._dtype, self._bytes = spec.clip_shape, np.dtype(spec.dtype), spec.clip_bytes
-        self._offsets = offsets
+        self._shape, self._dtype = spec.clip_shape, np.dtype(spec.dtype)
+        self._codec = codec(spec.compression) if spec.compression else None
+        self._places = places
         self._checksums = checksums
         if direct:
-            self._file = File(path, self._bytes % ALIGNMENT == 0 and not (offsets % ALIGNMENT).any())
+            self._file = File(path, not (places % ALIGNMENT).any())
             self._map = None
         else:
             with open(path, "rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def clip(self, number: int) -> np.ndarray:
-        if self._map is None:
+        if self._map is None or self._codec is not None:
             values = page_aligned(self._shape, self._dtype)
             self.read_into(number, values)
-        else:
-            values = self._view(self._map, number)
-            self._compare(number, values)
-        return values
+            return values
+        stored = self._mapped(self._map, number)
+        self._compare(number, stored)
+        return stored.view(self._dtype).reshape(self._shape)
 
     def read_into(self, number: int, values: np.ndarray) -> None:
-        if self._map is not None:
-            np.copyto(values, self._view(self._map, number))
-        elif self._file.read_into(int(self._offsets[number]), values.data.cast("B")) != self._bytes:
-            raise damaged(self._path, f"it ends before clip {number} does")
-        self._compare(number, values)
+        target = values.reshape(-1).view(np.uint8)
+        if self._codec is not None:
+            stored = self._stored(number)
+            self._compare(number, stored)
+            try:
+                self._codec.decode(stored, target)
+            except (RuntimeError, ValueError):  # what numcodecs raises
+                raise damaged(self._path, f"clip {number} cannot be decompressed") from None
+        elif self._map is not None:
+            np.copyto(target, self._mapped(self._map, number))
+            self._compare(number, target)
+        else:
+            self._read(number, target)
+            self._compare(number, target)
 
     def announce(self, number: int) -> None:
         if self._map is not None and hasattr(mmap, "MADV_WILLNEED"):
-            start = int(self._offsets[number])
+            start, count = self._places[number].tolist()
             page = start - start % mmap.PAGESIZE
-            self._map.madvise(mmap.MADV_WILLNEED, page, start + self._bytes - page)
+            self._map.madvise(mmap.MADV_WILLNEED, page, start + count - page)
 
-    def _view(self, memory: mmap.mmap, number: int) -> np.ndarray:
-        count = self._bytes // self._dtype.itemsize
-        return np.frombuffer(memory, self._dtype, count, int(self._offsets[number])).reshape(self._shape)
+    def _stored(self, number: int) -> np.ndarray:
+        """The bytes of a clip as they are in the file."""
+        if self._map is not None:
+            return self._mapped(self._map, number)
+        stored = np.empty(self._places[number, 1], np.uint8)
+        self._read(number, stored)
+        return stored
 
-    def _compare(self, number: int, values: np.ndarray) -> None:
-        if self._checksums is not None and google_crc32c.value(values) != self._checksums[number]:
+    def _mapped(self, memory: mmap.mmap, number: int) -> np.ndarray:
+        start, count = self._places[number].tolist()
+        return np.frombuffer(memory, np.uint8, count, start)
+
+    def _read(self, number: int, target: np.ndarray) -> None:
+        if self._file.read_into(int(self._places[number, 0]), target.data) != len(target):
+            raise damaged(self._path, f"it ends before clip {number} does")
+
+    def _compare(self, number: int, stored: np.ndarray) -> None:
+        if self._checksums is not None and google_crc32c.value(stored) != self._checksums[number]:
             raise damaged(self._path, f"clip {number} does not match its checksum")
 
 

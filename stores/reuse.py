@@ -9,10 +9,11 @@ import google_crc32c
 import numpy as np
 import pyarrow.parquet as pq
 
+from stores.codec import codec
 from stores.errors import StoreError
 from stores.files import damaged, read_checked, read_json, taking_place, write_checked
 from stores.layout import ArraySpec, Layout, shard_ranges
-from stores.shard import read_index
+from stores.shard import check_size, places
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class HeldClip:
         """Values of `clip_shape` and statistics `(groups, 2)`. Raises `StoreError` when damaged."""
         held, spec = self.shard, self.shard.spec
         marker = read_checked(held.marker)
-        offset, count = read_index(held.tensors, spec.clips_per_shard)[self.slot].tolist()
+        offset, count = places(held.tensors, spec, len(marker["crc32c"]))[self.slot].tolist()
         with open(held.tensors, "rb") as file:
             file.seek(offset)
             data = file.read(count)
@@ -56,6 +57,8 @@ class HeldClip:
         statistics = held.statistics.read_bytes()
         if google_crc32c.value(statistics) != marker["statistics_crc32c"]:
             raise damaged(held.statistics, "it does not match its checksum")
+        if spec.compression:
+            data = codec(spec.compression).decode(data)
         values = np.frombuffer(data, dtype=spec.dtype).reshape(spec.clip_shape)
         return values, np.frombuffer(statistics, dtype="<f8").reshape(-1, *spec.statistics_shape)[self.slot]
 
@@ -72,7 +75,12 @@ class Pool:
             try:
                 attributes = read_json(metadata).get("attributes", {})
                 if attributes.get("identity") == spec.identity:
-                    held = replace(spec, variant=metadata.parent.name, clips_per_shard=attributes["clips_per_shard"])
+                    held = replace(
+                        spec,
+                        variant=metadata.parent.name,
+                        clips_per_shard=attributes["clips_per_shard"],
+                        compression=attributes.get("compression"),
+                    )
                     hashes += self._take(Layout(metadata.parents[2]), held)
             except (ValueError, OSError):  # another store is damaged, which is no reason to build nothing
                 continue
@@ -106,15 +114,14 @@ class Pool:
         if held is None or held.layout == layout:
             return False
         try:
-            if held.tensors.stat().st_size != self._spec.shard_bytes(len(content_hashes)):
-                return False
+            check_size(held.tensors, self._spec, len(content_hashes))
             for source, target in (
                 (held.tensors, layout.shard(self._spec, shard)),
                 (held.statistics, layout.statistics_chunk(self._spec, shard)),
             ):
                 with taking_place(target) as partial:
                     os.link(source, partial)
-        except OSError:  # a file that is gone, a file system without hard links: the clips are copied or computed
+        except (StoreError, OSError):  # a file gone or cut short, no hard links: the clips are copied or computed
             return False
         write_checked(layout.marker(self._spec.variant, shard), read_checked(held.marker))
         return True

@@ -12,7 +12,7 @@ from stores.files import read_checked
 from stores.layout import POINTER, ArraySpec, Layout
 from stores.positioned import File
 from stores.reader import Store
-from stores.shard import check_index
+from stores.shard import places
 
 
 @dataclass(frozen=True)
@@ -81,16 +81,14 @@ def _shard(layout: Layout, spec: ArraySpec, shard: int, content_hashes: Sequence
     elif google_crc32c.value(statistics.read_bytes()) != marker["statistics_crc32c"]:
         yield damage(statistics, "it does not match its checksum")
     try:
-        check_index(path, spec, len(content_hashes))
+        clips = places(path, spec, len(content_hashes))
     except StoreError as error:
         yield damage(path, _without_path(error, path))
         return
-    if (size := path.stat().st_size) != (expected := spec.shard_bytes(len(content_hashes))):
-        yield damage(path, f"expected {expected} bytes, found {size}")
-        return
-    file, clip = File(path, direct=False), np.empty(spec.clip_bytes, np.uint8)
-    for slot, checksum in enumerate(marker["crc32c"]):
-        file.read_into(slot * spec.clip_bytes, clip.data)
+    file, memory = File(path, direct=False), np.empty(max(clips[:, 1]), np.uint8)
+    for slot, ((offset, size), checksum) in enumerate(zip(clips.tolist(), marker["crc32c"], strict=True)):
+        clip = memory[:size]
+        file.read_into(offset, clip.data)
         if google_crc32c.value(clip) != checksum:
             yield damage(path, f"clip {slot} does not match its checksum")
 

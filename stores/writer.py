@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stores.direct import writing
+from stores.errors import StoreError
 from stores.files import PARTIAL_SUFFIX, replacing, sync, taking_place, write_checked
 from stores.layout import ArraySpec, Layout, shard_ranges
-from stores.shard import ShardWriter
+from stores.shard import ShardWriter, check_size
 
 
 class VariantShard:
@@ -49,7 +50,7 @@ def writing_shard(
         for spec in specs:
             partial = files.enter_context(taking_place(layout.shard(spec, shard)))
             file = files.enter_context(writing(partial))
-            shards[spec.variant] = VariantShard(ShardWriter(file, spec.clips_per_shard), spec)
+            shards[spec.variant] = VariantShard(ShardWriter(file, spec), spec)
         yield shards
         finished = {variant: open_shard.finish() for variant, open_shard in shards.items()}
     for spec in specs:
@@ -114,7 +115,7 @@ class StoreWriter:
 
     def _whole(self, spec: ArraySpec, shard: int, clips: int) -> bool:
         try:
-            size = self.layout.shard(spec, shard).stat().st_size
-        except FileNotFoundError:
+            check_size(self.layout.shard(spec, shard), spec, clips)
+        except StoreError:
             return False
-        return size == spec.shard_bytes(clips) and self.layout.statistics_chunk(spec, shard).is_file()
+        return self.layout.statistics_chunk(spec, shard).is_file()

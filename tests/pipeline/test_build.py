@@ -24,6 +24,7 @@ from pipeline.errors import InputError
 from pipeline.index import read_index, update_index
 from pipeline.sources import AudioSource
 from stores import open_store
+from stores.codec import Compression
 
 RECIPE = Recipe(frames=24, n_mels=32)
 
@@ -34,7 +35,13 @@ def index(root: Path, folder: Path) -> pa.Table:
     return update_index(folder, listing, **options).clips
 
 
-def build(tmp_path: Path, recipe: AnyRecipe = RECIPE, engine: Engine | None = None, work: str = "work") -> Built:
+def build(
+    tmp_path: Path,
+    recipe: AnyRecipe = RECIPE,
+    engine: Engine | None = None,
+    work: str = "work",
+    compression: Compression | None = None,
+) -> Built:
     clips = index(tmp_path / "corpus", tmp_path / work / "index")
     return build_store(
         tmp_path / work / "stores" / "tones",
@@ -43,6 +50,7 @@ def build(tmp_path: Path, recipe: AnyRecipe = RECIPE, engine: Engine | None = No
         recipe,
         name="tones",
         clips_per_shard=4,
+        compression=compression,
         engine=engine or Engine(),
     )
 
@@ -93,6 +101,17 @@ def test_what_is_built_is_not_computed_again(tmp_path: Path, corpus: Path) -> No
     before = tree(tmp_path / "work" / "stores")
     assert build(tmp_path) == Built(first.path, 0, 15 * 6)
     assert tree(tmp_path / "work" / "stores") == before
+
+
+def test_a_compressed_store_is_copied_from_one_that_is_not(tmp_path: Path, corpus: Path) -> None:
+    plain = build(tmp_path)
+    packed = build(tmp_path, compression="zstd")
+    assert (packed.computed, packed.reused) == (0, 15 * 6)
+    assert tree(packed.path) == tree(build(tmp_path, compression="zstd", work="fresh").path)
+    for row in range(15):
+        np.testing.assert_array_equal(
+            open_store(packed.path).clip(row, "pitch"), open_store(plain.path).clip(row, "pitch")
+        )
 
 
 def test_one_augmentation_changed_computes_that_one_alone(tmp_path: Path, corpus: Path) -> None:

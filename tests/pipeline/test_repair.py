@@ -22,9 +22,10 @@ CLIP_BYTES = 32 * 24 * 4 * 2
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Path]:
+def whole(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> tuple[Plan, Path]:
+    """A configuration and its store, with a compression where a test names one."""
     folder = tmp_path_factory.mktemp("whole")
-    plan = plan_of_tones(folder)
+    plan = plan_of_tones(folder, compression=getattr(request, "param", None))
     return plan, built(plan)
 
 
@@ -54,6 +55,7 @@ def test_a_whole_store_has_no_damage(store: tuple[Plan, Path]) -> None:
     assert list(verify(store[1])) == list(verify(store[1].parent)) == []
 
 
+@pytest.mark.parametrize("whole", [None, "zstd", "blosc"], indirect=True, scope="module")
 def test_one_bit_in_any_file_is_found_and_mended(store: tuple[Plan, Path]) -> None:
     plan, path = store
     rng = np.random.default_rng(0)

@@ -1,6 +1,7 @@
 """Software that knows nothing of otogura reads a store as a plain Zarr v3 array."""
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,12 +10,13 @@ import zarr
 from stores_of import random_store
 
 from stores import Store
+from stores.codec import Compression
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+@pytest.fixture(scope="module", params=[None, *get_args(Compression)])
+def store(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Store:
     """Two whole shards and a part of one."""
-    return random_store(tmp_path_factory.mktemp("store") / "s", 10, (8, 6, 4), clips_per_shard=4)
+    return random_store(tmp_path_factory.mktemp("store") / "s", 10, (8, 6, 4), 4, request.param)
 
 
 def array(store: Store) -> Path:

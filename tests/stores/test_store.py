@@ -3,7 +3,7 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -12,19 +12,27 @@ import zarr
 from corpora import tree
 
 from stores import Store, open_store
+from stores.codec import Compression
 from stores.errors import StoreError
 from stores.files import PARTIAL_SUFFIX, replacing, write_checked, write_json
 from stores.layout import ArraySpec, Layout
 from stores.reuse import Pool
+from stores.shard import places
 from stores.writer import StoreWriter, writing_shard
 
 SHAPE = (4, 6, 2)
 
 
-def spec(variant: str = "original", dtype: str = "float16", clips_per_shard: int = 4) -> ArraySpec:
-    attributes = {"identity": f"identity of {variant}", "clips_per_shard": clips_per_shard}
+def spec(
+    variant: str = "original",
+    dtype: str = "float16",
+    clips_per_shard: int = 4,
+    compression: Compression | None = None,
+) -> ArraySpec:
+    packing: dict[str, Any] = {"clips_per_shard": clips_per_shard, "compression": compression}
+    attributes = {"identity": f"identity of {variant}", **packing}
     dimensions = ("row", "frame", "channel")
-    return ArraySpec(variant, f"identity of {variant}", SHAPE, dimensions, 5, dtype, clips_per_shard, attributes)
+    return ArraySpec(variant, f"identity of {variant}", SHAPE, dimensions, 5, dtype, attributes=attributes, **packing)
 
 
 def values(content: str, variant: str, dtype: str = "float16") -> np.ndarray:
@@ -69,14 +77,19 @@ def manifest(contents: str, specs: list[ArraySpec]) -> dict[str, Any]:
         "statistics": list("abcde"),
         "dtype": specs[0].dtype,
         "clips_per_shard": specs[0].clips_per_shard,
+        "compression": specs[0].compression,
     }
 
 
+@pytest.mark.parametrize("compression", [None, *get_args(Compression)])
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 @pytest.mark.parametrize("contents", ["a", "abcd", "abcdefghij"])
-def test_zarr_and_the_reader_agree(tmp_path: Path, contents: str, dtype: str) -> None:
-    write(tmp_path / "s", contents, [spec(dtype=dtype), spec("noise", dtype)])
+def test_zarr_and_the_reader_agree(tmp_path: Path, contents: str, dtype: str, compression: Compression | None) -> None:
+    write(
+        tmp_path / "s", contents, [spec(variant, dtype, compression=compression) for variant in ("original", "noise")]
+    )
     store = open_store(tmp_path / "s")
+    uncached = open_store(tmp_path / "s", direct=True, check=True)
     group = zarr.open_group(tmp_path / "s" / "tensors.zarr", mode="r")
     assert sorted(group.array_keys()) == ["noise", "original"]
     assert len(store) == len(contents)
@@ -89,6 +102,7 @@ def test_zarr_and_the_reader_agree(tmp_path: Path, contents: str, dtype: str) ->
             expected = values(content, variant, dtype)
             np.testing.assert_array_equal(array[row], expected)
             np.testing.assert_array_equal(store.clip(row, variant), expected)
+            np.testing.assert_array_equal(uncached.clip(row, variant), expected)
         np.testing.assert_array_equal(group["statistics"][variant][:], store.statistics(variant))
         np.testing.assert_array_equal(store.statistics(variant)[-1], statistics(contents[-1]))
 
@@ -131,10 +145,12 @@ def test_what_a_store_does_not_hold_is_an_error(tmp_path: Path, row: int, varian
         open_store(tmp_path / "s").clip(row, variant)
 
 
+@pytest.mark.parametrize("compression", [None, *get_args(Compression)])
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "missing", "flipped index"])
-def test_a_damaged_shard_is_named(tmp_path: Path, damage: str) -> None:
-    write(tmp_path / "s", "abcdefgh", [spec()])
-    shard = Layout(tmp_path / "s").shard(spec(), 1)
+def test_a_damaged_shard_is_named(tmp_path: Path, damage: str, compression: Compression | None) -> None:
+    packed = spec(compression=compression)
+    write(tmp_path / "s", "abcdefgh", [packed])
+    shard = Layout(tmp_path / "s").shard(packed, 1)
     data = bytearray(shard.read_bytes())
     if damage == "missing":
         shard.unlink()
@@ -146,9 +162,24 @@ def test_a_damaged_shard_is_named(tmp_path: Path, damage: str) -> None:
     with pytest.raises(StoreError, match=r"c\.1\.0\.0\.0.*verify --repair"):
         open_store(tmp_path / "s").clip(7)
     shard.unlink(missing_ok=True)
-    whole = write(tmp_path / "whole", "abcdefgh", [spec()])
-    write(tmp_path / "s", "abcdefgh", [spec()])
+    whole = write(tmp_path / "whole", "abcdefgh", [packed])
+    write(tmp_path / "s", "abcdefgh", [packed])
     assert tree(tmp_path / "s") == tree(whole.layout.path)
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("compression", get_args(Compression))
+def test_compressed_clips_are_checked_as_they_are_stored(tmp_path: Path, compression: Compression, check: bool) -> None:
+    packed = spec(compression=compression)
+    write(tmp_path / "s", "abc", [packed])
+    shard = Layout(tmp_path / "s").shard(packed, 0)
+    data = bytearray(shard.read_bytes())
+    data[: places(shard, packed, 3)[0, 1]] = b"\xff" * places(shard, packed, 3)[0, 1]
+    shard.write_bytes(data)
+    store = open_store(tmp_path / "s", check=check)
+    np.testing.assert_array_equal(store.clip(1), values("b", "original"))
+    with pytest.raises(StoreError, match="clip 0 does not match its checksum" if check else "cannot be decompressed"):
+        store.clip(0)
 
 
 def test_resuming_writes_what_is_missing_and_gives_the_same_tree(tmp_path: Path) -> None:
@@ -199,6 +230,20 @@ class TestReuse:
             read, pair = held.read()
             np.testing.assert_array_equal(read, values(content, "original"))
             np.testing.assert_array_equal(pair, statistics(content))
+
+    @pytest.mark.parametrize("ours", [None, "zstd"])
+    @pytest.mark.parametrize("theirs", [None, "blosc"])
+    def test_clips_are_found_however_they_are_compressed(
+        self, tmp_path: Path, ours: Compression | None, theirs: Compression | None
+    ) -> None:
+        write(tmp_path / "stores" / "f" / "old", "abcd", [spec(compression=theirs)])
+        pool = Pool(tmp_path / "stores", spec(compression=ours))
+        (held,) = pool.find(["c"])
+        assert held is not None
+        np.testing.assert_array_equal(held.read()[0], values("c", "original"))
+        new = StoreWriter(tmp_path / "stores" / "f" / "new", [spec(compression=ours)], list("abcd"))
+        new.prepare(rows("abcd"), {})
+        assert pool.link(new.layout, 0, list("abcd")) == (ours == theirs)
 
     def test_another_identity_is_not_used(self, tmp_path: Path) -> None:
         write(tmp_path / "stores" / "f" / "old", "abcd", [spec()])

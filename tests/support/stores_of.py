@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from pipeline.index import read_index, update_index
 from pipeline.sources import AudioSource
 from pipeline.workflow import BuildJob, IndexJob, Plan, plan_of
 from stores import Store, open_store
+from stores.codec import Compression
 from stores.layout import ArraySpec
 from stores.writer import StoreWriter, writing_shard
 
@@ -33,13 +35,14 @@ def small_store(folder: Path, labels: str = "abc", clips: int = 6, recipe: Recip
     return open_store(built.path)
 
 
-def plan_of_tones(folder: Path, clips: int = 3, **variants: object) -> Plan:
+def plan_of_tones(folder: Path, clips: int = 3, compression: str | None = None, **variants: object) -> Plan:
     """A corpus of tones below `folder`, and a configuration with the experiment x on it, shards of 4 clips."""
     root = write_corpus(folder / "corpus", "abc", clips)
     recipe = {"frames": 24, "n_mels": 32, "variants": {"pitch": None, "stretch": None, **variants}}
     config = {
         "work_dir": str(folder / "work"),
         "clips_per_shard": 4,
+        "compression": compression,
         "recipes": {"small": recipe},
         "experiments": {"x": {"corpus": {"root": str(root)}, "recipe": "small"}},
     }
@@ -54,14 +57,23 @@ def built(plan: Plan, experiment: str = "x") -> Path:
     options = {"refuse_silence": False, "max_quarantine": 0.5, "engine": Engine(), "where": experiment}
     update_index(index.folder, listing, **options)
     job = BuildJob.model_validate_json(plan.build_job(experiment))
-    options = {"name": job.name, "clips_per_shard": job.clips_per_shard, "engine": Engine()}
+    packing = {"clips_per_shard": job.clips_per_shard, "compression": job.compression}
+    options = {"name": job.name, "engine": Engine(), **packing}
     return build_store(job.family, read_index(job.index), job.corpus.root, job.recipe, **options).path
 
 
-def random_store(path: Path, clips: int, shape: tuple[int, int, int], clips_per_shard: int = 16) -> Store:
+def random_store(
+    path: Path,
+    clips: int,
+    shape: tuple[int, int, int],
+    clips_per_shard: int = 16,
+    compression: Compression | None = None,
+) -> Store:
     """Noise in the place of features, of two labels."""
-    attributes = {"identity": "noise", "clips_per_shard": clips_per_shard}
-    spec = ArraySpec("original", "noise", shape, ("row", "frame", "channel"), 5, "float16", clips_per_shard, attributes)
+    packing: dict[str, Any] = {"clips_per_shard": clips_per_shard, "compression": compression}
+    attributes = {"identity": "noise", **packing}
+    dimensions = ("row", "frame", "channel")
+    spec = ArraySpec("original", "noise", shape, dimensions, 5, "float16", attributes=attributes, **packing)
     hashes = [f"{number:032x}" for number in range(clips)]
     columns = {"id": [f"{name}.wav" for name in hashes], "label": ["ab"[n % 2] for n in range(clips)]}
     table = pa.table({**columns, "group": hashes, "fold": np.zeros(clips, np.int64), "content_hash": hashes})
@@ -83,7 +95,7 @@ def random_store(path: Path, clips: int, shape: tuple[int, int, int], clips_per_
         "dimensions": ["clip", *spec.dimensions],
         "statistics": list("abcde"),
         "dtype": "float16",
-        "clips_per_shard": clips_per_shard,
+        **packing,
     }
     writer.finish(manifest)
     return open_store(path)
