@@ -11,15 +11,18 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
 import torch
 
+from benchmarks.features import RATE_HZ, music
 from benchmarks.measure import Row, medians, row
+from features.engine import Engine
 from features.recipe import Recipe
 from stores import Store, open_store
+from stores.codec import Compression
 from stores.layout import ArraySpec
 from stores.writer import StoreWriter, writing_shard
 from training.stream import ClipStream
@@ -49,7 +52,10 @@ PEERS = {  # by the end of the row's name: the file in `peers`, how the table ca
 def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
     names = {f"stream/vs_{which}": peer for which, peer in PEERS.items() if wanted(f"stream/vs_{which}")}
     cold, compact = "stream/cold_blocks_vs_sequential", "stream/compact_vs_dense"
-    if not names and not wanted(cold) and not wanted(compact):
+    packed = {
+        f"stream/{which}_vs_dense": which for which in get_args(Compression) if wanted(f"stream/{which}_vs_dense")
+    }
+    if not names and not packed and not wanted(cold) and not wanted(compact):
         return
     Path("work").mkdir(exist_ok=True)
     with TemporaryDirectory(dir="work") as folder, two_cores():
@@ -77,6 +83,17 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
             rows = streamed(written(Path(folder).resolve() / "compact", noise(recipe.shape), recipe))
             mine, theirs = (seconds / BATCHES for seconds in medians(taken(rows), taken(ours)))
             yield row(compact, UNIT.replace("1.35", "0.44"), mine, theirs, "the dense store, which needs no spline")
+        if packed:
+            clips = short()
+            plain = taken(streamed(written(Path(folder).resolve() / "short", clips, Recipe())))
+        for name, which in packed.items():
+            store = written(Path(folder).resolve() / which, clips, Recipe(), which)
+            check(streamed(store), clips)
+            mine, theirs = (seconds / BATCHES for seconds in medians(taken(streamed(store)), plain))
+            files = store.path.glob("tensors.zarr/original/c.*")
+            size = sum(file.stat().st_size for file in files) / CLIPS / 1e6
+            unit = UNIT.replace("1.35 MB", f"{size:.2f} MB, five seconds in tensors of thirty")
+            yield row(name, unit, mine, theirs, "the dense store of the same, 1.35 MB a clip")
 
 
 @contextmanager
@@ -101,6 +118,14 @@ def noise(shape: tuple[int, ...]) -> np.ndarray:
     return clips
 
 
+def short() -> np.ndarray:
+    """The original tensors of five-second recordings, of which there are sixteen different ones, as `noise` gives them."""
+    engine = Engine(Recipe())
+    heard = [engine.clip(music(number)[: 5 * RATE_HZ], RATE_HZ) for number in range(BATCH)]
+    tensors = [engine.assembly(sound).values for sound in heard]
+    return np.stack([tensors[number % BATCH] for number in range(CLIPS)])
+
+
 def forget(files: list[Path]) -> None:
     """Let the system drop what it keeps of these files."""
     for path in files:
@@ -118,7 +143,7 @@ def read(files: list[Path]) -> None:
                 pass
 
 
-def written(path: Path, clips: np.ndarray, recipe: Recipe) -> Store:
+def written(path: Path, clips: np.ndarray, recipe: Recipe, compression: Compression | None = None) -> Store:
     """A complete store of one variant that holds these clips as the tensors of a recipe."""
     spec = ArraySpec(
         variant="original",
@@ -129,6 +154,7 @@ def written(path: Path, clips: np.ndarray, recipe: Recipe) -> Store:
         dtype="float16",
         clips_per_shard=CLIPS_PER_SHARD,
         attributes={},
+        compression=compression,
     )
     hashes = [f"{number:032x}" for number in range(CLIPS)]
     writer = StoreWriter(path, [spec], hashes)
@@ -149,6 +175,7 @@ def written(path: Path, clips: np.ndarray, recipe: Recipe) -> Store:
             "statistics": ["all"],
             "dtype": spec.dtype,
             "clips_per_shard": CLIPS_PER_SHARD,
+            "compression": compression,
         }
     )
     return open_store(path)

@@ -109,13 +109,24 @@ class Store:
         shard, slot = self._place(row, variant)
         return self._shard(variant, shard).clip(slot)
 
-    def read_into(self, row: int, variant: str, values: np.ndarray) -> None:
-        """Read one clip into a contiguous array of `clip_shape` and the store's type.
+    def read_batch(self, rows: Sequence[int], variants: Sequence[str], values: np.ndarray) -> None:
+        """Read clips into `values` `(clips, *clip_shape)`, a contiguous array of the store's type.
 
         Raises `StoreError` for a damaged file.
         """
-        shard, slot = self._place(row, variant)
-        self._shard(variant, shard).read_into(slot, values)
+        from stores.gather import gather, suits  # with numba, which only batches need
+
+        clips = []
+        for row, variant in zip(rows, variants, strict=True):
+            shard, slot = self._place(row, variant)
+            clips.append((self._shard(variant, shard), slot))
+        if suits(values) and all(opened.as_in_memory for opened, _ in clips):
+            gather([opened.address(slot) for opened, slot in clips], values)
+            for (opened, slot), target in zip(clips, values, strict=True):
+                opened.compare(slot, target)
+        else:
+            for (opened, slot), target in zip(clips, values, strict=True):
+                opened.read_into(slot, target)
 
     def announce(self, row: int, variant: str) -> None:
         """Let the system read a clip that will be asked for soon."""
@@ -193,6 +204,16 @@ class OpenClips:
         else:
             with open(path, "rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._start = np.frombuffer(self._map, np.uint8).ctypes.data
+
+    @property
+    def as_in_memory(self) -> bool:
+        """Whether clips lie somewhere in memory, as they are to be."""
+        return self._map is not None and self._codec is None
+
+    def address(self, number: int) -> int:
+        """Where a clip begins that lies in memory, as long as this object lives."""
+        return self._start + int(self._places[number, 0])
 
     def clip(self, number: int) -> np.ndarray:
         if self._map is None or self._codec is not None:
@@ -200,24 +221,29 @@ class OpenClips:
             self.read_into(number, values)
             return values
         stored = self._mapped(self._map, number)
-        self._compare(number, stored)
+        self.compare(number, stored)
         return stored.view(self._dtype).reshape(self._shape)
 
     def read_into(self, number: int, values: np.ndarray) -> None:
         target = values.reshape(-1).view(np.uint8)
         if self._codec is not None:
             stored = self._stored(number)
-            self._compare(number, stored)
+            self.compare(number, stored)
             try:
                 self._codec.decode(stored, target)
             except (RuntimeError, ValueError):  # what numcodecs raises
                 raise damaged(self._path, f"clip {number} cannot be decompressed") from None
         elif self._map is not None:
             np.copyto(target, self._mapped(self._map, number))
-            self._compare(number, target)
+            self.compare(number, target)
         else:
             self._read(number, target)
-            self._compare(number, target)
+            self.compare(number, target)
+
+    def compare(self, number: int, stored: np.ndarray) -> None:
+        """Raise `StoreError` if these are not the bytes that were stored as this clip, where that is to be checked."""
+        if self._checksums is not None and google_crc32c.value(stored) != self._checksums[number]:
+            raise damaged(self._path, f"clip {number} does not match its checksum")
 
     def announce(self, number: int) -> None:
         if self._map is not None and hasattr(mmap, "MADV_WILLNEED"):
@@ -240,10 +266,6 @@ class OpenClips:
     def _read(self, number: int, target: np.ndarray) -> None:
         if self._file.read_into(int(self._places[number, 0]), target.data) != len(target):
             raise damaged(self._path, f"it ends before clip {number} does")
-
-    def _compare(self, number: int, stored: np.ndarray) -> None:
-        if self._checksums is not None and google_crc32c.value(stored) != self._checksums[number]:
-            raise damaged(self._path, f"clip {number} does not match its checksum")
 
 
 def _opened(kind: type[Store], path: Path, check: bool, direct: bool) -> Store:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from joblib import cpu_count
 from torch.utils.data import IterableDataset, get_worker_info
 
 from features.recipe import Recipe
@@ -222,7 +223,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
             self._seen = epoch.start + (number + 1) * self._batch_size * self._world_size
             return batch
 
-        with ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="otogura-stream") as threads:
+        with ThreadPoolExecutor(min(READ_AHEAD, cpu_count()), thread_name_prefix="otogura-stream") as threads:
             try:
                 for number in numbers:
                     waiting.append((number, threads.submit(self._batch, number, epoch)))
@@ -258,11 +259,12 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         rows, variants = self._items.at(epoch.order(self._positions(number, epoch)), epoch.number)
         features = self._memory(len(rows))
         target = features.numpy()
-        for place, (row, variant) in enumerate(zip(rows.tolist(), variants.tolist(), strict=True)):
-            if self._expansion:
-                target[place] = self._expansion(self.store.clip(row, self._items.variants[variant]))
-            else:
-                self.store.read_into(row, self._items.variants[variant], target[place])
+        names = [self._items.variants[variant] for variant in variants.tolist()]
+        if self._expansion:
+            for place, (row, name) in enumerate(zip(rows.tolist(), names, strict=True)):
+                target[place] = self._expansion(self.store.clip(row, name))
+        else:
+            self.store.read_batch(rows.tolist(), names, target)
         return {
             "features": features.permute(0, 3, 1, 2) if features.ndim == 4 else features,  # channels last: no copy
             "label": torch.from_numpy(self._items.labels[rows]),
@@ -277,13 +279,21 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         return self._buffers.take(count)
 
     def _announce(self, number: int, epoch: Epoch) -> None:
-        """Have the system read the windows that come next, each in the order of the disk."""
+        """Have the system read as much of the next window as this batch takes of its own, in the order of the disk."""
         span, whole = self._block * WINDOW, self._batch_size * self._world_size
-        here = (epoch.start + number * whole) // span
-        before = (epoch.start + (number - 1) * whole) // span if number else here - 2
-        for window in range(before + 2, here + 2):
-            positions = np.arange(window * span, min((window + 1) * span, len(self._items)))
-            mine = (positions - epoch.start) // self._batch_size % self._world_size == self._rank
-            rows, variants = self._items.at(epoch.order(positions[mine & (positions >= epoch.start)]), epoch.number)
-            for place in np.lexsort([rows, variants]).tolist():
-                self.store.announce(int(rows[place]), self._items.variants[variants[place]])
+        begin = epoch.start + number * whole
+        end = min(begin + whole, len(self._items))
+        for window in range(begin // span, -(-end // span)):
+            rows, variants = self._on_disk(window + 1, epoch)
+            part = [min(max(place - window * span, 0), span) * len(rows) // span for place in (begin, end)]
+            for row, variant in zip(rows[slice(*part)].tolist(), variants[slice(*part)].tolist(), strict=True):
+                self.store.announce(row, self._items.variants[variant])
+
+    def _on_disk(self, window: int, epoch: Epoch) -> tuple[np.ndarray, np.ndarray]:
+        """Row and variant number of this rank's clips in a window, in the order of the disk."""
+        span = self._block * WINDOW
+        positions = np.arange(window * span, min((window + 1) * span, len(self._items)))
+        mine = (positions - epoch.start) // self._batch_size % self._world_size == self._rank
+        rows, variants = self._items.at(epoch.order(positions[mine]), epoch.number)
+        order = np.lexsort([rows, variants])
+        return rows[order], variants[order]
