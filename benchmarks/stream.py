@@ -52,9 +52,8 @@ PEERS = {  # by the end of the row's name: the file in `peers`, how the table ca
 def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
     names = {f"stream/vs_{which}": peer for which, peer in PEERS.items() if wanted(f"stream/vs_{which}")}
     cold, compact = "stream/cold_blocks_vs_sequential", "stream/compact_vs_dense"
-    packed = {
-        f"stream/{which}_vs_dense": which for which in get_args(Compression) if wanted(f"stream/{which}_vs_dense")
-    }
+    packed = {f"stream/{which}_vs_dense": which for which in get_args(Compression)}
+    packed = {name: which for name, which in packed.items() if wanted(name)}
     if not names and not packed and not wanted(cold) and not wanted(compact):
         return
     Path("work").mkdir(exist_ok=True)
@@ -90,8 +89,7 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
             store = written(Path(folder).resolve() / which, clips, Recipe(), which)
             check(streamed(store), clips)
             mine, theirs = (seconds / BATCHES for seconds in medians(taken(streamed(store)), plain))
-            files = store.path.glob("tensors.zarr/original/c.*")
-            size = sum(file.stat().st_size for file in files) / CLIPS / 1e6
+            size = sum(file.stat().st_size for file in store.path.glob("tensors.zarr/original/c.*")) / CLIPS / 1e6
             unit = UNIT.replace("1.35 MB", f"{size:.2f} MB, five seconds in tensors of thirty")
             yield row(name, unit, mine, theirs, "the dense store of the same, 1.35 MB a clip")
 
@@ -119,7 +117,7 @@ def noise(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def short() -> np.ndarray:
-    """The original tensors of five-second recordings, of which there are sixteen different ones, as `noise` gives them."""
+    """As many original tensors of five-second recordings, sixteen of them different."""
     engine = Engine(Recipe())
     heard = [engine.clip(music(number)[: 5 * RATE_HZ], RATE_HZ) for number in range(BATCH)]
     tensors = [engine.assembly(sound).values for sound in heard]
