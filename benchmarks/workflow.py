@@ -20,6 +20,7 @@ from features.engine import Engine as Features
 from features.recipe import Recipe
 from pipeline.build import ShardTask, array_specs, build_shard
 from pipeline.engines import Engine
+from pipeline.recordings import AudioFile
 from stores.layout import Layout
 
 CLIPS = 2048
@@ -92,7 +93,7 @@ class Site:
                     layout=Layout(self.folder / "store"),
                     specs=array_specs(recipe, CLIPS_PER_SHARD),
                     shard=shard,
-                    paths=some,
+                    recordings=[AudioFile(path) for path in some],
                     content_hashes=[content_hash(*decode(path)).hex() for path in some],
                     held={variant: [None] * CLIPS_PER_SHARD for variant in recipe.variant_names},
                     features=features,

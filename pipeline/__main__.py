@@ -27,19 +27,14 @@ def _demo(text: str, options: argparse.Namespace) -> None:
 
 def _index(text: str, options: argparse.Namespace) -> None:
     from pipeline.index import update_index
-    from pipeline.sources import AudioSource
+    from pipeline.sources import source_of
     from pipeline.workflow import IndexJob
 
     job = IndexJob.model_validate_json(text)
     where = f"{options.where}.corpus"
-    index = update_index(
-        job.folder,
-        AudioSource(job.corpus, where).listing(),
-        refuse_silence=job.corpus.silent == "quarantine",
-        max_quarantine=job.corpus.max_quarantine,
-        engine=Engine("threads", options.workers),  # decoding and hashing run without Python's lock
-        where=where,
-    )
+    # Decoding and hashing run without Python's lock.
+    looked = source_of(job.corpus, where).look(job.folder, Engine("threads", options.workers))
+    index = update_index(job.folder, looked, max_quarantine=job.corpus.max_quarantine, where=where)
     log.info("%s: %d recordings, %d quarantined", job.folder.name, len(index.clips), index.quarantined)
 
 
@@ -49,11 +44,12 @@ def _build(text: str, options: argparse.Namespace) -> None:
     from pipeline.workflow import BuildJob
 
     job = BuildJob.model_validate_json(text)
+    clips = read_index(job.index)
     try:
         built = build_store(
             job.family.resolve(),  # workers of a dask cluster may stand in another folder
-            read_index(job.index),
-            job.corpus.root.resolve(),
+            clips,
+            job.recordings(clips),
             job.recipe,
             name=job.name,
             clips_per_shard=job.clips_per_shard,

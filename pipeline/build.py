@@ -13,13 +13,15 @@ import pyarrow as pa
 import soundfile
 from threadpoolctl import threadpool_info
 
-from features.audio import content_hash, decode
+from features.audio import content_hash
 from features.engine import Engine as Features
 from features.engine import drawn
 from features.recipe import AnyRecipe
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.progress import Meter
+from pipeline.recordings import Recording
+from pipeline.sources.base import Recordings
 from stores.codec import Compression
 from stores.errors import StoreError
 from stores.files import write_checked
@@ -48,7 +50,7 @@ class ShardTask:
     layout: Layout
     specs: Sequence[ArraySpec]
     shard: int
-    paths: Sequence[Path]
+    recordings: Sequence[Recording]
     content_hashes: Sequence[str]
     held: dict[str, list[HeldClip | None]]  # by variant: tensors to copy in place of computing them
     features: Features
@@ -57,7 +59,7 @@ class ShardTask:
 def build_store(
     family: Path,
     clips: pa.Table,
-    root: Path,
+    recordings: Recordings,
     recipe: AnyRecipe,
     *,
     name: str,
@@ -87,7 +89,7 @@ def build_store(
                 pools[variant].link(writer.layout, shard, writer.shard_hashes(shard))
         missing = writer.missing(redo or ())
         pending = sum(len(writer.shards[shard]) * len(variants) for shard, variants in missing.items())
-        tasks = _tasks(writer, missing, pools, clips["id"].to_pylist(), root, recipe)
+        tasks = _tasks(writer, missing, pools, recordings, recipe)
         with Meter(f"{name}: tensors", pending) as meter:
             for done, fresh in engine.run(build_shard, tasks, len(missing)):
                 computed += fresh
@@ -103,19 +105,19 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
     computed = 0
     variants = [spec.variant for spec in task.specs]
     with writing_shard(task.layout, task.specs, task.shard, task.content_hashes) as shards:
-        for slot, (path, expected) in enumerate(zip(task.paths, task.content_hashes, strict=True)):
+        for slot, (recording, expected) in enumerate(zip(task.recordings, task.content_hashes, strict=True)):
             wanted = [variant for variant in variants if not _copied(task.held[variant][slot], shards[variant])]
             if not wanted:
                 continue
-            samples, rate_hz = decode(path)
+            samples, rate_hz = recording.decode()
             content = content_hash(samples, rate_hz)
             if content.hex() != expected:
-                raise ChangedError(f"{path}: this file changed since it was indexed; type the same command again")
+                raise ChangedError(f"{recording}: this file changed since it was indexed; type the same command again")
             clip = task.features.clip(samples, rate_hz)
             for variant, tensor in task.features.compute(clip, content, wanted):
                 shards[variant].append(tensor.values, tensor.statistics)
                 computed += 1
-    return len(task.paths) * len(variants), computed
+    return len(task.recordings) * len(variants), computed
 
 
 def _copied(held: HeldClip | None, shard: VariantShard) -> bool:
@@ -185,8 +187,7 @@ def _tasks(
     writer: StoreWriter,
     missing: dict[int, list[str]],
     pools: dict[str, Pool],
-    ids: Sequence[str],
-    root: Path,
+    recordings: Recordings,
     recipe: AnyRecipe,
 ) -> Iterator[ShardTask]:
     if not missing:
@@ -199,7 +200,7 @@ def _tasks(
             layout=writer.layout,
             specs=[writer.specs[variant] for variant in variants],
             shard=shard,
-            paths=[root / name for name in ids[rows.start : rows.stop]],
+            recordings=recordings(rows),
             content_hashes=hashes,
             held={variant: pools[variant].find(hashes) for variant in variants},
             features=features,

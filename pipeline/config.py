@@ -32,6 +32,31 @@ class AudioCorpus(Section):
     max_quarantine: Fraction = 0.5  # a larger share of bad recordings stops the run
 
 
+BY_FILE = "file"
+
+
+def _texts(value: Any) -> Any:
+    """YAML reads `0: OK` as a number."""
+    return {str(key): str(name) for key, name in value.items()} if isinstance(value, dict) else value
+
+
+def _ok_or_ng() -> dict[str, str]:
+    return {"OK": "OK", "NG": "NG", "0": "OK", "1": "NG"}
+
+
+class JsonCorpus(Section):
+    """A folder of JSON files with waveforms and labels."""
+
+    source: Literal["json"] = "json"
+    root: UserPath
+    # What a file says, and the class that it means.
+    labels: Annotated[dict[str, str], BeforeValidator(_texts), Field(min_length=2, default_factory=_ok_or_ng)]
+    group: str | None = None  # the member with the source of a record, or `file`
+    sample_rate_hz: Positive = 44100  # where a file does not say its fs
+    silent: Literal["keep", "quarantine"] = "keep"
+    max_quarantine: Fraction = 0.5
+
+
 class DemoCorpus(Section):
     """A corpus that the project synthesises in its real on-disk format."""
 
@@ -44,7 +69,11 @@ def _unless_named(key: str, default: str) -> BeforeValidator:
     return BeforeValidator(lambda value: {key: default} | value if isinstance(value, dict) else value)
 
 
-Corpus = Annotated[Annotated[AudioCorpus | DemoCorpus, Field(discriminator="source")], _unless_named("source", "audio")]
+# What lies on disk; a demo is one of these once it is synthesised.
+AnyCorpus = Annotated[AudioCorpus | JsonCorpus, Field(discriminator="source")]
+Corpus = Annotated[
+    Annotated[AudioCorpus | JsonCorpus | DemoCorpus, Field(discriminator="source")], _unless_named("source", "audio")
+]
 
 
 class Split(Section):

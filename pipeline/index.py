@@ -1,6 +1,5 @@
 """The index of a corpus: which recordings are good, what they hold, and in which order they stand.
 
-<folder>/files.parquet     every file as last seen, so that only what changed is opened again
 <folder>/clips.parquet     the good recordings, in the order of the store's rows
 <folder>/quarantine.csv    the others, with their reasons
 <folder>/index.json        written last: counts, and a digest of clips.parquet
@@ -16,31 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
-import soundfile
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from pipeline.engines import Engine
 from pipeline.errors import InputError
-from pipeline.probe import PROBE_VERSION, UNREADABLE, Probe, ProbeTask, probe_all
-from pipeline.progress import Meter
-from pipeline.sources.base import Listing, status
+from pipeline.sources.base import SEEN
 from stores.files import replacing, write_bytes, write_json
-
-FILES_PER_TASK = 16
-
-FILES = pa.schema(
-    [
-        ("id", pa.string()),
-        ("size", pa.int64()),
-        ("mtime_ns", pa.int64()),
-        ("content_hash", pa.string()),
-        ("samples", pa.int64()),
-        ("sample_rate_hz", pa.int64()),
-        ("reason", pa.string()),
-    ],
-    metadata={"probe": str(PROBE_VERSION), "libsndfile": soundfile.__libsndfile_version__},
-)
 
 
 @dataclass(frozen=True)
@@ -53,7 +33,7 @@ class Index:
 
 def forget(folder: Path) -> None:
     """Let the next update look at every recording again."""
-    for name in ("files.parquet", "index.json"):
+    for name in (SEEN, "index.json"):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -62,35 +42,25 @@ def read_index(folder: Path) -> pa.Table:
     return pq.read_table(folder / "clips.parquet")
 
 
-def update_index(
-    folder: Path, listing: Listing, *, refuse_silence: bool, max_quarantine: float, engine: Engine, where: str
-) -> Index:
-    """Bring the index in `folder` up to date with what a source lists.
+def update_index(folder: Path, looked: pa.Table, *, max_quarantine: float, where: str) -> Index:
+    """Bring the index in `folder` up to date with what a source has `LOOKED` at.
 
-    Only new and changed files are opened. Known clips keep their order; new ones follow, sorted by a hash of
-    their id. Raises `InputError`, with the old index untouched but for the quarantine table, when too many
-    recordings are bad or a class has a single one.
+    Known clips keep their order; new ones follow, sorted by a hash of their id. Raises `InputError`, with the old index
+    untouched but for the quarantine table, when too many recordings are bad or a class has a single one.
     """
-    files = _look(folder / "files.parquet", listing, refuse_silence, engine)
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "files.parquet") as file:
-        pq.write_table(files, file)
-    good = pc.equal(files["reason"], "")
-    bad = files.filter(pc.invert(good)).select(["id", "reason"])
+    good = pc.equal(looked["reason"], "")
+    bad = looked.filter(pc.invert(good)).select(["id", "reason"])
     sink = pa.BufferOutputStream()
     csv.write_csv(bad, sink)
     write_bytes(folder / "quarantine.csv", sink.getvalue().to_pybytes())
-    if bad.num_rows and bad.num_rows > max_quarantine * len(files):
+    if bad.num_rows and bad.num_rows > max_quarantine * len(looked):
         first = bad.slice(0, 1).to_pylist()[0]
         raise InputError(
             f"{where}.max_quarantine: expected at most {max_quarantine:g} of the recordings to be bad, found "
-            f"{bad.num_rows} of {len(files)}, such as {first['id']} ({first['reason']}); "
+            f"{bad.num_rows} of {len(looked)}, such as {first['id']} ({first['reason']}); "
             f"see {folder / 'quarantine.csv'}"
         )
-    # Both tables are in the order of their ids.
-    clips = listing.table.filter(good)
-    for name in ("content_hash", "samples", "sample_rate_hz"):
-        clips = clips.append_column(name, files.filter(good)[name])
+    clips = looked.filter(good).drop_columns(["reason"])
     _refuse_lonely_classes(clips, where)
     clips = clips.set_column(clips.column_names.index("group"), "group", pa.array(_merged_groups(clips)))
     clips = clips.take(_arrival(folder / "clips.parquet", clips["id"].to_pylist())).combine_chunks()
@@ -99,43 +69,6 @@ def update_index(
     digest = blake2b((folder / "clips.parquet").read_bytes(), digest_size=16).hexdigest()
     write_json(folder / "index.json", {"clips": len(clips), "quarantined": bad.num_rows, "digest": digest})
     return Index(clips, bad.num_rows)
-
-
-def _look(cache: Path, listing: Listing, refuse_silence: bool, engine: Engine) -> pa.Table:
-    """`FILES` for all listed ids in their order; only files that are new or changed since `cache` are opened."""
-    ids = listing.table["id"].to_pylist()
-    sizes, times = np.array([status(listing.root / name) for name in ids], dtype=np.int64).reshape(-1, 2).T
-    current = pa.table({"id": ids, "size": sizes, "mtime_ns": times})
-    known = _known(cache)
-    files = current.join(known, keys=["id", "size", "mtime_ns"]).sort_by("id")
-    fresh = files.filter(pc.is_null(files["reason"]))["id"].to_pylist()
-    tasks = [
-        ProbeTask([listing.root / name for name in fresh[start : start + FILES_PER_TASK]], refuse_silence)
-        for start in range(0, len(fresh), FILES_PER_TASK)
-    ]
-    probes: dict[Path, Probe] = {}
-    with Meter("recordings looked at", len(fresh)) as meter:
-        for results in engine.run(probe_all, tasks, len(tasks)):
-            probes.update(results)
-            meter.advance(len(results))
-    opened = [probes[listing.root / name] for name in fresh]
-    table = files.select(FILES.names)
-    for name in ("content_hash", "samples", "sample_rate_hz", "reason"):
-        values = pa.array([getattr(found, name) for found in opened], FILES.field(name).type)
-        mask = pc.is_null(files["reason"]).combine_chunks()
-        filled = pc.replace_with_mask(files[name].combine_chunks(), mask, values)
-        table = table.set_column(table.column_names.index(name), name, filled)
-    return table.cast(FILES)
-
-
-def _known(cache: Path) -> pa.Table:
-    """What an earlier look found, unless another decoder or probe had looked, or had not been let in."""
-    if not cache.is_file():
-        return FILES.empty_table()
-    known = pq.read_table(cache)
-    if known.schema.metadata != FILES.metadata:
-        return FILES.empty_table()
-    return known.filter(pc.invert(pc.starts_with(known["reason"], UNREADABLE)))
 
 
 def _refuse_lonely_classes(clips: pa.Table, where: str) -> None:

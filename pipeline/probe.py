@@ -78,13 +78,18 @@ def _decode(sound: soundfile.SoundFile, refuse_silence: bool) -> Probe:
         peak = max(peak, float(np.abs(block).max(initial=0)))
     if not lossy and samples < sound.frames:
         return Probe(reason=f"truncated: the header states {sound.frames} samples, {samples} decode")
-    if samples == 0:
-        return Probe(reason="no samples")
-    if peak > LOUDEST_PEAK:
-        return Probe(reason=f"samples of up to {peak:.2g} times full scale")
-    if refuse_silence and peak < SILENT_PEAK:
-        return Probe(reason="silent")
+    if reason := fault(samples, peak, refuse_silence):
+        return Probe(reason=reason)
     return Probe(content.digest().hex(), samples, sound.samplerate)
+
+
+def fault(samples: int, peak: float, refuse_silence: bool) -> str:
+    """Why a recording of so many finite samples with this peak cannot be used; empty if it can."""
+    if samples == 0:
+        return "no samples"
+    if peak > LOUDEST_PEAK:
+        return f"samples of up to {peak:.2g} times full scale"
+    return "silent" if refuse_silence and peak < SILENT_PEAK else ""
 
 
 def _plain(error: soundfile.SoundFileError) -> str:

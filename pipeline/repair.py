@@ -53,7 +53,7 @@ def repair(path: Path, damages: Sequence[Damage], plan: Plan, workers: int) -> R
         built = build_store(
             family.resolve(),
             clips,
-            job.corpus.root.resolve(),
+            job.recordings(clips),
             job.recipe,
             name=job.name,
             clips_per_shard=job.clips_per_shard,

@@ -7,11 +7,14 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from features.recipe import AnyRecipe
-from pipeline.config import AudioCorpus, Config, DemoCorpus, Experiment, Split, parse, read_yaml
+from pipeline.config import AnyCorpus, AudioCorpus, Config, DemoCorpus, Experiment, JsonCorpus, Split, parse, read_yaml
 from pipeline.errors import InputError
-from pipeline.sources import AudioSource
 from pipeline.sources import demo as demo_corpus
+from pipeline.sources import source_of
+from pipeline.sources.base import Recordings
 from stores.codec import Compression
 from stores.files import read_json
 from stores.layout import POINTER
@@ -21,19 +24,24 @@ DEFAULT_CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
 
 
 class IndexJob(Section):
-    corpus: AudioCorpus
+    corpus: AnyCorpus
     folder: Path
     fingerprint: str  # of the files: a change runs the job again
 
 
 class BuildJob(Section):
     name: str
-    corpus: AudioCorpus
+    corpus: AnyCorpus
     recipe: AnyRecipe
     index: Path
     family: Path
     clips_per_shard: int
     compression: Compression | None
+
+    def recordings(self, clips: pa.Table) -> Recordings:
+        """Where the samples of clips come from; by whole paths, since workers may stand in another folder."""
+        corpus = self.corpus.model_copy(update={"root": self.corpus.root.resolve()})
+        return source_of(corpus, self.name).recordings(self.index, clips)
 
 
 class TrainJob(Section):
@@ -102,7 +110,7 @@ class Plan:
     def demos(self) -> Path:
         return self.work / "demo"
 
-    def corpus(self, experiment: str) -> AudioCorpus:
+    def corpus(self, experiment: str) -> AudioCorpus | JsonCorpus:
         """An experiment's corpus; a demo is an audio corpus that is synthesised first."""
         corpus = self.config.experiments[experiment].corpus
         return AudioCorpus(root=self.demos / corpus.name) if isinstance(corpus, DemoCorpus) else corpus
@@ -172,7 +180,7 @@ class Plan:
             fingerprint = f"demo {demo_corpus.VERSION}"  # its files may not be there yet
         else:
             try:
-                fingerprint = AudioSource(corpus, self.where(experiment)).fingerprint()
+                fingerprint = source_of(corpus, self.where(experiment)).fingerprint()
             except (InputError, OSError):
                 fingerprint = "unreadable"  # the job itself says why, if anyone asks for it
         return _text(IndexJob(corpus=corpus, folder=self.index_folder(experiment), fingerprint=fingerprint))

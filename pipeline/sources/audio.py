@@ -11,8 +11,11 @@ import pyarrow.csv as csv
 
 from features.audio import SUFFIXES
 from pipeline.config import AudioCorpus
+from pipeline.engines import Engine
 from pipeline.errors import InputError
-from pipeline.sources.base import LISTING, Listing, status
+from pipeline.look import look
+from pipeline.recordings import AudioFile
+from pipeline.sources.base import LISTING, Listing, Recordings, status
 
 
 class AudioSource:
@@ -23,7 +26,6 @@ class AudioSource:
         self._where = where
 
     def fingerprint(self) -> str:
-        """Hash of path, size and modification time of every file that the corpus uses; none is opened."""
         known = blake2b(digest_size=16)
         if self._corpus.table is not None:
             known.update(self._table_path().read_bytes())
@@ -34,6 +36,15 @@ class AudioSource:
         for name, size, mtime_ns in sorted(found):
             known.update(f"{name}\0{size}\0{mtime_ns}\n".encode(errors="surrogateescape"))
         return known.hexdigest()
+
+    def look(self, folder: Path, engine: Engine) -> pa.Table:
+        return look(folder, self.listing(), self._corpus.silent == "quarantine", engine)
+
+    def recordings(self, folder: Path, clips: pa.Table) -> Recordings:
+        ids = clips["id"]
+        return lambda rows: [
+            AudioFile(self._corpus.root / name) for name in ids.slice(rows.start, len(rows)).to_pylist()
+        ]
 
     def listing(self) -> Listing:
         """All recordings of the corpus. Raises `InputError` where folder, table or columns are not as configured."""

@@ -1,12 +1,48 @@
-"""What a source gives to the index."""
+"""What a source gives to the index and to those who build."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
+from pipeline.engines import Engine
+from pipeline.recordings import Recording
+
 # What a listing says of each recording, one row each; a null group means: by content.
 LISTING = pa.schema([("id", pa.string()), ("label", pa.string()), ("group", pa.string()), ("fold", pa.int64())])
+
+# And what was found in it; the reason is empty for a good recording.
+LOOKED = pa.schema(
+    [
+        *LISTING,
+        ("content_hash", pa.string()),
+        ("samples", pa.int64()),
+        ("sample_rate_hz", pa.int64()),
+        ("reason", pa.string()),
+    ]
+)
+
+SEEN = "seen.parquet"  # in the folder of an index: what a source last found, so that only what changed is opened again
+
+Recordings = Callable[[range], Sequence[Recording]]  # those of some rows
+
+
+class Source(Protocol):
+    """A corpus as it is configured. Raises `InputError` where it is not as configured."""
+
+    def fingerprint(self) -> str:
+        """Hash of path, size and modification time of every file that the corpus uses; none is opened."""
+        ...
+
+    def look(self, folder: Path, engine: Engine) -> pa.Table:
+        """All recordings, `LOOKED` at and in the order of their ids. What was found is kept in `folder` as well."""
+        ...
+
+    def recordings(self, folder: Path, clips: pa.Table) -> Recordings:
+        """Where the samples of clips come from, as last looked at."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -36,9 +36,9 @@ def main(folder: Path) -> None:
     import zarr  # noqa: F401  # imported before the limit, as all code is
 
     extract(folder / "corpus" / "a" / "0.wav", RECIPE)  # imports librosa, and OpenBLAS takes its buffers
-    listing = AudioSource(AudioCorpus(root=folder / "corpus"), "").listing()
-    options = {"refuse_silence": False, "max_quarantine": 0.5, "engine": Engine(), "where": ""}
-    clips = update_index(folder / "index", listing, **options).clips
+    source = AudioSource(AudioCorpus(root=folder / "corpus"), "")
+    looked = source.look(folder / "index", Engine())
+    clips = update_index(folder / "index", looked, max_quarantine=0.5, where="").clips
     # The stacks of threads count as well, whether they are used or not: these have theirs, and there are no others.
     writer().submit(int).result()
     pa.set_cpu_count(1)
@@ -47,7 +47,8 @@ def main(folder: Path) -> None:
     limit = data_bytes() + HEADROOM_BYTES
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     family = folder / "stores" / "tones"
-    build_store(family, clips, folder / "corpus", RECIPE, name="tones", clips_per_shard=16, engine=Engine())
+    recordings = source.recordings(folder / "index", clips)
+    build_store(family, clips, recordings, RECIPE, name="tones", clips_per_shard=16, engine=Engine())
     store = open_store(family)
     size = sum(path.stat().st_size for path in family.rglob("c.*"))
     assert size > 2 * HEADROOM_BYTES - 10_000_000, size

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
 import zarr
 from corpora import RATE_HZ, tone, tree, write_corpus
+from stores_of import indexed
 
 from features.audio import content_hash, decode
 from features.engine import drawn
@@ -21,7 +21,6 @@ from pipeline.build import Built, build_shard, build_store
 from pipeline.config import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
-from pipeline.index import read_index, update_index
 from pipeline.sources import AudioSource
 from stores import open_store
 from stores.codec import Compression
@@ -29,10 +28,8 @@ from stores.codec import Compression
 RECIPE = Recipe(frames=24, n_mels=32)
 
 
-def index(root: Path, folder: Path) -> pa.Table:
-    listing = AudioSource(AudioCorpus(root=root), "corpus").listing()
-    options: dict[str, Any] = {"refuse_silence": False, "max_quarantine": 0.5, "engine": Engine(), "where": "corpus"}
-    return update_index(folder, listing, **options).clips
+def source(root: Path) -> AudioSource:
+    return AudioSource(AudioCorpus(root=root), "corpus")
 
 
 def build(
@@ -42,11 +39,12 @@ def build(
     work: str = "work",
     compression: Compression | None = None,
 ) -> Built:
-    clips = index(tmp_path / "corpus", tmp_path / work / "index")
+    folder = tmp_path / work / "index"
+    clips = indexed(source(tmp_path / "corpus"), folder)
     return build_store(
         tmp_path / work / "stores" / "tones",
         clips,
-        tmp_path / "corpus",
+        source(tmp_path / "corpus").recordings(folder, clips),
         recipe,
         name="tones",
         clips_per_shard=4,
@@ -207,12 +205,12 @@ def test_a_store_holds_no_time_host_process_or_path(tmp_path: Path, corpus: Path
 
 
 def test_a_file_that_changes_under_the_build_is_noticed(tmp_path: Path, corpus: Path) -> None:
-    index(corpus, tmp_path / "work" / "index")
-    clips = read_index(tmp_path / "work" / "index")
+    clips = indexed(source(corpus), tmp_path / "work" / "index")
+    recordings = source(corpus).recordings(tmp_path / "work" / "index", clips)
     soundfile.write(corpus / "b" / "0.wav", tone(777, 0.6), RATE_HZ)
     family = tmp_path / "work" / "stores" / "tones"
     with pytest.raises(InputError, match=r"b/0\.wav: this file changed"):
-        build_store(family, clips, corpus, RECIPE, name="tones", clips_per_shard=4, engine=Engine())
+        build_store(family, clips, recordings, RECIPE, name="tones", clips_per_shard=4, engine=Engine())
     assert not (family / "current.json").exists()
     assert not list(tmp_path.rglob("*.partial"))
 

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from corpora import RATE_HZ, tone, tree, write_corpus
 
-from pipeline import index as indexing
+from pipeline import look as looking
 from pipeline.config import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
@@ -19,14 +19,8 @@ from pipeline.sources import AudioSource
 
 def index(folder: Path, root: Path, **options: Any) -> Index:
     corpus = AudioCorpus(root=root, **options)
-    return update_index(
-        folder,
-        AudioSource(corpus, "mine.yaml: corpus").listing(),
-        refuse_silence=corpus.silent == "quarantine",
-        max_quarantine=corpus.max_quarantine,
-        engine=Engine(),
-        where="mine.yaml: corpus",
-    )
+    looked = AudioSource(corpus, "mine.yaml: corpus").look(folder, Engine())
+    return update_index(folder, looked, max_quarantine=corpus.max_quarantine, where="mine.yaml: corpus")
 
 
 def table(root: Path, text: str) -> Path:
@@ -64,7 +58,7 @@ def test_only_what_changed_is_opened_again(tmp_path: Path, monkeypatch: pytest.M
     files = tree(tmp_path / "i")
     assert index(tmp_path / "i", root).clips.equals(before)
     assert opened == [root / "a" / "0.wav"]
-    assert {name for name, data in tree(tmp_path / "i").items() if data != files[name]} == {"files.parquet"}
+    assert {name for name, data in tree(tmp_path / "i").items() if data != files[name]} == {"seen.parquet"}
 
 
 def test_new_clips_follow_the_old_ones(tmp_path: Path) -> None:
@@ -211,10 +205,10 @@ def test_files_of_a_table_are_in_the_fingerprint_wherever_they_lie(tmp_path: Pat
 def test_another_decoder_looks_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write_corpus(tmp_path / "c")
     index(tmp_path / "i", root)
-    schema = indexing.FILES.with_metadata({"probe": "0"})
-    monkeypatch.setattr(indexing, "FILES", schema)
+    schema = looking.FILES.with_metadata({"probe": "0"})
+    monkeypatch.setattr(looking, "FILES", schema)
     opened = []
-    monkeypatch.setattr(indexing, "probe_all", lambda task: opened.extend(task.paths) or probe_all(task))
+    monkeypatch.setattr(looking, "probe_all", lambda task: opened.extend(task.paths) or probe_all(task))
     index(tmp_path / "i", root)
     assert len(opened) == 12
 

@@ -12,8 +12,8 @@ from features.recipe import Recipe
 from pipeline.build import build_store
 from pipeline.config import AudioCorpus
 from pipeline.engines import Engine
-from pipeline.index import read_index, update_index
-from pipeline.sources import AudioSource
+from pipeline.index import update_index
+from pipeline.sources import AudioSource, Source, source_of
 from pipeline.workflow import BuildJob, IndexJob, Plan, plan_of
 from stores import Store, open_store
 from stores.codec import Compression
@@ -25,14 +25,16 @@ RECIPE = Recipe(frames=24, n_mels=32)
 
 def small_store(folder: Path, labels: str = "abc", clips: int = 6, recipe: Recipe = RECIPE) -> Store:
     """A corpus of tones below `folder` and its store, shards of 4 clips."""
-    root = write_corpus(folder / "corpus", labels, clips)
-    listing = AudioSource(AudioCorpus(root=root), "corpus").listing()
-    options = {"refuse_silence": False, "max_quarantine": 0.5, "engine": Engine(), "where": "corpus"}
-    index = update_index(folder / "index", listing, **options)
-    built = build_store(
-        folder / "stores" / "family", index.clips, root, recipe, name="tones", clips_per_shard=4, engine=Engine()
-    )
-    return open_store(built.path)
+    source = AudioSource(AudioCorpus(root=write_corpus(folder / "corpus", labels, clips)), "corpus")
+    index = indexed(source, folder / "index")
+    recordings = source.recordings(folder / "index", index)
+    options: dict[str, Any] = {"name": "tones", "clips_per_shard": 4, "engine": Engine()}
+    return open_store(build_store(folder / "stores" / "family", index, recordings, recipe, **options).path)
+
+
+def indexed(source: Source, folder: Path) -> pa.Table:
+    """The good recordings of a source, whose index is in a folder."""
+    return update_index(folder, source.look(folder, Engine()), max_quarantine=0.5, where="corpus").clips
 
 
 def plan_of_tones(folder: Path, clips: int = 3, compression: str | None = None, **variants: object) -> Plan:
@@ -53,13 +55,11 @@ def plan_of_tones(folder: Path, clips: int = 3, compression: str | None = None, 
 def built(plan: Plan, experiment: str = "x") -> Path:
     """The store of an experiment, indexed and built as the Snakefile does."""
     index = IndexJob.model_validate_json(plan.index_job(experiment))
-    listing = AudioSource(index.corpus, experiment).listing()
-    options = {"refuse_silence": False, "max_quarantine": 0.5, "engine": Engine(), "where": experiment}
-    update_index(index.folder, listing, **options)
+    clips = indexed(source_of(index.corpus, experiment), index.folder)
     job = BuildJob.model_validate_json(plan.build_job(experiment))
-    packing = {"clips_per_shard": job.clips_per_shard, "compression": job.compression}
+    packing: dict[str, Any] = {"clips_per_shard": job.clips_per_shard, "compression": job.compression}
     options = {"name": job.name, "engine": Engine(), **packing}
-    return build_store(job.family, read_index(job.index), job.corpus.root, job.recipe, **options).path
+    return build_store(job.family, clips, job.recordings(clips), job.recipe, **options).path
 
 
 def random_store(

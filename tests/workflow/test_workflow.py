@@ -256,7 +256,7 @@ class TestMistakes:
         return {
             name: data
             for name, data in files.items()
-            if not name.startswith(passing) and not name.endswith(("files.parquet", "quarantine.csv"))
+            if not name.startswith(passing) and not name.endswith(("seen.parquet", "quarantine.csv"))
         }
 
     def test_a_misspelt_key(self, folder: Folder) -> None:

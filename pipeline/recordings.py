@@ -1,0 +1,91 @@
+"""Where the samples of one recording come from, as workers are told."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from features.audio import decode
+
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+LONGEST_TOLD = 8 << 20  # bytes; as Python's objects a text takes some ten times as much
+
+
+class Recording(Protocol):
+    """Something that decodes to mono float32 `(samples,)` and a rate in Hz; its text is what messages call it."""
+
+    def decode(self) -> tuple[np.ndarray, int]: ...
+
+
+@dataclass(frozen=True)
+class AudioFile:
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def decode(self) -> tuple[np.ndarray, int]:
+        return decode(self.path)
+
+
+@dataclass(frozen=True)
+class JsonArray:
+    """Numbers in a JSON file, from one byte to another."""
+
+    path: Path
+    number: int  # of the record in the file
+    start: int
+    end: int
+    sample_rate_hz: int
+
+    def __str__(self) -> str:
+        return f"{self.path}#{self.number}"
+
+    def decode(self) -> tuple[np.ndarray, int]:
+        """Raises `ValueError` for what is not an array of numbers."""
+        with open(self.path, "rb") as file:
+            file.seek(self.start)
+            return parse_samples(file.read(self.end - self.start)), self.sample_rate_hz
+
+
+def parse_samples(text: bytes) -> np.ndarray:
+    """A JSON array of finite numbers, `(samples,)` float32. Raises `ValueError` that says which one is not."""
+    import simdjson  # for those whose recordings are JSON
+
+    try:
+        array = simdjson.Parser().parse(text)
+        if not isinstance(array, simdjson.Array) or text.find(b"[", 1) >= 0:  # it would flatten arrays in the array
+            raise ValueError("not a flat array")
+        samples = np.frombuffer(array.as_buffer(of_type="d"), np.float64)
+    except (TypeError, ValueError, RuntimeError):  # simdjson's words name no place
+        raise ValueError(_fault(text)) from None
+    with np.errstate(over="ignore"):
+        narrow = samples.astype(np.float32)
+    if not np.isfinite(narrow).all():
+        place = int(np.flatnonzero(~np.isfinite(narrow))[0])
+        raise ValueError(f"sample {place} is {samples[place]:g}, beyond what float32 holds")
+    return narrow
+
+
+def _fault(text: bytes) -> str:
+    """Why a text is not an array of numbers."""
+    if len(text) > LONGEST_TOLD:
+        return "not a flat array of numbers"
+    try:
+        values = json.loads(text)
+    except ValueError as error:  # of JSON, UTF-8, or numbers of thousands of digits
+        return f"not JSON: {error}"
+    if not isinstance(values, list):
+        return "expected an array of numbers"
+    for place, value in enumerate(values):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            kind = {list: "an array", dict: "an object", type(None): "null"}.get(type(value), repr(value)[:20])
+            return f"sample {place} is {kind}, not a number"
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"sample {place} is not finite"
+        if abs(value) > LARGEST_FLOAT32:
+            return f"sample {place} is beyond what float32 holds"
+    return "not JSON as its standard has it"

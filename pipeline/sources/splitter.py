@@ -1,0 +1,134 @@
+"""Where the parts of a JSON text begin and end, without parsing them: no fast parser streams arrays by itself.
+
+A flat array, which a waveform is, ends at the next bracket, and finding that is as fast as memory. What lies between
+is for a parser to judge; only what the splitter itself has to understand is checked here.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from mmap import mmap
+
+MAX_DEPTH = 64
+
+_SPACE = re.compile(rb"[ \t\r\n]*")
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_SCALAR = re.compile(rb"[^\s,\[\]{}\"]+")
+_STRUCTURE = re.compile(rb'["\[\]{}]')
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class MalformedError(ValueError):
+    """Text that is not JSON, at least not where it was looked at."""
+
+
+class TruncatedError(MalformedError):
+    """Text that ends too early."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where a value stands, in bytes."""
+
+    start: int
+    end: int
+
+
+class Splitter:
+    """Goes through a JSON text value by value. Raises `MalformedError`."""
+
+    def __init__(self, data: bytes | mmap) -> None:
+        self._data = data
+        self.position = len(_BYTE_ORDER_MARK) if data[:3] == _BYTE_ORDER_MARK else 0
+
+    def next(self) -> bytes:
+        """The next byte that is no space, where `position` then is; none at the end."""
+        match = _SPACE.match(self._data, self.position)
+        assert match is not None  # it matches nothing as well
+        self.position = match.end()
+        return self._data[self.position : self.position + 1]
+
+    def elements(self) -> Iterator[None]:
+        """Stops before each element of an array; whoever iterates goes past it."""
+        self._take(b"[")
+        if self.next() == b"]":
+            self.position += 1
+            return
+        while True:
+            yield
+            if self._take(b",", b"]") == b"]":
+                return
+
+    def members(self) -> Iterator[bytes]:
+        """The names of an object as they are written; stops before each value, and whoever iterates goes past it."""
+        self._take(b"{")
+        if self.next() == b"}":
+            self.position += 1
+            return
+        while True:
+            self.next()
+            name = self._string()
+            self._take(b":")
+            yield self._data[name.start + 1 : name.end - 1]
+            if self._take(b",", b"}") == b"}":
+                return
+
+    def value(self) -> Span:
+        """Goes past any value."""
+        start = self.next()
+        if start in (b"[", b"{"):
+            return self._nested()
+        if start == b'"':
+            return self._string()
+        match = _SCALAR.match(self._data, self.position)
+        if match is None:
+            raise self._expected("a value")
+        return self._passed(match.end())
+
+    def _nested(self) -> Span:
+        data, start, depth = self._data, self.position, 0
+        while True:
+            match = _STRUCTURE.search(data, self.position)
+            if match is None:
+                raise TruncatedError(f"the text ends within what begins at byte {start}")
+            self.position = match.start()
+            kind = match[0]
+            if kind == b'"':
+                self._string()
+                continue
+            if kind == b"[" and (end := data.find(b"]", self.position)) >= 0 and self._flat(self.position + 1, end):
+                self.position = end + 1
+            else:
+                depth += 1 if kind in (b"[", b"{") else -1
+                self.position += 1
+            if depth == 0:
+                return Span(start, self.position)
+            if depth > MAX_DEPTH:
+                raise MalformedError(f"more than {MAX_DEPTH} arrays and objects within each other at byte {start}")
+
+    def _flat(self, start: int, end: int) -> bool:
+        return all(self._data.find(byte, start, end) < 0 for byte in (b"[", b'"', b"{"))
+
+    def _string(self) -> Span:
+        match = _STRING.match(self._data, self.position)
+        if match is None:
+            raise self._expected("a string")
+        return self._passed(match.end())
+
+    def _passed(self, end: int) -> Span:
+        span = Span(self.position, end)
+        self.position = end
+        return span
+
+    def _take(self, *bytes_: bytes) -> bytes:
+        found = self.next()
+        if found not in bytes_:
+            raise self._expected(" or ".join(byte.decode() for byte in bytes_))
+        self.position += 1
+        return found
+
+    def _expected(self, what: str) -> MalformedError:
+        found = self._data[self.position : self.position + 12].decode(errors="replace")
+        if not found or (found.startswith('"') and what == "a string"):
+            return TruncatedError(f"expected {what} at byte {self.position}, but the text ends")
+        return MalformedError(f"expected {what} at byte {self.position}, found {found!r}")
