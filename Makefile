@@ -6,7 +6,7 @@ INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint co
 .PHONY: demo test bench faults clean
 
 demo: .venv/.demo
-	$(BIN)/snakemake train_genre report
+	$(BIN)/snakemake train_genre
 	@$(BIN)/otogura runs
 
 test: .venv/.test

@@ -19,10 +19,10 @@ log = logging.getLogger("otogura")
 
 
 def _demo(text: str, options: argparse.Namespace) -> None:
-    from pipeline.sources.demo import write_genres
+    from pipeline.demos import DEMOS
 
     receipt = Path(text)
-    write_genres(receipt.with_suffix(""), receipt)
+    DEMOS[receipt.stem].write(receipt.with_suffix(""), receipt)
 
 
 def _index(text: str, options: argparse.Namespace) -> None:
@@ -81,9 +81,13 @@ def _train(text: str, options: argparse.Namespace) -> None:
         training=job.training,
         split=job.split,
         folds=job.folds,
+        positive=job.positive,
     )
     scores = metrics.get("mean", metrics)
-    log.info("%s: test accuracy %.3f; report: %s", job.name, scores["accuracy"], job.folder / "report.html")
+    found = f"test accuracy {scores['accuracy']:.3f}"
+    if "roc_auc" in scores:
+        found += f", ROC-AUC {scores['roc_auc']:.3f}"
+    log.info("%s: %s; report: %s", job.name, found, job.folder / "report.html")
 
 
 def _report(text: str, options: argparse.Namespace) -> None:

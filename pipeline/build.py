@@ -109,10 +109,14 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
             wanted = [variant for variant in variants if not _copied(task.held[variant][slot], shards[variant])]
             if not wanted:
                 continue
-            samples, rate_hz = recording.decode()
+            changed = ChangedError(f"{recording}: this file changed since it was indexed; type the same command again")
+            try:
+                samples, rate_hz = recording.decode()
+            except (OSError, ValueError, soundfile.SoundFileError):
+                raise changed from None
             content = content_hash(samples, rate_hz)
             if content.hex() != expected:
-                raise ChangedError(f"{recording}: this file changed since it was indexed; type the same command again")
+                raise changed
             clip = task.features.clip(samples, rate_hz)
             for variant, tensor in task.features.compute(clip, content, wanted):
                 shards[variant].append(tensor.values, tensor.statistics)

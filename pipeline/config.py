@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from features.recipe import AnyRecipe
 from pipeline.errors import InputError
 from stores.codec import Compression
-from training.settings import Model, Positive, Section, Training
+from training.settings import PUBLISHED, Model, Positive, Section, Training
 
 # Relative to where the command runs; ~ is the user's home.
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
@@ -50,7 +50,7 @@ class JsonCorpus(Section):
     source: Literal["json"] = "json"
     root: UserPath
     # What a file says, and the class that it means.
-    labels: Annotated[dict[str, str], BeforeValidator(_texts), Field(min_length=2, default_factory=_ok_or_ng)]
+    labels: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=_ok_or_ng, min_length=2)
     group: str | None = None  # the member with the source of a record, or `file`
     sample_rate_hz: Positive = 44100  # where a file does not say its fs
     silent: Literal["keep", "quarantine"] = "keep"
@@ -61,7 +61,7 @@ class DemoCorpus(Section):
     """A corpus that the project synthesises in its real on-disk format."""
 
     source: Literal["demo"] = "demo"
-    name: Literal["genres"] = "genres"
+    name: Literal["genres", "strikes"] = "genres"
 
 
 def _unless_named(key: str, default: str) -> BeforeValidator:
@@ -104,11 +104,30 @@ class Experiment(Section):
     """One model on one corpus; its name is the target `train_<name>`."""
 
     corpus: Corpus = DemoCorpus()
-    recipe: str = "music"
-    model: Annotated[Model, BeforeValidator(_by_name)] = Model()
-    training: Training = Training()
+    recipe: str
+    model: Model
+    training: Training
+    positive: str | None = None  # of two classes, the one to be detected: NG, or else the last by name
     split: Split = Split()
     folds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_different)] | None = None  # test on each
+
+    @model_validator(mode="before")
+    @classmethod
+    def _published(cls, data: Any) -> Any:
+        """Where nothing is said: the model for the corpus, the recipe for the model, the training of the model."""
+        if not isinstance(data, dict):
+            return data
+        corpus = data.get("corpus", {})
+        waveforms = isinstance(corpus, dict) and (corpus.get("source") == "json" or corpus.get("name") == "strikes")
+        model = _by_name(data.get("model", {}))
+        if not isinstance(model, dict):
+            return data
+        model = {"name": "cnn1d_attention" if waveforms else "resnet_attention"} | model
+        training = data.get("training", {})
+        if isinstance(training, dict):
+            training = PUBLISHED.get(str(model["name"]), {}) | training
+        recipe = "waveform" if model["name"] == "cnn1d_attention" else "music"
+        return {"recipe": recipe} | data | {"model": model, "training": training}
 
 
 def _plain_name(name: str) -> str:
@@ -144,7 +163,8 @@ class Config(Section):
     @classmethod
     def _default_recipe(cls, data: Any) -> Any:
         if isinstance(data, dict) and isinstance(data.get("recipes", {}), dict):
-            return data | {"recipes": {"music": {}} | data.get("recipes", {})}
+            own = {"music": {}, "waveform": {"kind": "waveform"}}
+            return data | {"recipes": own | data.get("recipes", {})}
         return data
 
     @model_validator(mode="after")
@@ -201,7 +221,9 @@ def _explain(error: ValidationError) -> str:
 
 def _is_kind(before: tuple[int | str, ...], part: int | str) -> bool:
     if before[-1:] == ("corpus",):
-        return part in ("audio", "demo")
+        return part in ("audio", "json", "demo")
+    if before[-1:] == ("model",):
+        return part in PUBLISHED
     return before[:1] == ("recipes",) and len(before) == 2 and part in ("four_channel", "log_mel", "waveform")
 
 

@@ -6,10 +6,11 @@ import soundfile
 from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
-from features.audio import content_hash, decode
+from features.audio import content_hash
 from features.engine import Engine, drawn
 from features.recipe import ORIGINAL, recorded_recipe
 from pipeline.errors import InputError
+from pipeline.sources import recording_at
 from stores.errors import StoreError
 from stores.files import replacing
 from stores.layout import POINTER, Layout
@@ -26,11 +27,9 @@ def replay(recording: Path, variant: str, output: Path, stores: Path) -> str:
         raise InputError(f"{output}: expected a name that ends in .wav")
     if output.exists():
         raise InputError(f"{output}: exists already; remove it or choose another name")
-    if not recording.is_file():
-        raise InputError(f"{recording}: no such file; expected a recording of a store below {stores}")
     try:
-        samples, rate_hz = decode(recording)
-    except soundfile.SoundFileError as error:
+        samples, rate_hz = recording_at(recording).decode()
+    except (soundfile.SoundFileError, ValueError) as error:
         raise InputError(f"{recording}: cannot be decoded: {error}") from None
     content = content_hash(samples, rate_hz)
     store, row = _find(content, recording, variant, stores)

@@ -9,22 +9,25 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from features.recipe import Recipe
 from pipeline.config import Split
 from pipeline.errors import InputError
 from pipeline.split import Sides, by_fold, by_group, has_folds
 from stores.files import read_json, write_json
 from stores.reader import Store
 from training.artefact import write_artefact
+from training.detection import Detection, choose_threshold, detect, probabilities
 from training.evaluation import Scores, predict, score
 from training.fit import device_of, fit
-from training.report import Panel, link, run_sections, write_report
+from training.models import READS
+from training.report import Panel, detection_sections, link, run_sections, write_report
 from training.settings import Model, Training
 from training.stream import ClipStream
 
 log = logging.getLogger("otogura")
 
 FIGURES = {"accuracy": "test accuracy", "top5_accuracy": "top-5 accuracy", "macro_f1": "macro F1", "loss": "loss"}
+DETECTION = {"roc_auc": "ROC-AUC", "pauc": "partial AUC", "pr_auc": "PR-AUC"}  # where one of two classes is detected
+DETECTED = "NG"  # unless the configuration names another
 
 
 def train_experiment(
@@ -37,19 +40,28 @@ def train_experiment(
     training: Training,
     split: Split,
     folds: Sequence[int] | None,
+    positive: str | None = None,
 ) -> dict[str, Any]:
     """Train, evaluate and report below `folder`; returns what metrics.json holds.
 
-    With `folds`, one run for each in a folder of its own, and their mean and standard deviation.
+    With `folds`, one run for each in a folder of its own, and their mean and standard deviation. `positive` is the one
+    of two classes to be detected.
     """
     if training.device == "cuda" and not torch.cuda.is_available():
         raise InputError(f"{where}.training.device: expected a GPU that torch can use, found none; say auto or cpu")
-    if store.manifest["channels"] != list(Recipe.channels):
+    if (kind := store.manifest["recipe"]["kind"]) != READS[model.name]:
         raise InputError(
-            f"{where}.recipe: the model {model.name} reads recipes of kind four_channel, this one's channels are "
-            f"{', '.join(store.manifest['channels'])}; choose another recipe"
+            f"{where}.recipe: the model {model.name} reads recipes of kind {READS[model.name]}, this one is of kind "
+            f"{kind}; choose another recipe or another model"
         )
-    run = {"model": model, "training": training, "where": where}
+    classes = sorted(set(store.rows["label"].to_pylist()))
+    detected = _positive(classes, positive, where)
+    if detected is None and isinstance(training.class_weight, float):
+        raise InputError(
+            f"{where}.training.class_weight: a number is the weight of the positive one of two classes, and there are "
+            f"{len(classes)}; say balanced or none"
+        )
+    run = {"model": model, "training": training, "where": where, "classes": classes, "positive": detected}
     if folds is None:
         sides = _sides(store.rows, split, where)
         return _single(folder, store, sides, f"{name} on {store.manifest['corpus']}", run)
@@ -62,8 +74,8 @@ def train_experiment(
 
 
 def _single(folder: Path, store: Store, sides: Sides, title: str, run: dict[str, Any]) -> dict[str, Any]:
-    model, training, where = run["model"], run["training"], run["where"]
-    classes = sorted(set(store.rows["label"].to_pylist()))
+    model, training, where, classes = run["model"], run["training"], run["where"], run["classes"]
+    positive = None if run["positive"] is None else classes.index(run["positive"])
     number = {label: place for place, label in enumerate(classes)}
     labels = np.array([number[label] for label in store.rows["label"].to_pylist()], dtype=np.int64)
     _refuse_unlearnable(sides, labels, classes, where)
@@ -95,8 +107,18 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: dict[str,
         model=model,
         training=training,
         identity={"store": store.identity, "split": sides.digest()},
+        class_weights=_class_weights(training, labels[sides.train], len(classes), positive),
     )
-    scores = score(predict(fitted.network, stream(sides.test), device_of(training)), classes)
+    device = device_of(training)
+    predictions = predict(fitted.network, stream(sides.test), device)
+    if positive is None:
+        detection, scores = None, score(predictions, classes)
+    else:
+        held_out = predict(fitted.network, stream(sides.validation), device)
+        threshold = choose_threshold(probabilities(held_out, positive), held_out.labels == positive)
+        found = probabilities(predictions, positive)
+        detection = detect(found, predictions.labels == positive, threshold)
+        scores = score(predictions, classes, np.where(found >= threshold, positive, 1 - positive))
     version = write_artefact(
         folder,
         fitted.network.cpu(),
@@ -104,9 +126,11 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: dict[str,
         classes=classes,
         recipe=store.manifest["recipe"],
         store=store.identity,
+        decision=None if detection is None else {"positive": run["positive"], "threshold": threshold},
     )
     metrics = {
         **scores.summary,
+        **({} if detection is None else {"positive": run["positive"], **detection.summary}),
         "classes": classes,
         "parameters": sum(weight.numel() for weight in fitted.network.parameters()),
         "train_clips": len(sides.train),
@@ -118,19 +142,21 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: dict[str,
         "confusion": scores.confusion.tolist(),
         "history": fitted.history,
     }
-    _report(folder, title, metrics, scores)
+    _report(folder, title, metrics, scores, detection)
     write_json(folder / "metrics.json", metrics)
     return metrics
 
 
-def _report(folder: Path, title: str, metrics: dict[str, Any], scores: Scores) -> None:
+def _report(folder: Path, title: str, metrics: dict[str, Any], scores: Scores, detection: Detection | None) -> None:
     subtitle = (
         f"{metrics['train_clips']} training, {metrics['validation_clips']} validation and {metrics['test_clips']} "
         f"test clips, no group on two sides; {metrics['parameters']:,} parameters; store {metrics['store']}, "
         f"model {metrics['model_version']}"
     )
-    figures = [(label, f"{metrics[name]:.3f}") for name, label in FIGURES.items()]
+    figures = [(label, f"{metrics[name]:.3f}") for name, label in (FIGURES | DETECTION).items() if name in metrics]
     sections = run_sections(metrics["history"], scores.per_class, scores.confusion)
+    if detection is not None:
+        sections[1:1] = detection_sections(detection, metrics["positive"])
     write_report(folder / "report.html", title, subtitle, figures, sections)
 
 
@@ -175,6 +201,26 @@ def _fold_sides(rows: pa.Table, fold: int, where: str) -> Sides:
         raise InputError(f"{where}.folds: {error}") from None
 
 
+def _positive(classes: Sequence[str], named: str | None, where: str) -> str | None:
+    """The class to be detected, if there are two."""
+    if named is not None and (named not in classes or len(classes) != 2):
+        raise InputError(
+            f"{where}.positive: expected one of two classes, got {named!r}; there are {', '.join(classes)}"
+        )
+    if len(classes) != 2:
+        return None
+    return named or (DETECTED if DETECTED in classes else classes[-1])
+
+
+def _class_weights(training: Training, labels: np.ndarray, classes: int, positive: int | None) -> list[float] | None:
+    if training.class_weight == "none":
+        return None
+    if training.class_weight == "balanced":
+        counts = np.bincount(labels, minlength=classes)
+        return [float(weight) for weight in len(labels) / (classes * counts)]
+    return [float(training.class_weight) if number == positive else 1.0 for number in range(classes)]
+
+
 def _refuse_unlearnable(sides: Sides, labels: np.ndarray, classes: Sequence[str], where: str) -> None:
     for side in ("train", "validation", "test"):
         if not len(getattr(sides, side)):
@@ -188,6 +234,14 @@ def _refuse_unlearnable(sides: Sides, labels: np.ndarray, classes: Sequence[str]
             f"{where}: class {missing[0]!r} has no training clip; it needs recordings of more groups or folds, or, "
             "without given folds, another seed under split"
         )
+    if len(classes) == 2:
+        for side in ("validation", "test"):
+            present = set(labels[getattr(sides, side)].tolist())
+            if len(present) < 2:
+                raise InputError(
+                    f"{where}: expected clips of both classes for {side}, found only {classes[present.pop()]!r}; it "
+                    "needs recordings of more groups or folds, or, without given folds, another seed under split"
+                )
 
 
 def compare(folder: Path, runs: Sequence[Path]) -> None:
@@ -197,9 +251,12 @@ def compare(folder: Path, runs: Sequence[Path]) -> None:
         metrics = read_json(run / "metrics.json")
         values = metrics.get("mean", metrics)
         spread = metrics.get("sd", {})
-        cells = [f"{values[key]:.3f}" + (f" ± {spread[key]:.3f}" if spread else "") for key in FIGURES]
+        cells = [
+            f"{values[key]:.3f}" + (f" ± {spread[key]:.3f}" if spread else "") if key in values else ""
+            for key in FIGURES | DETECTION
+        ]
         name = link(run.name, (run / "report.html").relative_to(folder).as_posix())
         rows.append([name, *cells, round(values["parameters"]), round(values["test_clips"]), metrics["store"]])
-    columns = ("experiment", *FIGURES.values(), "parameters", "test clips", "store")
+    columns = ("experiment", *(FIGURES | DETECTION).values(), "parameters", "test clips", "store")
     table = Panel("Experiments", "", None, columns, rows)
     write_report(folder / "report.html", "All experiments", "Scores on test clips", [], [table])

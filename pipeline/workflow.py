@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from features.recipe import AnyRecipe
 from pipeline.config import AnyCorpus, AudioCorpus, Config, DemoCorpus, Experiment, JsonCorpus, Split, parse, read_yaml
+from pipeline.demos import DEMOS
 from pipeline.errors import InputError
-from pipeline.sources import demo as demo_corpus
 from pipeline.sources import source_of
 from pipeline.sources.base import Recordings
 from stores.codec import Compression
@@ -52,6 +52,7 @@ class TrainJob(Section):
     training: Training
     split: Split
     folds: tuple[int, ...] | None
+    positive: str | None
 
 
 class ReportJob(Section):
@@ -111,9 +112,12 @@ class Plan:
         return self.work / "demo"
 
     def corpus(self, experiment: str) -> AudioCorpus | JsonCorpus:
-        """An experiment's corpus; a demo is an audio corpus that is synthesised first."""
+        """An experiment's corpus; a demo is one that is synthesised first."""
         corpus = self.config.experiments[experiment].corpus
-        return AudioCorpus(root=self.demos / corpus.name) if isinstance(corpus, DemoCorpus) else corpus
+        if not isinstance(corpus, DemoCorpus):
+            return corpus
+        root = self.demos / corpus.name
+        return JsonCorpus(root=root, group="source") if corpus.name == "strikes" else AudioCorpus(root=root)
 
     def demo(self, experiment: str) -> str | None:
         """The name of the demo that an experiment runs on, if it does."""
@@ -176,8 +180,8 @@ class Plan:
         name = self.corpus_name(experiment)
         sharing = [self.corpus(other) for other in self.config.experiments if self.corpus_name(other) == name]
         corpus = min(sharing, key=lambda corpus: corpus.max_quarantine)  # the strictest holds for all
-        if self.demo(experiment):
-            fingerprint = f"demo {demo_corpus.VERSION}"  # its files may not be there yet
+        if demo := self.demo(experiment):
+            fingerprint = f"demo {DEMOS[demo].VERSION}"  # its files may not be there yet
         else:
             try:
                 fingerprint = source_of(corpus, self.where(experiment)).fingerprint()
@@ -209,6 +213,7 @@ class Plan:
                 training=chosen.training,
                 split=chosen.split,
                 folds=chosen.folds,
+                positive=chosen.positive,
             )
         )
 

@@ -13,11 +13,22 @@ from training.settings import Model
 
 
 def write_artefact(
-    folder: Path, network: nn.Module, *, model: Model, classes: list[str], recipe: dict[str, Any], store: str
+    folder: Path,
+    network: nn.Module,
+    *,
+    model: Model,
+    classes: list[str],
+    recipe: dict[str, Any],
+    store: str,
+    decision: dict[str, Any] | None = None,
 ) -> str:
-    """Write `model.safetensors` and `model.json`; returns the version, a hash of both."""
+    """Write `model.safetensors` and `model.json`; returns the version, a hash of both.
+
+    `decision` has the `positive` of two classes and the `threshold` from which on its probability means it.
+    """
     weights = save({name: value.contiguous() for name, value in network.state_dict().items()})
     described = {"model": model.model_dump(mode="json"), "classes": classes, "recipe": recipe, "store": store}
+    described |= decision or {}
     version = hashlib.blake2b(digest_size=8)
     version.update(weights)
     version.update(json.dumps(described, sort_keys=True).encode())

@@ -52,27 +52,28 @@ def predict(network: nn.Module, stream: ClipStream, device: torch.device) -> Pre
     return Predictions(rows, labels, logits)
 
 
-def score(predictions: Predictions, classes: list[str]) -> Scores:
-    """Accuracy, top-5, macro F1, cross-entropy; precision, recall and F1 per class."""
+def score(predictions: Predictions, classes: list[str], decided: np.ndarray | None = None) -> Scores:
+    """Accuracy, top-5, macro F1, cross-entropy; precision, recall and F1 per class.
+
+    `decided` `(clips,)` are the classes that count as predicted, where those are not the likeliest.
+    """
     logits = torch.from_numpy(predictions.logits)
     labels = torch.from_numpy(predictions.labels)
+    chosen = logits.argmax(dim=1) if decided is None else torch.from_numpy(decided)
     count = len(classes)
-
-    def one(metric: Any, **options: Any) -> float:
-        return float(metric(logits, labels, num_classes=count, **options))
-
+    top = min(5, count)
     summary = {
-        "accuracy": one(multiclass_accuracy, average="micro"),
-        "top5_accuracy": one(multiclass_accuracy, average="micro", top_k=min(5, count)),
-        "macro_f1": one(multiclass_f1_score, average="macro"),
+        "accuracy": float(multiclass_accuracy(chosen, labels, count, average="micro")),
+        "top5_accuracy": float(multiclass_accuracy(logits, labels, count, average="micro", top_k=top)),
+        "macro_f1": float(multiclass_f1_score(chosen, labels, count, average="macro")),
         "loss": float(F.cross_entropy(logits, labels)),
     }
     metrics = {"precision": multiclass_precision, "recall": multiclass_recall, "f1": multiclass_f1_score}
-    columns = {name: metric(logits, labels, count, average="none").tolist() for name, metric in metrics.items()}
+    columns = {name: metric(chosen, labels, count, average="none").tolist() for name, metric in metrics.items()}
     clips = torch.bincount(labels, minlength=count).tolist()
     per_class = [
         {"class": name, **{metric: columns[metric][number] for metric in metrics}, "clips": clips[number]}
         for number, name in enumerate(classes)
     ]
-    confusion = multiclass_confusion_matrix(logits, labels, count).numpy()
+    confusion = multiclass_confusion_matrix(chosen, labels, count).numpy()
     return Scores(summary, per_class, confusion)

@@ -4,8 +4,11 @@ import hashlib
 import json
 import logging
 import sys
+import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,10 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import nn
 from torch.utils.data import DataLoader
 
-from features.recipe import Recipe
+from features.recipe import recorded_recipe
 from stores.files import read_json, write_json
 from training.checkpoints import Checkpoints
+from training.errors import TrainingError
 from training.models import build
 from training.module import Classifier
 from training.settings import Model, Training
@@ -48,6 +52,7 @@ def fit(
     model: Model,
     training: Training,
     identity: dict[str, Any],
+    class_weights: Sequence[float] | None = None,
 ) -> Fitted:
     """Train, or go on training, or take what the folder holds when just this has been trained before.
 
@@ -57,8 +62,13 @@ def fit(
         Checkpoints go here; those of another `identity` are removed.
     identity : dict
         All that decides the result besides the settings: the store and the split.
+    class_weights : sequence of float, optional
+        In the loss, one for each class.
+
+    Raises `TrainingError` when `max_time` has come, or training has gone astray.
     """
-    whole = {**identity, "model": model.model_dump(mode="json"), "training": training.model_dump(mode="json")}
+    settings = training.model_dump(mode="json", exclude={"max_time"})
+    whole = {**identity, "model": model.model_dump(mode="json"), "training": settings, "class_weights": class_weights}
     whole["code"] = _code_digest(model.name)
     state = folder / "run.json"
     checkpoints = Checkpoints(folder / "checkpoints", training)
@@ -66,10 +76,13 @@ def fit(
         checkpoints.clear()
         write_json(state, whole)
     pl.seed_everything(training.seed, verbose=False)
-    recipe = Recipe(**train.store.manifest["recipe"])
-    network = build(model, classes, recipe)
+    network = build(model, classes, recorded_recipe(train.store.manifest["recipe"]))
     if not checkpoints.finished():
-        _train(checkpoints, network, train, validation, training)
+        _train(checkpoints, network, train, validation, training, class_weights)
+    if not checkpoints.finished():
+        raise TrainingError(
+            f"max_time has come after epoch {len(checkpoints.history())} of {training.epochs}; the same command goes on"
+        )
     weights = {name.removeprefix("network."): value for name, value in checkpoints.best()["state_dict"].items()}
     network.load_state_dict(weights)
     return Fitted(network.cpu().eval(), checkpoints.history())
@@ -95,10 +108,15 @@ def precision_of(training: Training) -> str:
 
 
 def _train(
-    checkpoints: Checkpoints, network: nn.Module, train: ClipStream, validation: ClipStream, training: Training
+    checkpoints: Checkpoints,
+    network: nn.Module,
+    train: ClipStream,
+    validation: ClipStream,
+    training: Training,
+    class_weights: Sequence[float] | None,
 ) -> None:
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
-    module = Classifier(network, training)
+    module = Classifier(network, training, None if class_weights is None else torch.tensor(class_weights))
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     trainer = pl.Trainer(
         accelerator="gpu" if device_of(training).type == "cuda" else "cpu",
@@ -106,7 +124,8 @@ def _train(
         precision=precision_of(training),  # type: ignore[arg-type]
         max_epochs=training.epochs,
         gradient_clip_val=training.gradient_clip,
-        callbacks=[checkpoints, _Epochs(train)],
+        accumulate_grad_batches=training.accumulate,
+        callbacks=[checkpoints, _Epochs(train), *([_TimeLimit(training.max_time)] if training.max_time else [])],
         logger=False,
         num_sanity_val_steps=0,
         enable_model_summary=False,
@@ -137,6 +156,24 @@ class _Epochs(pl.Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._stream.set_epoch(trainer.current_epoch)
+
+
+class _TimeLimit(pl.Callback):
+    """Stops after an epoch when another one would take longer than is left.
+
+    Lightning's own timer counts what earlier runs took as well, or stops within an epoch.
+    """
+
+    def __init__(self, limit: timedelta) -> None:
+        self._end = time.monotonic() + limit.total_seconds()
+        self._began = time.monotonic()
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._began = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        now = time.monotonic()
+        trainer.should_stop = trainer.should_stop or now + (now - self._began) > self._end
 
 
 def _loader(stream: ClipStream) -> DataLoader[Any]:

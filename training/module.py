@@ -21,11 +21,16 @@ EPS = 1e-7
 
 
 class Classifier(pl.LightningModule):
-    """Trains a network on batches of a `ClipStream`. `history` has one dictionary per finished epoch."""
+    """Trains a network on batches of a `ClipStream`. `history` has one dictionary per finished epoch.
 
-    def __init__(self, network: nn.Module, settings: Training) -> None:
+    `class_weights` `(classes,)` weigh the loss.
+    """
+
+    def __init__(self, network: nn.Module, settings: Training, class_weights: Tensor | None = None) -> None:
         super().__init__()
         self.network = network
+        self.register_buffer("class_weights", class_weights, persistent=False)  # the settings and the split say them
+        self.class_weights: Tensor | None
         self.history: list[dict[str, float]] = []
         self._settings = settings
         self._sums: dict[str, Tensor] = {}
@@ -35,7 +40,7 @@ class Classifier(pl.LightningModule):
         self._schedule_state: dict[str, Any] = {}
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logits `(batch, classes)` of `(batch, channels, rows, frames)` in any float type."""
+        """Logits `(batch, classes)` of features in any float type."""
         return self.network(features.float())
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -47,7 +52,7 @@ class Classifier(pl.LightningModule):
             eps=EPS,
             weight_decay=settings.weight_decay,
         )
-        self._schedule = Schedule(optimizer, settings.epochs)
+        self._schedule = Schedule(optimizer, settings.epochs, settings.schedule)
         return optimizer
 
     def on_train_start(self) -> None:
@@ -107,9 +112,12 @@ class Classifier(pl.LightningModule):
     def _step(self, side: str, batch: dict[str, Tensor]) -> Tensor:
         label = batch["label"]
         logits = self(batch["features"]).float()
-        loss = F.cross_entropy(logits, label)
-        self._add(f"{side} clips", torch.tensor(len(label), device=loss.device))
-        self._add(f"{side} loss", loss.detach() * len(label))
+        loss = F.cross_entropy(logits, label, self.class_weights)
+        clips = torch.tensor(len(label), device=loss.device)
+        weight = clips if self.class_weights is None else self.class_weights[label].sum()
+        self._add(f"{side} clips", clips)
+        self._add(f"{side} weight", weight)
+        self._add(f"{side} loss", loss.detach() * weight)
         self._add(f"{side} accuracy", (logits.argmax(dim=1) == label).sum())
         return loss
 
@@ -117,4 +125,4 @@ class Classifier(pl.LightningModule):
         self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
 
     def _mean(self, side: str, what: str) -> Tensor:
-        return self._sums[f"{side} {what}"] / self._sums[f"{side} clips"]
+        return self._sums[f"{side} {what}"] / self._sums[f"{side} {'weight' if what == 'loss' else 'clips'}"]

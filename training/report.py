@@ -14,6 +14,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from stores.files import write_bytes
+from training.detection import Detection
 
 BLUE, ORANGE = "#2457a6", "#d2691e"
 
@@ -59,6 +60,49 @@ def run_sections(
                 confusion_matrix(confusion, classes)),
         Panel("Classes", "", None, ("class", "precision", "recall", "F1", "test clips"), table),
     ]  # fmt: skip
+
+
+def detection_sections(detection: Detection, positive: str) -> list[Panel]:
+    """Curves over all thresholds, and the thresholds that meet common demands."""
+    summary = detection.summary
+    chosen = ["chosen on validation, best F1", *(f"{summary[name]:.3f}" for name in ("threshold", "recall"))]
+    alarms = float(np.interp(-summary["threshold"], -detection.thresholds, detection.fpr))
+    rows = [[*chosen, f"{alarms:.3f}"]]
+    rows += [[point.demand, f"{point.threshold:.3f}", f"{point.recall:.3f}", f"{point.fpr:.3f}"]
+             for point in detection.points]  # fmt: skip
+    note = "Test clips. The dot is the threshold that was chosen on validation and is kept with the model."
+    return [
+        Panel(f"Detection of {positive}", note, detection_curves(detection)),
+        Panel("Operating points", "All but the first are looked up on the test clips themselves.", None,
+              ("threshold for", "threshold", "recall", "false-positive rate"), rows),
+    ]  # fmt: skip
+
+
+def detection_curves(detection: Detection) -> Markup:
+    """ROC, precision against recall, and both with F1 against the threshold."""
+    summary = detection.summary
+    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    roc, pr, by_threshold = figure.subplots(1, 3)
+    roc.plot(detection.fpr, detection.recall, color=BLUE)
+    roc.plot([0, 1], [0, 1], color="0.8", linestyle=":")
+    roc.set(xlabel="false-positive rate", ylabel="recall", title=f"ROC, area {summary['roc_auc']:.3f}")
+    pr.plot(detection.recall, detection.precision, color=BLUE)
+    pr.plot(summary["recall"], summary["precision"], "o", color=ORANGE)
+    pr.set(xlabel="recall", ylabel="precision", title=f"precision–recall, area {summary['pr_auc']:.3f}")
+    inner = detection.thresholds <= 1  # the first is above every probability
+    thresholds, recall, precision = (
+        part[inner] for part in (detection.thresholds, detection.recall, detection.precision)
+    )
+    f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
+    for values, name, colour in ((precision, "precision", BLUE), (recall, "recall", ORANGE), (f1, "F1", "0.3")):
+        by_threshold.plot(thresholds, values, color=colour, label=name)
+    by_threshold.axvline(summary["threshold"], color="0.7", linestyle=":", label="chosen")
+    by_threshold.set(xlabel="threshold", title="at each threshold")
+    by_threshold.legend(frameon=False)
+    for axes in (roc, pr, by_threshold):
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        axes.spines[["top", "right"]].set_visible(False)
+    return _svg(figure)
 
 
 def curves(history: Sequence[dict[str, float]]) -> Markup:

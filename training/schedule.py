@@ -1,16 +1,23 @@
-"""The learning rate: warm-up, decay and cosine as one continuous function, times a factor that plateaus halve."""
+"""The learning rate: warm-up, decay and cosine as one continuous function, times a factor that plateaus halve; or
+one cosine."""
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 PUBLISHED_EPOCHS, WARM_UP, COSINE_FROM = 120, 15, 60
 DECAY = 0.96
 PLATEAU_EPOCHS = 10
+COSINE_TO = 0.01  # of the base rate
 
 
-def rate_factor(epoch: int, epochs: int) -> float:
+def cosine_factor(epoch: int, epochs: int) -> float:
+    """Factor on the base learning rate in `epoch` (from 0) of `epochs`: half a cosine from 1 to a hundredth."""
+    return COSINE_TO + (1 - COSINE_TO) * 0.5 * (1 + math.cos(math.pi * epoch / max(1, epochs - 1)))
+
+
+def decay_factor(epoch: int, epochs: int) -> float:
     """Factor on the base learning rate in `epoch` (from 0) of `epochs`.
 
     For 120 epochs: (e+1)/15 up to 15, 0.96^(e-14) up to 60, then half a cosine from there down. Other lengths
@@ -27,14 +34,17 @@ def rate_factor(epoch: int, epochs: int) -> float:
 
 
 class Schedule:
-    """Sets the optimiser's learning rate to base × `rate_factor` × plateau factor, once per epoch.
+    """Sets the optimiser's learning rate once per epoch: base × `cosine_factor`, or × `decay_factor` × plateau factor.
 
     The plateau factor starts at 1 and is halved after 10 epochs without a better validation loss. It is kept
     here, so that neither part undoes the other.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer, epochs: int) -> None:
+    def __init__(
+        self, optimizer: torch.optim.Optimizer, epochs: int, kind: Literal["decay", "cosine"] = "decay"
+    ) -> None:
         self.optimizer = optimizer
+        self._kind = kind
         self._epochs = epochs
         self._bases = [group["lr"] for group in optimizer.param_groups]
         self._plateau_factor = 1.0
@@ -55,7 +65,11 @@ class Schedule:
         self._set()
 
     def _set(self) -> None:
-        factor = rate_factor(min(self._epoch, self._epochs - 1), self._epochs) * self._plateau_factor
+        epoch = min(self._epoch, self._epochs - 1)
+        if self._kind == "cosine":
+            factor = cosine_factor(epoch, self._epochs)
+        else:
+            factor = decay_factor(epoch, self._epochs) * self._plateau_factor
         for group, base in zip(self.optimizer.param_groups, self._bases, strict=True):
             group["lr"] = base * factor
 

@@ -2,7 +2,7 @@ rule synthesise_demo:
     message:
         "Synthesising the demo corpus {wildcards.demo}."
     input:
-        code=PLAN.modules("pipeline/sources/demo.py"),
+        code=PLAN.modules("pipeline/demos/*.py"),
     output:
         f"{WORK}/demo/{{demo}}.json",
     log:
@@ -18,7 +18,14 @@ rule index_corpus:
         "Looking at the recordings of {wildcards.corpus}."
     input:
         demo=lambda wildcards: PLAN.demo_receipt(PLAN.by_corpus(wildcards.corpus)),
-        code=PLAN.modules("features/audio.py", "pipeline/index.py", "pipeline/probe.py", "pipeline/sources/*.py"),
+        code=PLAN.modules(
+            "features/audio.py",
+            "pipeline/index.py",
+            "pipeline/look.py",
+            "pipeline/probe.py",
+            "pipeline/recordings.py",
+            "pipeline/sources/*.py",
+        ),
     output:
         # Updated in place, so that a touched file leaves an unchanged index, and all that depends on it, as it is.
         update(f"{WORK}/index/{{corpus}}/index.json"),
@@ -40,7 +47,7 @@ rule build_store:
         "Building {wildcards.store}."
     input:
         index=lambda wildcards: PLAN.index(PLAN.by_store(wildcards.store)),
-        kernels=PLAN.modules("features/**/*.py", "pipeline/build.py", "stores/*.py"),
+        kernels=PLAN.modules("features/**/*.py", "pipeline/build.py", "pipeline/recordings.py", "stores/*.py"),
     output:
         update(f"{WORK}/stores/{{store}}/current.json"),
     log:

@@ -1,13 +1,27 @@
 """Where recordings come from, one form a file."""
 
+from pathlib import Path
+
 from pipeline.config import AudioCorpus, JsonCorpus
+from pipeline.errors import InputError
+from pipeline.recordings import AudioFile, Recording
 from pipeline.sources.audio import AudioSource
 from pipeline.sources.base import Source
-from pipeline.sources.json import JsonSource
+from pipeline.sources.json import JsonSource, record_at
 
-__all__ = ["AudioSource", "JsonSource", "Source", "source_of"]
+__all__ = ["AudioSource", "JsonSource", "Source", "recording_at", "source_of"]
 
 
 def source_of(corpus: AudioCorpus | JsonCorpus, where: str) -> Source:
     """The source of a corpus; `where` names its section of the configuration in error messages."""
     return JsonSource(corpus, where) if isinstance(corpus, JsonCorpus) else AudioSource(corpus, where)
+
+
+def recording_at(path: Path) -> Recording:
+    """The recording that a path names: an audio file, or a record of a JSON file as `file.json#12`."""
+    if path.is_file():
+        return AudioFile(path)
+    name, _, number = path.name.rpartition("#")
+    if number.isdecimal() and path.with_name(name).is_file():
+        return record_at(path.with_name(name), int(number))
+    raise InputError(f"{path}: no such file; expected a recording, or a record of a JSON file as file.json#12")

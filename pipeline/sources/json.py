@@ -48,7 +48,7 @@ RECORDS = pa.schema(
 
 
 @dataclass(frozen=True)
-class _Record:
+class Record:
     """One record as it stands in a file. `reason` says why it cannot be used, if that is clear already."""
 
     waveform: Span
@@ -147,7 +147,7 @@ def _look_at(task: _Task) -> pa.Table:
     size, mtime_ns = status(path)
     rows: dict[str, list[Any]] = {name: [] for name in RECORDS.names}
     try:
-        for number, record in enumerate(_records(path, corpus)):
+        for number, record in enumerate(records(path, corpus)):
             found = _looked_at(path, number, record, corpus)
             if corpus.group == BY_FILE:
                 found["group"] = task.file
@@ -162,7 +162,7 @@ def _look_at(task: _Task) -> pa.Table:
     return pa.table(rows, schema=RECORDS)
 
 
-def _looked_at(path: Path, number: int, record: _Record, corpus: JsonCorpus) -> dict[str, Any]:
+def _looked_at(path: Path, number: int, record: Record, corpus: JsonCorpus) -> dict[str, Any]:
     """What a record holds, as `LOOKED` has it."""
     label, rate_hz = corpus.labels.get(_text(record.label)), corpus.sample_rate_hz
     if record.sample_rate_hz is not None:
@@ -203,13 +203,27 @@ def _is_rate(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value < 2**31 and value % 1 == 0
 
 
-def _records(path: Path, corpus: JsonCorpus) -> Iterator[_Record]:
+def records(path: Path, corpus: JsonCorpus) -> Iterator[Record]:
     """The records of a file in their order. Raises `MalformedError` where they cannot be told apart."""
     with open(path, "rb") as file:
         if not file.read(1):
             raise MalformedError("the file is empty")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             yield from _Reader(data, corpus).records()
+
+
+def record_at(path: Path, number: int) -> JsonArray:
+    """One record of a file, at the rate that the file states or else at the default one."""
+    corpus, count = JsonCorpus(root=path.parent), 0
+    try:
+        for record in records(path, corpus):
+            if count == number:
+                rate_hz = record.sample_rate_hz if _is_rate(record.sample_rate_hz) else corpus.sample_rate_hz
+                return JsonArray(path, number, record.waveform.start, record.waveform.end, int(rate_hz))
+            count += 1
+    except MalformedError as error:
+        raise InputError(f"{path}: {error}; {FORMS}") from None
+    raise InputError(f"{path}: no record {number}; it has {count}, counted from 0")
 
 
 class _Reader:
@@ -221,7 +235,7 @@ class _Reader:
         self._splitter = Splitter(data)
         self._released = 0
 
-    def records(self) -> Iterator[_Record]:
+    def records(self) -> Iterator[Record]:
         """By the first of the accepted forms that fits."""
         first = self._splitter.next()
         if first == b"[":
@@ -242,30 +256,30 @@ class _Reader:
         if self._splitter.next():
             raise MalformedError(f"expected the end at byte {self._splitter.position}")
 
-    def _one_by_one(self, places: Iterator[object]) -> Iterator[_Record]:
+    def _one_by_one(self, places: Iterator[object]) -> Iterator[Record]:
         try:
             for _ in places:
                 start = self._splitter.position
                 if self._splitter.next() == b"{":
                     yield self._record(*self._fields())
                 else:
-                    yield _Record(self._splitter.value(), reason="expected an object with Waveform and Labels")
+                    yield Record(self._splitter.value(), reason="expected an object with Waveform and Labels")
                 self._release()
         except TruncatedError:
-            yield _Record(Span(start, start), reason="truncated: the file ends within this record")
+            yield Record(Span(start, start), reason="truncated: the file ends within this record")
             self._splitter.position = len(self._data)
 
-    def _record(self, fields: dict[str, Span], twice: str) -> _Record:
+    def _record(self, fields: dict[str, Span], twice: str) -> Record:
         if twice:
-            return _Record(next(iter(fields.values())), reason=f"two members are named {twice!r}")
+            return Record(next(iter(fields.values())), reason=f"two members are named {twice!r}")
         missing = [name for name in ("Waveform", "Labels", self._group) if name and name not in fields]
         if missing:
-            return _Record(Span(0, 0), reason=f"it has no {missing[0]}")
+            return Record(Span(0, 0), reason=f"it has no {missing[0]}")
         group = self._value(fields[self._group]) if self._group else None
         rate_hz = self._value(fields["fs"]) if "fs" in fields else None
-        return _Record(fields["Waveform"], self._value(fields["Labels"]), group, rate_hz)
+        return Record(fields["Waveform"], self._value(fields["Labels"]), group, rate_hz)
 
-    def _together(self, fields: dict[str, Span]) -> Iterator[_Record]:
+    def _together(self, fields: dict[str, Span]) -> Iterator[Record]:
         """Waveforms in one array, what is said of them in others."""
         rate_hz = self._value(fields["fs"]) if "fs" in fields else None
         columns = {}
@@ -284,7 +298,7 @@ class _Reader:
         for number in range(len(places) // 2):
             span = Span(places[2 * number], places[2 * number + 1])
             group = columns[self._group][number] if self._group else None
-            yield _Record(span, columns["labels"][number], group, rate_hz)
+            yield Record(span, columns["labels"][number], group, rate_hz)
 
     def _fields(self) -> tuple[dict[str, Span], str]:
         """The members of an object by name, and a name that comes twice; of the waveforms in an array, each place."""

@@ -55,7 +55,7 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
         (genre(corpus={"source": "audio"}), "corpus.root: expected a value, got none"),
         (genre(corpus={"rot": "x"}), "corpus.rot: unknown key; did you mean 'root'?"),
         (genre(corpus={"source": "tape"}), "'tape'"),
-        (genre(recipe="speech"), "experiments.genre.recipe: expected one of music, got 'speech'"),
+        (genre(recipe="speech"), "experiments.genre.recipe: expected one of music, waveform, got 'speech'"),
         (genre(training={"epochs": 0}), "training.epochs: input should be greater than 0, got 0"),
         (genre(training={"epochs": "many"}), "training.epochs"),
         (genre(split={"test": 0.6, "validation": 0.5}), "leave nothing for training"),

@@ -9,7 +9,7 @@ import soundfile
 
 from features.engine import Engine
 from features.recipe import LogMelRecipe
-from pipeline.sources import demo
+from pipeline.demos import genres as demo
 
 
 def test_a_clip_is_a_function_of_its_name() -> None:
@@ -27,7 +27,7 @@ def test_sound_is_of_one_length_and_below_full_scale(genre: str) -> None:
 
 def test_files_have_the_forms_and_faults_of_real_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "CLIPS_PER_GENRE", 6)
-    demo.write_genres(tmp_path / "genres", tmp_path / "genres.json")
+    demo.write(tmp_path / "genres", tmp_path / "genres.json")
     files = sorted(path for path in (tmp_path / "genres").rglob("*") if path.is_file())
     assert len(files) == 6 * 10 + 2
     good = [path for path in files if path.stem not in ("truncated", "empty")]
@@ -40,7 +40,7 @@ def test_files_have_the_forms_and_faults_of_real_life(tmp_path: Path, monkeypatc
         ("FLAC", "PCM_24", 1, 22050),
     }
     first = blake2b(b"".join(path.read_bytes() for path in files)).digest()
-    demo.write_genres(tmp_path / "genres", tmp_path / "genres.json")
+    demo.write(tmp_path / "genres", tmp_path / "genres.json")
     assert blake2b(b"".join(path.read_bytes() for path in files)).digest() == first
 
 

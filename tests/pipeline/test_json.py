@@ -19,7 +19,7 @@ from pipeline.config import JsonCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.recordings import parse_samples
-from pipeline.sources import JsonSource
+from pipeline.sources import JsonSource, recording_at
 from pipeline.sources import json as source_of_json
 from pipeline.sources.json import _look_at as look_at
 from pipeline.sources.splitter import MAX_DEPTH, MalformedError, Splitter, TruncatedError
@@ -251,6 +251,27 @@ def test_a_store_holds_what_the_file_says(tmp_path: Path) -> None:
         wave = WAVES[int(name.split("#")[1])].astype(np.float64)
         wave = (wave - wave.mean()) / np.abs(wave - wave.mean()).max()
         np.testing.assert_allclose(store.clip(row)[: len(wave)], wave, atol=1e-6)
+
+
+def test_a_record_can_be_named(tmp_path: Path) -> None:
+    root = written(tmp_path / "c", FORMS["lines"])
+    samples, rate_hz = recording_at(root / "a.json#2").decode()
+    np.testing.assert_array_equal(samples, WAVES[2])
+    assert rate_hz == RATE_HZ
+    for name, message in (("a.json#6", "no record 6; it has 6"), ("b.json#1", "no such file"), ("a.json#x", "no such")):
+        with pytest.raises(InputError, match=message):
+            recording_at(root / name)
+
+
+def test_a_record_that_changes_under_the_build_is_noticed(tmp_path: Path) -> None:
+    root = written(tmp_path / "c", together())
+    clips = indexed(source(root), tmp_path / "index")
+    recordings = source(root).recordings(tmp_path / "index", clips)
+    for text, message in ((together(WAVES[::-1]), "this file changed"), ("{}", "this file changed")):
+        written(root, text)
+        options: dict[str, Any] = {"name": "c", "clips_per_shard": 4, "engine": Engine()}
+        with pytest.raises(InputError, match=rf"a\.json#\d: {message}"):
+            build_store(tmp_path / "stores" / "c", clips, recordings, WaveformRecipe(), **options)
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:

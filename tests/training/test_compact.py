@@ -11,7 +11,7 @@ from features.recipe import Recipe
 from stores import Store
 from training.compact import Expand
 from training.fit import fit
-from training.settings import Model, Training
+from training.settings import ResNetAttentionModel, Training
 from training.stream import ClipStream
 
 DENSE, COMPACT = (Recipe(frames=24, n_mels=32, layout=layout) for layout in ("dense", "compact"))
@@ -65,7 +65,7 @@ def test_a_network_expands_as_the_stream_does(stores: tuple[Store, Store]) -> No
 
 
 def test_training_learns_the_same(stores: tuple[Store, Store], tmp_path: Path) -> None:
-    model = Model(width=0.125, blocks=(1, 1, 1), attention_blocks=1)
+    model = ResNetAttentionModel(width=0.125, blocks=(1, 1, 1), attention_blocks=1)
     training = Training(epochs=2, batch_size=6, device="cpu", precision="float32")
     losses = []
     for number, store in enumerate(stores):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from stores import Store
 from training import fit as fitting
@@ -14,10 +15,11 @@ from training.artefact import write_artefact
 from training.errors import TrainingError
 from training.evaluation import Predictions, predict, score
 from training.fit import Fitted, fit
-from training.settings import Model, Training
+from training.module import Classifier
+from training.settings import ResNetAttentionModel, Training
 from training.stream import ClipStream
 
-MODEL = Model(width=0.125, blocks=(1, 1, 1), attention_blocks=1, dropout=0.0)
+MODEL = ResNetAttentionModel(width=0.125, blocks=(1, 1, 1), attention_blocks=1, dropout=0.0)
 
 
 def run(folder: Path, store: Store, epochs: int = 4, **options: Any) -> Fitted:
@@ -25,7 +27,8 @@ def run(folder: Path, store: Store, epochs: int = 4, **options: Any) -> Fitted:
     training = Training(**{"epochs": epochs, "batch_size": 6, "precision": "float32", "device": "cpu", **options})
     train = ClipStream(store, np.arange(12), labels, batch_size=6, variants=store.variants, shuffle=True)
     validation = ClipStream(store, np.arange(12, 18), labels, batch_size=6)
-    return fit(folder, train, validation, classes=3, model=MODEL, training=training, identity={"store": store.identity})
+    identity = {"store": store.identity}
+    return fit(folder, train, validation, classes=3, model=MODEL, training=training, identity=identity)
 
 
 def weights(fitted: Fitted) -> list[np.ndarray]:
@@ -157,3 +160,33 @@ def test_the_artefact_holds_all_that_inference_needs(tmp_path: Path, store: Stor
     for name, value in fitted.network.state_dict().items():
         assert torch.equal(loaded[name], value)
     assert write_artefact(tmp_path, fitted.network, **{**options, "classes": list("xyz")}) != version
+
+
+def test_a_time_limit_stops_after_an_epoch_and_the_next_run_goes_on(tmp_path: Path, store: Store) -> None:
+    whole = run(tmp_path / "whole", store, epochs=2)
+    with pytest.raises(TrainingError, match="max_time has come after epoch 1 of 2; the same command goes on"):
+        run(tmp_path / "limited", store, epochs=2, max_time=0.001)
+    ended = run(tmp_path / "limited", store, epochs=2)
+    for ours, theirs in zip(weights(ended), weights(whole), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_accumulated_batches_step_less_often(tmp_path: Path, store: Store) -> None:
+    steps = []
+    for name, accumulate in (("one", 1), ("four", 4)):
+        run(tmp_path / name, store, epochs=1, accumulate=accumulate)
+        saved = torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)
+        steps.append(saved["global_step"])
+    assert steps == [12, 3]
+
+
+def test_class_weights_weigh_the_loss_of_a_step_and_of_an_epoch() -> None:
+    weights = torch.tensor([5.0, 1.0])
+    module = Classifier(torch.nn.Linear(3, 2), Training(), weights)
+    features, label = torch.randn(10, 3), torch.tensor([0, 1] * 5)
+    expected = F.cross_entropy(module(features), label, weights)
+    torch.testing.assert_close(module._step("train", {"features": features, "label": label}), expected)
+    module = Classifier(module.network, Training(), weights)
+    for part in (slice(0, 7), slice(7, 10)):  # whose weights differ
+        module._step("train", {"features": features[part], "label": label[part]})
+    torch.testing.assert_close(module._mean("train", "loss"), expected.detach())

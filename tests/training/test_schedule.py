@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from training.schedule import Schedule, rate_factor
+from training.schedule import Schedule, cosine_factor, decay_factor
 
 
 def published(epoch: int) -> float:
@@ -19,12 +19,12 @@ def published(epoch: int) -> float:
 
 @pytest.mark.parametrize("epoch", range(120))
 def test_120_epochs_are_the_published_function(epoch: int) -> None:
-    assert rate_factor(epoch, 120) == pytest.approx(published(epoch), rel=1e-12)
+    assert decay_factor(epoch, 120) == pytest.approx(published(epoch), rel=1e-12)
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 8, 24, 60, 120, 1000])
 def test_other_lengths_keep_the_shape(epochs: int) -> None:
-    factors = [rate_factor(epoch, epochs) for epoch in range(epochs)]
+    factors = [decay_factor(epoch, epochs) for epoch in range(epochs)]
     top = factors.index(max(factors))
     assert max(factors) == 1
     assert all(0 < factor <= 1 for factor in factors)
@@ -34,7 +34,7 @@ def test_other_lengths_keep_the_shape(epochs: int) -> None:
 
 @pytest.mark.parametrize("epochs", [120, 240, 1000])
 def test_no_jump(epochs: int) -> None:
-    factors = [rate_factor(epoch, epochs) for epoch in range(epochs)]
+    factors = [decay_factor(epoch, epochs) for epoch in range(epochs)]
     assert max(abs(b - a) for a, b in itertools.pairwise(factors)) <= 1 / 15 + 1e-9
 
 
@@ -71,3 +71,18 @@ def test_its_state_goes_on_where_it_was() -> None:
         for _ in range(15):
             steps.step(1.0)
     assert optimizer.param_groups[0]["lr"] == first.optimizer.param_groups[0]["lr"]
+
+
+def test_a_cosine_falls_to_a_hundredth() -> None:
+    factors = [cosine_factor(epoch, 50) for epoch in range(50)]
+    assert (factors[0], factors[-1]) == (1.0, pytest.approx(0.01))
+    assert factors == sorted(factors, reverse=True)
+    assert cosine_factor(0, 1) == 1.0
+
+
+def test_plateaus_do_not_touch_a_cosine() -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = Schedule(optimizer, 50, "cosine")
+    for epoch in range(30):
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(cosine_factor(epoch, 50))
+        schedule.step(1.0)

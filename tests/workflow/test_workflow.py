@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from corpora import tree, write_corpus
@@ -289,3 +290,40 @@ class TestMistakes:
     def test_too_many_bad_recordings(self, folder: Folder) -> None:
         folder.config["experiments"]["genre"]["corpus"] = EXPERIMENT["corpus"] | {"max_quarantine": 0.01}
         assert "expected at most 0.01 of the recordings to be bad, found 1 of 43" in self.said(folder)
+
+
+def test_a_folder_of_json_trains_a_detector(tmp_path: Path) -> None:
+    """Rattling tones of six machines; with what is published for everything but the size."""
+    rng = np.random.default_rng(0)
+    records = []
+    for number in range(72):
+        tone = np.sin(np.arange(1500) * rng.uniform(0.1, 0.3)) + (number % 3 == 0) * rng.standard_normal(1500)
+        label, machine = int(number % 3 == 0), number // 6
+        records.append({"Waveform": tone.round(4).tolist(), "Labels": label, "fs": 8000, "machine": machine})
+    records.append({"Waveform": [None], "Labels": 0, "machine": 1})
+    (tmp_path / "data").mkdir()
+    for part in range(2):
+        (tmp_path / "data" / f"{part}.json").write_text(json.dumps(records[part::2]))
+    folder = Folder(tmp_path)
+    model = {"name": "cnn1d_attention", "filters": [16, 16], "kernels": [15, 7], "heads": 2, "dense": [16], "stride": 2}
+    recipe = {"kind": "waveform", "sample_rate_hz": 8000, "samples": 1500, "band_hz": [20, 3900]}
+    corpus = {"source": "json", "root": "data", "group": "machine"}
+    detector = {"corpus": corpus, "recipe": "short", "model": model, "training": {"epochs": 6, "device": "cpu"}}
+    folder.config = {"experiments": {"detector": detector}, "recipes": {"short": recipe}}
+    output = folder.run("train_detector", "--cores", "2")
+    assert folder.computed(output) == [72 * 6]
+    assert "data-" in output.splitlines()[-1]
+    assert "1 recordings quarantined" in output.splitlines()[-1]
+    metrics = folder.metrics("detector")
+    assert metrics["positive"] == "NG"
+    assert metrics["roc_auc"] > 0.9
+    assert {"pauc", "pr_auc", "threshold", "precision", "recall", "f1"} <= metrics.keys()
+    described = json.loads((tmp_path / "work" / "runs" / "detector" / "model.json").read_text())
+    assert described["threshold"] == metrics["threshold"]
+    assert "Detection of NG" in (tmp_path / "work" / "runs" / "detector" / "report.html").read_text()
+    detector["positive"] = "broken"
+    assert "experiments.detector.positive: expected one of two classes, got 'broken'" in folder.run(
+        "train_detector", ok=False
+    )
+    folder.config["experiments"] = {"detector": detector | {"positive": "OK", "model": "resnet_attention"}}
+    assert "the model resnet_attention reads recipes of kind four_channel" in folder.run("train_detector", ok=False)

@@ -2,21 +2,22 @@
 
 from torch import nn
 
-from features.recipe import Recipe
+from features.recipe import AnyRecipe, Recipe, WaveformRecipe
 from training.compact import reading_compact
+from training.models.cnn1d_attention import Cnn1dAttention
 from training.models.resnet_attention import ResNetAttention
-from training.settings import Model
+from training.settings import Model, ResNetAttentionModel
 
-__all__ = ["ResNetAttention", "build"]
+__all__ = ["READS", "Cnn1dAttention", "ResNetAttention", "build"]
+
+# The kind of recipe whose tensors a network takes.
+READS: dict[str, str] = {"resnet_attention": Recipe.kind, "cnn1d_attention": WaveformRecipe.kind}
 
 
-def build(settings: Model, classes: int, recipe: Recipe) -> nn.Module:
+def build(settings: Model, classes: int, recipe: AnyRecipe) -> nn.Module:
     """A network for the tensors of a recipe, with fresh weights from torch's current random state."""
-    network = ResNetAttention(
-        classes,
-        width=settings.width,
-        blocks=settings.blocks,
-        attention_blocks=settings.attention_blocks,
-        dropout=settings.dropout,
-    )
-    return reading_compact(network, recipe) if recipe.layout == "compact" else network
+    chosen = settings.model_dump(exclude={"name", "preset"})
+    if not isinstance(settings, ResNetAttentionModel):
+        return Cnn1dAttention(classes, **chosen)
+    network = ResNetAttention(classes, **chosen)
+    return reading_compact(network, recipe) if isinstance(recipe, Recipe) and recipe.layout == "compact" else network

@@ -147,7 +147,7 @@ def _equalised(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.fft.irfft(spectrum * 10 ** (curve_db / 20), n=len(clip))
 
 
-def write_genres(root: Path, done: Path) -> None:
+def write(root: Path, done: Path) -> None:
     """Write the corpus below `root` as files of several kinds, two of them damaged; then `done` says so."""
     for genre in GENRES:
         (root / genre).mkdir(parents=True, exist_ok=True)

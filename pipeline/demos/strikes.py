@@ -1,0 +1,124 @@
+"""The demo of struck parts: short waveforms in JSON files of all three forms, one in six of a defective part.
+
+A part rings with seven modes. Each source, a test stand, has parts of its own size, a sensor with a resonance of its
+own, and its own noise; every strike excites the modes otherwise. A defect is one of three of real life: a crack lowers
+one mode and lets it fade sooner, something loose rattles while the part rings, or the parts of a crack hit each other a
+little later.
+"""
+
+import json
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from stores.files import write_bytes, write_json
+
+RATE_HZ = 22050
+SECONDS = 0.5
+SOURCES, STRIKES = 60, 12  # strikes of each source
+DEFECTIVE_EVERY = 6
+VERSION = 1  # raised whenever the sound changes
+
+MODES_HZ = np.array([540.0, 1160.0, 1870.0, 2750.0, 3920.0, 5230.0, 6800.0])
+DECAYS_S = np.array([0.11, 0.10, 0.08, 0.06, 0.045, 0.03, 0.02])
+
+
+def _generator(*names: object) -> np.random.Generator:
+    text = " ".join(map(str, (VERSION, *names)))
+    key = blake2b(text.encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
+
+
+def defective(number: int) -> bool:
+    """Whether a strike is one of a defective part."""
+    return number % DEFECTIVE_EVERY == DEFECTIVE_EVERY - 1
+
+
+def synthesise(source: int, number: int) -> np.ndarray:
+    """Strike `number` of a source: `(samples,)` float64 at 22 050 Hz, peaking below 1."""
+    stand, rng = _generator(source), _generator(source, number)
+    modes_hz = MODES_HZ * stand.uniform(0.985, 1.015) * (1 + 0.002 * rng.standard_normal(len(MODES_HZ)))
+    decays_s = DECAYS_S * stand.uniform(0.7, 1.4) * rng.uniform(0.9, 1.1)
+    resonance_hz, resonance = stand.uniform(800, 6000), stand.uniform(0.5, 3)
+    sensor = 1 + resonance / (1 + ((modes_hz - resonance_hz) / 500) ** 2)
+    levels = sensor * rng.lognormal(0, 0.5, len(MODES_HZ)) * modes_hz ** -rng.uniform(0.2, 0.7)
+    kind = (source + number // DEFECTIVE_EVERY) % 3 if defective(number) else None
+    if kind == 0:
+        cracked = rng.integers(2, 6)
+        modes_hz[cracked] *= rng.uniform(0.82, 0.9)
+        decays_s[cracked] *= 0.5
+    t = np.arange(round(SECONDS * RATE_HZ)) / RATE_HZ
+    onset_s = rng.uniform(0.01, 0.05)
+    strike = _ringing(t - onset_s, modes_hz, decays_s, levels, rng)
+    peak = np.abs(strike).max()
+    if kind == 1:
+        strike += 0.3 * peak * _rattling(t - onset_s, modes_hz[0], rng)
+    elif kind == 2:
+        strike += rng.uniform(0.4, 0.8) * _ringing(
+            t - onset_s - rng.uniform(0.01, 0.03), modes_hz, decays_s, levels, rng
+        )
+    strike += 10 ** stand.uniform(-3.2, -2.2) * peak * rng.standard_normal(len(t))
+    return rng.uniform(0.2, 0.9) * strike / np.abs(strike).max()
+
+
+def _ringing(
+    t: np.ndarray, modes_hz: np.ndarray, decays_s: np.ndarray, levels: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Damped modes from time 0 on."""
+    after = np.maximum(t, 0)
+    phases = rng.uniform(0, 0.5, len(modes_hz))
+    waves = np.sin(2 * np.pi * modes_hz[:, None] * after + phases[:, None]) * np.exp(-after / decays_s[:, None])
+    return (t >= 0) * (levels[:, None] * waves).sum(axis=0)
+
+
+def _rattling(t: np.ndarray, lowest_hz: float, rng: np.random.Generator) -> np.ndarray:
+    """Bursts of noise, one every few periods of the lowest mode, that fade with it."""
+    bursts = np.maximum(0, np.sin(2 * np.pi * lowest_hz / rng.uniform(3, 6) * t)) ** 8
+    return (t >= 0) * bursts * np.exp(-np.maximum(t, 0) / 0.12) * rng.standard_normal(len(t))
+
+
+def write(root: Path, done: Path) -> None:
+    """Write three files below `root`, one for each form, with two bad records; then `done` says so."""
+    thirds = [range(place, SOURCES, 3) for place in range(3)]
+    together: dict[str, list[object]] = {"waveforms": [], "labels": [], "source": []}
+    for source in thirds[0]:
+        for number in range(STRIKES):
+            together["waveforms"].append(_rounded(synthesise(source, number)))
+            together["labels"].append("NG" if defective(number) else "OK")
+            together["source"].append(f"stand {source}")
+    _write(root / "stands-a.json", json.dumps({**together, "fs": RATE_HZ, "metric": "RMS"}))
+    integers = [
+        {
+            "Waveform": np.round(32767 * synthesise(source, number)).astype(int).tolist(),
+            "Labels": int(defective(number)),
+            "fs": RATE_HZ,
+            "source": f"stand {source}",
+        }
+        for source in thirds[1]
+        for number in range(STRIKES)
+    ]
+    _write(root / "stands-b.json", json.dumps(integers))
+    lines: list[dict[str, object]] = [
+        {
+            "source": f"stand {source}",
+            "Labels": "NG" if defective(number) else "OK",
+            "fs": RATE_HZ,
+            "Waveform": _rounded(synthesise(source, number)),
+        }
+        for source in thirds[2]
+        for number in range(STRIKES)
+    ]
+    lines.append(lines[0] | {"Waveform": [0.1, None, 0.2]})
+    lines.append(lines[1] | {"Labels": "unsure"})
+    _write(root / "stands-c.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    write_json(done, {"strikes": SOURCES * STRIKES, "version": VERSION})
+
+
+def _rounded(strike: np.ndarray) -> list[float]:
+    return [round(value, 5) for value in strike.tolist()]
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, text.encode())

@@ -1,0 +1,92 @@
+"""Scores of two classes against scikit-learn and by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
+
+from training.detection import choose_threshold, detect, probabilities
+from training.evaluation import Predictions, score
+from training.report import detection_sections
+
+FOUND = np.array([0.1, 0.3, 0.35, 0.4, 0.8, 0.9])
+TRUTH = np.array([False, False, True, False, True, True])
+
+
+def clips(seed: int, count: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    truth = rng.random(count) < 0.2
+    return 1 / (1 + np.exp(-rng.normal(2 * truth - 1, 1.2))), truth
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_areas_are_those_of_scikit_learn(seed: int) -> None:
+    found, truth = clips(seed)
+    summary = detect(found, truth, 0.5).summary
+    assert summary["roc_auc"] == pytest.approx(roc_auc_score(truth, found), abs=1e-5)
+    assert summary["pauc"] == pytest.approx(roc_auc_score(truth, found, max_fpr=0.1), abs=1e-5)
+    assert summary["pr_auc"] == pytest.approx(average_precision_score(truth, found), abs=1e-5)
+    assert summary["f1"] == pytest.approx(f1_score(truth, found >= 0.5))
+
+
+def test_scores_at_the_threshold_by_hand() -> None:
+    detection = detect(FOUND, TRUTH, 0.38)
+    assert detection.summary == {
+        "roc_auc": pytest.approx(8 / 9),
+        "pauc": pytest.approx(roc_auc_score(TRUTH, FOUND, max_fpr=0.1)),
+        "pr_auc": pytest.approx(average_precision_score(TRUTH, FOUND)),
+        "threshold": 0.38,
+        "precision": pytest.approx(2 / 3),
+        "recall": pytest.approx(2 / 3),
+        "f1": pytest.approx(2 / 3),
+    }
+    assert [(point.recall, point.fpr) for point in detection.points] == [
+        (pytest.approx(2 / 3), 0.0),
+        (1.0, pytest.approx(1 / 3)),
+    ]
+
+
+def test_nothing_detected_is_no_division_by_zero() -> None:
+    summary = detect(FOUND, TRUTH, 0.95).summary
+    assert (summary["precision"], summary["recall"], summary["f1"]) == (0, 0, 0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 1000), count=st.integers(10, 60))
+def test_no_other_threshold_has_a_better_f1(seed: int, count: int) -> None:
+    found, truth = clips(seed, count)
+    if not truth.any() or truth.all():
+        return
+    chosen = f1_score(truth, found >= choose_threshold(found, truth))
+    assert chosen == pytest.approx(max(f1_score(truth, found >= other) for other in found))
+
+
+def test_classes_that_are_apart_are_parted_halfway() -> None:
+    assert choose_threshold(np.array([0.1, 0.2, 0.8, 0.9]), np.array([False, False, True, True])) == pytest.approx(0.5)
+    assert choose_threshold(np.array([0.3, 0.4]), np.array([True, True])) == pytest.approx(0.3)
+
+
+def test_the_positive_class_may_be_either() -> None:
+    logits = np.log(np.array([[0.7, 0.3], [0.2, 0.8]], np.float32))
+    predictions = Predictions(np.arange(2), np.array([0, 1]), logits)
+    np.testing.assert_allclose(probabilities(predictions, 0), [0.7, 0.2], rtol=1e-6)
+    np.testing.assert_allclose(probabilities(predictions, 1), [0.3, 0.8], rtol=1e-6)
+
+
+def test_what_is_decided_counts_as_predicted() -> None:
+    logits = np.log(np.array([[0.7, 0.3], [0.6, 0.4], [0.2, 0.8]], np.float32))
+    predictions = Predictions(np.arange(3), np.array([0, 1, 1]), logits)
+    assert score(predictions, ["NG", "OK"]).confusion.tolist() == [[1, 0], [1, 1]]
+    decided = score(predictions, ["NG", "OK"], np.array([0, 1, 1]))
+    assert decided.confusion.tolist() == [[1, 0], [0, 2]]
+    assert decided.summary["accuracy"] == 1
+
+
+def test_the_report_shows_curves_and_operating_points() -> None:
+    curves, points = detection_sections(detect(*clips(0), 0.5), "NG")
+    assert curves.title == "Detection of NG"
+    assert curves.svg is not None
+    assert "precision" in curves.svg
+    assert len(points.rows) == 3
+    assert points.rows[0][1] == "0.500"

@@ -1,0 +1,100 @@
+"""Scores of two classes of which one is to be detected: how well they are told apart, at one threshold and at all."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torchmetrics.functional.classification import (
+    binary_auroc,
+    binary_average_precision,
+    binary_precision_recall_curve,
+    binary_roc,
+)
+
+from training.evaluation import Predictions
+
+LOW_FPR = 0.1  # up to here the partial area is taken
+OPERATING_FPR, OPERATING_RECALL = 0.01, 0.95
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """The threshold that meets a demand on the clips it is looked up on, and what it gives there."""
+
+    demand: str
+    threshold: float
+    recall: float
+    fpr: float
+
+
+@dataclass(frozen=True)
+class Detection:
+    """`summary` goes into metrics.json. The curves run over all thresholds, each point an element of the arrays."""
+
+    summary: dict[str, float]
+    points: list[OperatingPoint]
+    fpr: np.ndarray
+    recall: np.ndarray
+    thresholds: np.ndarray
+    precision: np.ndarray  # NaN where nothing is detected
+
+
+def probabilities(predictions: Predictions, positive: int) -> np.ndarray:
+    """Of the positive class, `(clips,)` float64."""
+    logits = torch.from_numpy(predictions.logits).double()
+    return logits.softmax(dim=1)[:, positive].numpy()
+
+
+def choose_threshold(found: np.ndarray, truth: np.ndarray) -> float:
+    """The threshold with the best F1, halfway to the next lower probability.
+
+    Parameters
+    ----------
+    found : array of float, shape (clips,)
+        Probabilities of the positive class, of clips that are used for nothing else.
+    truth : array of bool, shape (clips,)
+    """
+    precision, recall, thresholds = (part.numpy() for part in binary_precision_recall_curve(*_tensors(found, truth)))
+    f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
+    best = int(np.argmax(f1[: len(thresholds)]))
+    lower = found[found < thresholds[best]]
+    return float((thresholds[best] + lower.max()) / 2 if len(lower) else thresholds[best])
+
+
+def detect(found: np.ndarray, truth: np.ndarray, threshold: float) -> Detection:
+    """Scores of clips that took part in nothing; the parameters are those of `choose_threshold`.
+
+    `pauc` is the area under the ROC curve up to a false-positive rate of 0.1, standardised so that chance is 0.5
+    (McClish 1989).
+    """
+    tensors = _tensors(found, truth)
+    fpr, recall, thresholds = (part.numpy().astype(np.float64) for part in binary_roc(*tensors))
+    positives, negatives = truth.sum(), (~truth).sum()
+    hits, alarms = recall * positives, fpr * negatives
+    with np.errstate(invalid="ignore"):
+        precision = hits / (hits + alarms)
+    called = found >= threshold
+    right = int((called & truth).sum())
+    summary = {
+        "roc_auc": float(binary_auroc(*tensors)),
+        "pauc": float(binary_auroc(*tensors, max_fpr=LOW_FPR)),
+        "pr_auc": float(binary_average_precision(*tensors)),
+        "threshold": threshold,
+        "precision": right / max(1, int(called.sum())),
+        "recall": right / max(1, int(positives)),
+        "f1": 2 * right / max(1, int(called.sum() + positives)),
+    }
+    few = np.flatnonzero(fpr <= OPERATING_FPR)[-1]
+    most = np.flatnonzero(recall >= OPERATING_RECALL)[0]
+    points = [
+        OperatingPoint(demand, float(thresholds[place]), float(recall[place]), float(fpr[place]))
+        for demand, place in (
+            (f"false-positive rate of at most {OPERATING_FPR:g}", few),
+            (f"recall of at least {OPERATING_RECALL:g}", most),
+        )
+    ]
+    return Detection(summary, points, fpr, recall, thresholds, precision)
+
+
+def _tensors(found: np.ndarray, truth: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.from_numpy(found), torch.from_numpy(truth.astype(np.int64))
