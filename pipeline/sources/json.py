@@ -246,6 +246,8 @@ class _Reader:
                 if twice:
                     raise MalformedError(f"two members are named {twice!r}")
                 yield from self._together(fields)
+            elif not fields.keys() & {"Waveform", "Labels"}:
+                raise MalformedError(f"found an object with {', '.join(fields) or 'nothing in it'}")
             else:
                 yield self._record(fields, twice)
                 yield from self._one_by_one(iter(self._splitter.next, b""))
@@ -308,7 +310,7 @@ class _Reader:
             name = raw.decode(errors="replace")
             twice = name if name in fields else twice
             start = self._splitter.position
-            if name == "waveforms" and self._splitter.next() == b"[":
+            if name == "waveforms":
                 self._waveforms = array("q")
                 for _ in self._splitter.elements():
                     span = self._splitter.value()

@@ -15,7 +15,7 @@ from stores_of import indexed
 from features.audio import content_hash
 from features.recipe import WaveformRecipe
 from pipeline.build import build_store
-from pipeline.config import JsonCorpus
+from pipeline.config import JsonCorpus, Split
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.recordings import parse_samples
@@ -23,6 +23,7 @@ from pipeline.sources import JsonSource, recording_at
 from pipeline.sources import json as source_of_json
 from pipeline.sources.json import _look_at as look_at
 from pipeline.sources.splitter import MAX_DEPTH, MalformedError, Splitter, TruncatedError
+from pipeline.split import by_group
 from stores import open_store
 
 RATE_HZ = 8000
@@ -180,6 +181,9 @@ def test_a_bad_record_is_quarantined(tmp_path: Path, record: str, reason: str) -
         ("hello", "found 'hello'"),
         (b"RIFF\x00\xff\xfe", "found 'RIFF"),
         ("3", "found '3'"),
+        ("{}", "found an object with nothing in it"),
+        ('{"samples": [1], "label": "OK"}', "found an object with samples, label"),
+        ('{"waveforms": 3, "labels": []}', "expected [ at byte 14, found '3, \"labels\":"),
         ('{"waveforms": [[1], [2]]}', "expected an array of labels beside the waveforms"),
         ('{"waveforms": [[1], [2]], "labels": "OK"}', "expected an array of labels beside the waveforms"),
         ('{"waveforms": [[1], [2]], "labels": ["OK"]}', "expected as many labels as waveforms, found 1 and 2"),
@@ -251,6 +255,22 @@ def test_a_store_holds_what_the_file_says(tmp_path: Path) -> None:
         wave = WAVES[int(name.split("#")[1])].astype(np.float64)
         wave = (wave - wave.mean()) / np.abs(wave - wave.mean()).max()
         np.testing.assert_allclose(store.clip(row)[: len(wave)], wave, atol=1e-6)
+
+
+@pytest.mark.parametrize("files", [1, 3])
+@pytest.mark.parametrize("seed", range(5))
+def test_no_group_is_on_two_sides_however_many_files_there_are(tmp_path: Path, files: int, seed: int) -> None:
+    waves = [np.full(50, number / 100, np.float32) for number in range(60)]
+    records = one_by_one(waves, LABELS * 10)
+    records = [record | {"machine": number // 3} for number, record in enumerate(records)]
+    for part in range(files):
+        root = written(tmp_path / "c", json.dumps(records[part::files]), f"{part}.json")
+    clips = indexed(source(root, group="machine"), tmp_path / "index")
+    sides = by_group(clips, Split(validation=0.3, test=0.3, seed=seed))
+    groups = clips["group"].to_numpy()
+    found = [set(groups[rows]) for rows in (sides.train, sides.validation, sides.test)]
+    assert all(found)
+    assert sum(map(len, found)) == len(set(groups)) == 20
 
 
 def test_a_record_can_be_named(tmp_path: Path) -> None:
