@@ -3,8 +3,10 @@
 import json
 import platform
 import sys
+from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -28,20 +30,28 @@ Configfile = Annotated[
 ]
 
 
-@app.command()
-def index(root: Annotated[Path, typer.Argument(help="A folder with one sub-folder of recordings per label.")]) -> None:
-    """Look at every recording of a folder, and say which are bad and why. Writes nothing."""
-    from pipeline.config import AudioCorpus
-    from pipeline.probe import probe
-    from pipeline.sources import AudioSource
+class Kind(StrEnum):
+    audio = "audio"
+    json = "json"
 
-    listing = AudioSource(AudioCorpus(root=root), "index").listing()
-    bad = 0
-    for name in listing.table["id"].to_pylist():
-        if reason := probe(listing.root / name, refuse_silence=False).reason:
-            bad += 1
-            print(f"{name}: {reason}")
-    print(f"{len(listing.table)} recordings, {bad} bad")
+
+@app.command()
+def index(
+    root: Annotated[Path, typer.Argument(help="A folder with one sub-folder of recordings per label, or JSON files.")],
+    source: Annotated[Kind, typer.Option(help="What is in it.")] = Kind.audio,
+) -> None:
+    """Look at every recording of a folder, and say which are bad and why. Writes nothing."""
+    from pipeline.config import AudioCorpus, JsonCorpus
+    from pipeline.engines import Engine
+    from pipeline.sources import source_of
+
+    corpus = JsonCorpus(root=root) if source is Kind.json else AudioCorpus(root=root)
+    with TemporaryDirectory() as folder:
+        rows = source_of(corpus, "index").look(Path(folder), Engine()).select(["id", "reason"]).to_pylist()
+    bad = [row for row in rows if row["reason"]]
+    for row in bad:
+        print(f"{row['id']}: {row['reason']}")
+    print(f"{len(rows)} recordings, {len(bad)} bad")
     if bad:
         raise typer.Exit(1)
 

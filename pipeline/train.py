@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from stores.files import read_json, write_json
 from stores.reader import Store
 from training.artefact import write_artefact
 from training.detection import Detection, choose_threshold, detect, probabilities
-from training.evaluation import Scores, predict, score
+from training.evaluation import Predictions, Scores, predict, score
 from training.fit import device_of, fit
 from training.models import READS
 from training.report import Panel, detection_sections, link, run_sections, write_report
@@ -28,6 +29,21 @@ log = logging.getLogger("otogura")
 FIGURES = {"accuracy": "test accuracy", "top5_accuracy": "top-5 accuracy", "macro_f1": "macro F1", "loss": "loss"}
 DETECTION = {"roc_auc": "ROC-AUC", "pauc": "partial AUC", "pr_auc": "PR-AUC"}  # where one of two classes is detected
 DETECTED = "NG"  # unless the configuration names another
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the runs of an experiment share. `positive` is the one of two classes to be detected."""
+
+    model: Model
+    training: Training
+    where: str
+    classes: list[str]
+    positive: str | None
+
+    @property
+    def positive_number(self) -> int | None:
+        return None if self.positive is None else self.classes.index(self.positive)
 
 
 def train_experiment(
@@ -61,7 +77,7 @@ def train_experiment(
             f"{where}.training.class_weight: a number is the weight of the positive one of two classes, and there are "
             f"{len(classes)}; say balanced or none"
         )
-    run = {"model": model, "training": training, "where": where, "classes": classes, "positive": detected}
+    run = _Run(model, training, where, classes, detected)
     if folds is None:
         sides = _sides(store.rows, split, where)
         return _single(folder, store, sides, f"{name} on {store.manifest['corpus']}", run)
@@ -73,12 +89,11 @@ def train_experiment(
     return _cross_validation(folder, name, folds, results)
 
 
-def _single(folder: Path, store: Store, sides: Sides, title: str, run: dict[str, Any]) -> dict[str, Any]:
-    model, training, where, classes = run["model"], run["training"], run["where"], run["classes"]
-    positive = None if run["positive"] is None else classes.index(run["positive"])
+def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run) -> dict[str, Any]:
+    training, classes = run.training, run.classes
     number = {label: place for place, label in enumerate(classes)}
     labels = np.array([number[label] for label in store.rows["label"].to_pylist()], dtype=np.int64)
-    _refuse_unlearnable(sides, labels, classes, where)
+    _refuse_unlearnable(sides, labels, classes, run.where)
 
     def stream(rows: np.ndarray) -> ClipStream:
         return ClipStream(store, rows, labels, batch_size=training.batch_size, expand=False)
@@ -104,33 +119,32 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: dict[str,
         train,
         stream(sides.validation),
         classes=len(classes),
-        model=model,
+        model=run.model,
         training=training,
         identity={"store": store.identity, "split": sides.digest()},
-        class_weights=_class_weights(training, labels[sides.train], len(classes), positive),
+        class_weights=_class_weights(training, labels[sides.train], len(classes), run.positive_number),
     )
     device = device_of(training)
-    predictions = predict(fitted.network, stream(sides.test), device)
-    if positive is None:
-        detection, scores = None, score(predictions, classes)
+    tested = predict(fitted.network, stream(sides.test), device)
+    if run.positive_number is None:
+        detection, scores = None, score(tested, classes)
     else:
-        held_out = predict(fitted.network, stream(sides.validation), device)
-        threshold = choose_threshold(probabilities(held_out, positive), held_out.labels == positive)
-        found = probabilities(predictions, positive)
-        detection = detect(found, predictions.labels == positive, threshold)
-        scores = score(predictions, classes, np.where(found >= threshold, positive, 1 - positive))
+        validated = predict(fitted.network, stream(sides.validation), device)
+        detection, scores = _detected(validated, tested, classes, run.positive_number)
+    decided = {} if detection is None else {"positive": run.positive, "threshold": detection.summary["threshold"]}
     version = write_artefact(
         folder,
         fitted.network.cpu(),
-        model=model,
+        model=run.model,
         classes=classes,
         recipe=store.manifest["recipe"],
         store=store.identity,
-        decision=None if detection is None else {"positive": run["positive"], "threshold": threshold},
+        decision=decided,
     )
     metrics = {
         **scores.summary,
-        **({} if detection is None else {"positive": run["positive"], **detection.summary}),
+        **decided,
+        **({} if detection is None else detection.summary),
         "classes": classes,
         "parameters": sum(weight.numel() for weight in fitted.network.parameters()),
         "train_clips": len(sides.train),
@@ -147,13 +161,26 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: dict[str,
     return metrics
 
 
+def _detected(
+    validated: Predictions, tested: Predictions, classes: list[str], positive: int
+) -> tuple[Detection, Scores]:
+    """Scores of the test clips, decided by the threshold that is best on those of validation."""
+    threshold = choose_threshold(probabilities(validated, positive), validated.labels == positive)
+    found = probabilities(tested, positive)
+    scores = score(tested, classes, np.where(found >= threshold, positive, 1 - positive))
+    return detect(found, tested.labels == positive, threshold), scores
+
+
 def _report(folder: Path, title: str, metrics: dict[str, Any], scores: Scores, detection: Detection | None) -> None:
     subtitle = (
         f"{metrics['train_clips']} training, {metrics['validation_clips']} validation and {metrics['test_clips']} "
         f"test clips, no group on two sides; {metrics['parameters']:,} parameters; store {metrics['store']}, "
         f"model {metrics['model_version']}"
     )
-    figures = [(label, f"{metrics[name]:.3f}") for name, label in (FIGURES | DETECTION).items() if name in metrics]
+    shown = [name for name in FIGURES | DETECTION if name in metrics]
+    if len(metrics["classes"]) <= 5:
+        shown.remove("top5_accuracy")
+    figures = [((FIGURES | DETECTION)[name], f"{metrics[name]:.3f}") for name in shown]
     sections = run_sections(metrics["history"], scores.per_class, scores.confusion)
     if detection is not None:
         sections[1:1] = detection_sections(detection, metrics["positive"])

@@ -20,15 +20,16 @@ def write_artefact(
     classes: list[str],
     recipe: dict[str, Any],
     store: str,
-    decision: dict[str, Any] | None = None,
+    decision: dict[str, Any],
 ) -> str:
     """Write `model.safetensors` and `model.json`; returns the version, a hash of both.
 
-    `decision` has the `positive` of two classes and the `threshold` from which on its probability means it.
+    `decision` has the `positive` of two classes and the `threshold` from which on its probability means it; it is empty
+    where the likeliest class counts.
     """
     weights = save({name: value.contiguous() for name, value in network.state_dict().items()})
     described = {"model": model.model_dump(mode="json"), "classes": classes, "recipe": recipe, "store": store}
-    described |= decision or {}
+    described |= decision
     version = hashlib.blake2b(digest_size=8)
     version.update(weights)
     version.update(json.dumps(described, sort_keys=True).encode())

@@ -19,7 +19,7 @@ OPERATING_FPR, OPERATING_RECALL = 0.01, 0.95
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """The threshold that meets a demand on the clips it is looked up on, and what it gives there."""
+    """A threshold that meets a demand, and what it gives."""
 
     demand: str
     threshold: float
@@ -32,7 +32,7 @@ class Detection:
     """`summary` goes into metrics.json. The curves run over all thresholds, each point an element of the arrays."""
 
     summary: dict[str, float]
-    points: list[OperatingPoint]
+    points: list[OperatingPoint]  # the first is the threshold in `summary`
     fpr: np.ndarray
     recall: np.ndarray
     thresholds: np.ndarray
@@ -74,19 +74,19 @@ def detect(found: np.ndarray, truth: np.ndarray, threshold: float) -> Detection:
     with np.errstate(invalid="ignore"):
         precision = hits / (hits + alarms)
     called = found >= threshold
-    right = int((called & truth).sum())
     summary = {
         "roc_auc": float(binary_auroc(*tensors)),
         "pauc": float(binary_auroc(*tensors, max_fpr=LOW_FPR)),
         "pr_auc": float(binary_average_precision(*tensors)),
         "threshold": threshold,
-        "precision": right / max(1, int(called.sum())),
-        "recall": right / max(1, int(positives)),
-        "f1": 2 * right / max(1, int(called.sum() + positives)),
+        "precision": _share(called & truth, called),
+        "recall": _share(called & truth, truth),
+        "f1": 2 * int((called & truth).sum()) / max(1, int(called.sum() + positives)),
     }
     few = np.flatnonzero(fpr <= OPERATING_FPR)[-1]
     most = np.flatnonzero(recall >= OPERATING_RECALL)[0]
-    points = [
+    chosen = OperatingPoint("best F1 on validation", threshold, summary["recall"], _share(called & ~truth, ~truth))
+    points = [chosen] + [
         OperatingPoint(demand, float(thresholds[place]), float(recall[place]), float(fpr[place]))
         for demand, place in (
             (f"false-positive rate of at most {OPERATING_FPR:g}", few),
@@ -94,6 +94,10 @@ def detect(found: np.ndarray, truth: np.ndarray, threshold: float) -> Detection:
         )
     ]
     return Detection(summary, points, fpr, recall, thresholds, precision)
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> float:
+    return int(part.sum()) / max(1, int(whole.sum()))
 
 
 def _tensors(found: np.ndarray, truth: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:

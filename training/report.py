@@ -64,17 +64,15 @@ def run_sections(
 
 def detection_sections(detection: Detection, positive: str) -> list[Panel]:
     """Curves over all thresholds, and the thresholds that meet common demands."""
-    summary = detection.summary
-    chosen = ["chosen on validation, best F1", *(f"{summary[name]:.3f}" for name in ("threshold", "recall"))]
-    alarms = float(np.interp(-summary["threshold"], -detection.thresholds, detection.fpr))
-    rows = [[*chosen, f"{alarms:.3f}"]]
-    rows += [[point.demand, f"{point.threshold:.3f}", f"{point.recall:.3f}", f"{point.fpr:.3f}"]
-             for point in detection.points]  # fmt: skip
+    rows = [
+        [point.demand, f"{point.threshold:.3f}", f"{point.recall:.3f}", f"{point.fpr:.3f}"]
+        for point in detection.points
+    ]
     note = "Test clips. The dot is the threshold that was chosen on validation and is kept with the model."
     return [
         Panel(f"Detection of {positive}", note, detection_curves(detection)),
-        Panel("Operating points", "All but the first are looked up on the test clips themselves.", None,
-              ("threshold for", "threshold", "recall", "false-positive rate"), rows),
+        Panel("Operating points", "What they give on the test clips, on which all but the first are looked up as well.",
+              None, ("threshold for", "threshold", "recall", "false-positive rate"), rows),
     ]  # fmt: skip
 
 
@@ -85,6 +83,7 @@ def detection_curves(detection: Detection) -> Markup:
     roc, pr, by_threshold = figure.subplots(1, 3)
     roc.plot(detection.fpr, detection.recall, color=BLUE)
     roc.plot([0, 1], [0, 1], color="0.8", linestyle=":")
+    roc.plot(detection.points[0].fpr, summary["recall"], "o", color=ORANGE)
     roc.set(xlabel="false-positive rate", ylabel="recall", title=f"ROC, area {summary['roc_auc']:.3f}")
     pr.plot(detection.recall, detection.precision, color=BLUE)
     pr.plot(summary["recall"], summary["precision"], "o", color=ORANGE)

@@ -21,7 +21,7 @@ def _namespaces() -> None:
 
 @pytest.mark.parametrize("what", ["full", "read_only"])
 def test_disk(tmp_path: Path, what: str) -> None:
-    write_corpus(tmp_path / "corpus", "ab", 12)
+    write_corpus(tmp_path / "corpus", "abc", 8)
     config = {
         "clips_per_shard": 4,
         "recipes": {"own": {"frames": 24, "n_mels": 32}},

@@ -183,7 +183,7 @@ def test_a_bad_record_is_quarantined(tmp_path: Path, record: str, reason: str) -
         ("3", "found '3'"),
         ("{}", "found an object with nothing in it"),
         ('{"samples": [1], "label": "OK"}', "found an object with samples, label"),
-        ('{"waveforms": 3, "labels": []}', "expected [ at byte 14, found '3, \"labels\":"),
+        ('{"waveforms": 3, "labels": []}', 'expected [ at byte 14, found \'3, "labels":'),
         ('{"waveforms": [[1], [2]]}', "expected an array of labels beside the waveforms"),
         ('{"waveforms": [[1], [2]], "labels": "OK"}', "expected an array of labels beside the waveforms"),
         ('{"waveforms": [[1], [2]], "labels": ["OK"]}', "expected as many labels as waveforms, found 1 and 2"),

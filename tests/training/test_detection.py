@@ -42,6 +42,7 @@ def test_scores_at_the_threshold_by_hand() -> None:
         "f1": pytest.approx(2 / 3),
     }
     assert [(point.recall, point.fpr) for point in detection.points] == [
+        (pytest.approx(2 / 3), pytest.approx(1 / 3)),
         (pytest.approx(2 / 3), 0.0),
         (1.0, pytest.approx(1 / 3)),
     ]

@@ -152,6 +152,7 @@ def test_the_artefact_holds_all_that_inference_needs(tmp_path: Path, store: Stor
 
     fitted = run(tmp_path / "run", store, epochs=1)
     options = {"model": MODEL, "classes": list("abc"), "recipe": store.manifest["recipe"], "store": store.identity}
+    options["decision"] = {}
     version = write_artefact(tmp_path, fitted.network, **options)
     described = json.loads((tmp_path / "model.json").read_text())
     assert described["version"] == version
