@@ -121,7 +121,7 @@ class Experiment(Section):
         waveforms = isinstance(corpus, dict) and (corpus.get("source") == "json" or corpus.get("name") == "strikes")
         model = _by_name(data.get("model", {}))
         if not isinstance(model, dict):
-            return data
+            return {"recipe": "music", "training": {}} | data
         model = {"name": "cnn1d_attention" if waveforms else "resnet_attention"} | model
         training = data.get("training", {})
         if isinstance(training, dict):
@@ -224,6 +224,8 @@ def _is_kind(before: tuple[int | str, ...], part: int | str) -> bool:
         return part in ("audio", "json", "demo")
     if before[-1:] == ("model",):
         return part in PUBLISHED
+    if before[-1:] == ("class_weight",):
+        return True
     return before[:1] == ("recipes",) and len(before) == 2 and part in ("four_channel", "log_mel", "waveform")
 
 

@@ -19,7 +19,6 @@ from training.artefact import write_artefact
 from training.detection import Detection, choose_threshold, detect, probabilities
 from training.evaluation import Predictions, Scores, predict, score
 from training.fit import device_of, fit
-from training.models import READS
 from training.report import Panel, detection_sections, link, run_sections, write_report
 from training.settings import Model, Training
 from training.stream import ClipStream
@@ -65,10 +64,10 @@ def train_experiment(
     """
     if training.device == "cuda" and not torch.cuda.is_available():
         raise InputError(f"{where}.training.device: expected a GPU that torch can use, found none; say auto or cpu")
-    if (kind := store.manifest["recipe"]["kind"]) != READS[model.name]:
+    if (kind := store.manifest["recipe"]["kind"]) != model.reads:
         raise InputError(
-            f"{where}.recipe: the model {model.name} reads recipes of kind {READS[model.name]}, this one is of kind "
-            f"{kind}; choose another recipe or another model"
+            f"{where}.recipe: the model {model.name} reads recipes of kind {model.reads}, this one is of kind {kind}; "
+            "choose another recipe or another model"
         )
     classes = sorted(set(store.rows["label"].to_pylist()))
     detected = _positive(classes, positive, where)

@@ -1,7 +1,7 @@
 """How a model is built and trained, as a user writes it. The defaults are the published ones."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -16,6 +16,7 @@ class Section(BaseModel):
 class ResNetAttentionModel(Section):
     """For four-channel tensors. `width` scales all layers (1.0 as published); `blocks` is the depth."""
 
+    reads: ClassVar[str] = "four_channel"  # the kind of recipe
     name: Literal["resnet_attention"] = "resnet_attention"
     width: Annotated[float, Field(gt=0, le=8)] = 1.0
     blocks: tuple[Positive, Positive, Positive] = (3, 3, 2)
@@ -47,6 +48,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 class Cnn1dAttentionModel(Section):
     """For waveforms. What is not given is as in the preset."""
 
+    reads: ClassVar[str] = "waveform"
     name: Literal["cnn1d_attention"] = "cnn1d_attention"
     preset: Literal["full", "small"] = "full"
     filters: Annotated[tuple[Positive, ...], Field(min_length=1)]

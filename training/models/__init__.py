@@ -2,16 +2,13 @@
 
 from torch import nn
 
-from features.recipe import AnyRecipe, Recipe, WaveformRecipe
+from features.recipe import AnyRecipe, Recipe
 from training.compact import reading_compact
 from training.models.cnn1d_attention import Cnn1dAttention
 from training.models.resnet_attention import ResNetAttention
 from training.settings import Model, ResNetAttentionModel
 
-__all__ = ["READS", "Cnn1dAttention", "ResNetAttention", "build"]
-
-# The kind of recipe whose tensors a network takes.
-READS: dict[str, str] = {"resnet_attention": Recipe.kind, "cnn1d_attention": WaveformRecipe.kind}
+__all__ = ["Cnn1dAttention", "ResNetAttention", "build"]
 
 
 def build(settings: Model, classes: int, recipe: AnyRecipe) -> nn.Module:
