@@ -55,10 +55,6 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
         (genre(corpus={"source": "audio"}), "corpus.root: expected a value, got none"),
         (genre(corpus={"rot": "x"}), "corpus.rot: unknown key; did you mean 'root'?"),
         (genre(corpus={"source": "tape"}), "'tape'"),
-        (
-            genre(model="cnn1d_attention", recipe="music"),
-            "recipe: the model cnn1d_attention reads recipes of kind waveform",
-        ),
         (genre(model=3), "experiments.genre.model: input should be a valid dictionary"),
         (genre(training={"class_weight": "equal"}), "training.class_weight: input should be 'none' or 'balanced'"),
         (
