@@ -18,7 +18,8 @@ from pipeline.config import JsonCorpus
 from pipeline.engines import Engine
 from pipeline.index import update_index
 from pipeline.recordings import JsonArray
-from pipeline.sources.json import JsonSource, records
+from pipeline.sources.json import JsonSource
+from pipeline.sources.json_records import records
 from stores import open_store
 from training.stream import ClipStream
 
