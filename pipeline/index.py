@@ -1,5 +1,6 @@
 """The index of a corpus: which recordings are good, what they hold, and in which order they stand.
 
+<folder>/seen.parquet      what the source last found, so that only what changed is opened again
 <folder>/clips.parquet     the good recordings, in the order of the store's rows
 <folder>/quarantine.csv    the others, with their reasons
 <folder>/index.json        written last: counts, and a digest of clips.parquet

@@ -51,7 +51,7 @@ def choose_threshold(found: np.ndarray, truth: np.ndarray) -> float:
     Parameters
     ----------
     found : array of float, shape (clips,)
-        Probabilities of the positive class, of clips that are used for nothing else.
+        Probabilities of the positive class, of validation clips.
     truth : array of bool, shape (clips,)
     """
     precision, recall, thresholds = (part.numpy() for part in binary_precision_recall_curve(*_tensors(found, truth)))
@@ -62,7 +62,7 @@ def choose_threshold(found: np.ndarray, truth: np.ndarray) -> float:
 
 
 def detect(found: np.ndarray, truth: np.ndarray, threshold: float) -> Detection:
-    """Scores of clips that took part in nothing; the parameters are those of `choose_threshold`.
+    """Scores of test clips, which took part in nothing; `found` and `truth` as in `choose_threshold`.
 
     `pauc` is the area under the ROC curve up to a false-positive rate of 0.1, standardised so that chance is 0.5
     (McClish 1989).

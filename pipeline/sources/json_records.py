@@ -90,9 +90,12 @@ class _Reader:
         missing = [name for name in ("Waveform", "Labels", self._group) if name and name not in fields]
         if missing:
             return Record(Span(0, 0), reason=f"it has no {missing[0]}")
-        group = self._value(fields[self._group]) if self._group else None
-        rate_hz = self._value(fields["fs"]) if "fs" in fields else None
-        return Record(fields["Waveform"], self._value(fields["Labels"]), group, rate_hz)
+        try:
+            group = self._value(fields[self._group]) if self._group else None
+            rate_hz = self._value(fields["fs"]) if "fs" in fields else None
+            return Record(fields["Waveform"], self._value(fields["Labels"]), group, rate_hz)
+        except MalformedError as error:  # in this record alone: its end was found
+            return Record(fields["Waveform"], reason=str(error))
 
     def _together(self, fields: dict[str, Span]) -> Iterator[Record]:
         """Waveforms in one array, what is said of them in others."""

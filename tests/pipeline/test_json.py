@@ -158,6 +158,8 @@ def test_a_bad_waveform_is_quarantined_and_the_rest_goes_on(tmp_path: Path, bad:
         ('{"Waveform": [1], "Labels": 2}', "label '2' is none of OK, NG, 0, 1"),
         ('{"Waveform": [1], "Labels": null}', "label 'null' is none of"),
         ('{"Waveform": [1], "Labels": [0]}', "label '[0]' is none of"),
+        ('{"Waveform": [1], "Labels": NG}', "at byte "),
+        ('{"Waveform": [1], "Labels": 0, "fs": 0x1f40}', "at byte "),
         ('{"Waveform": [1], "Labels": 0, "fs": 0}', "fs 0 is no rate"),
         ('{"Waveform": [1], "Labels": 0, "fs": 44100.5}', "fs 44100.5 is no rate"),
         ('{"Waveform": [1], "Labels": 0, "fs": NaN}', "fs 'NaN' is no rate"),
