@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from features import engine
-from features.recipe import ORIGINAL, AnyRecipe, LogMelRecipe, Recipe, WaveformRecipe
+from features.recipe import ORIGINAL, LogMelRecipe, Recipe, SoundRecipe, WaveformRecipe
 from stores import Store, open_store
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["LogMelRecipe", "Recipe", "Store", "WaveformRecipe", "extract", "open_store", "stream"]
 
 
-def extract(path: str | Path, recipe: AnyRecipe | None = None, variant: str = ORIGINAL) -> np.ndarray:
+def extract(path: str | Path, recipe: SoundRecipe | None = None, variant: str = ORIGINAL) -> np.ndarray:
     """The tensor of one audio file, the same bytes as in a store.
 
     Parameters

@@ -11,7 +11,7 @@ from benchmarks.measure import Row, medians, row
 from benchmarks.peers import librosa_vectorised, published_genre, scipy_fft
 from features.draws import generator
 from features.engine import Engine, drawn
-from features.recipe import AnyRecipe, Recipe
+from features.recipe import Recipe, SoundRecipe
 
 RATE_HZ = 22050
 SECONDS = 30
@@ -67,7 +67,7 @@ def hash_of(number: int) -> bytes:
 
 
 def draws(
-    recipe: AnyRecipe, content: bytes, samples: int
+    recipe: SoundRecipe, content: bytes, samples: int
 ) -> tuple[dict[str, dict[str, float]], Callable[[], np.ndarray]]:
     """What the recipe draws for a clip, and the noise that follows, for whoever computes it otherwise."""
 

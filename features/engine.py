@@ -9,13 +9,16 @@ from threadpoolctl import threadpool_limits
 from features.audio import content_hash, decode, resample
 from features.draws import generator
 from features.fourier import Fourier
-from features.recipe import ORIGINAL, AnyRecipe
+from features.recipe import ORIGINAL, AnyRecipe, SoundRecipe, SpectrogramRecipe
 from features.sound import Clip, Sound
 from features.tensors import Tensor, assembly
+from features.tensors.base import channels_last
 
 
 def drawn(recipe: AnyRecipe, content_hash: bytes) -> dict[str, dict[str, float]]:
     """What each augmentation draws for one recording, by variant; the recording itself is not needed."""
+    if isinstance(recipe, SpectrogramRecipe):
+        return {}
     return {
         name: augmentation.draw(generator(content_hash, name, recipe.seed))
         for name, augmentation in recipe.augmentations.items()
@@ -29,7 +32,7 @@ class Engine:
     two clips, and whoever computes holds BLAS to one thread, since its sums depend on how many share them.
     """
 
-    def __init__(self, recipe: AnyRecipe) -> None:
+    def __init__(self, recipe: SoundRecipe) -> None:
         self.recipe = recipe
         self.fourier = Fourier(recipe.n_fft, recipe.hop_length)
         self.assembly = assembly(recipe)
@@ -57,7 +60,30 @@ class Engine:
             yield variant, self.assembly(sound)
 
 
-def extract(path: str | Path, recipe: AnyRecipe, variant: str = ORIGINAL) -> np.ndarray:
+class Ready:
+    """As `Engine`, for spectrograms that are there already: their values are the samples."""
+
+    def __init__(self, recipe: SpectrogramRecipe) -> None:
+        self.recipe = recipe
+
+    def clip(self, samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
+        """The spectrogram `(rows, frames)` from its values `(rows · frames,)`, row after row."""
+        return samples.reshape(self.recipe.rows, self.recipe.frames)
+
+    def compute(self, clip: np.ndarray, content_hash: bytes, variants: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
+        """The tensor of the original."""
+        values = channels_last(clip[np.newaxis], self.recipe.frames, self.recipe.dtype)
+        statistics = np.array([(clip.mean(dtype=np.float64), clip.std(dtype=np.float64))])
+        for variant in variants:
+            yield variant, Tensor(values, statistics)
+
+
+def engine_of(recipe: AnyRecipe) -> Engine | Ready:
+    """What computes the tensors of any kind of recipe."""
+    return Ready(recipe) if isinstance(recipe, SpectrogramRecipe) else Engine(recipe)
+
+
+def extract(path: str | Path, recipe: SoundRecipe, variant: str = ORIGINAL) -> np.ndarray:
     """One variant of one audio file, the same bytes as in a store: in the shape of the recipe.
 
     Raises `soundfile.SoundFileError` if the file cannot be decoded, `ValueError` if it holds no samples or some

@@ -35,7 +35,36 @@ class Variants:
 
 @dataclass(frozen=True, config=STRICT)
 class Base:
-    """What every kind of recipe has.
+    """What every kind of recipe has."""
+
+    @property
+    def augmentations(self) -> dict[str, Augmentation]:
+        """By name, in their order."""
+        return {}
+
+    @property
+    def variant_names(self) -> tuple[str, ...]:
+        return (ORIGINAL, *self.augmentations)
+
+    @property
+    def spacing(self) -> dict[str, float]:
+        """How far apart what the axes number is."""
+        return {}
+
+    def provenance(self, variant: str) -> dict[str, Any]:
+        """All that decides the bytes of one variant's tensors, besides the recordings."""
+        base = asdict(self)
+        return {**base, "variant": variant, "kernel": KERNEL_VERSION, "device": "cpu"}
+
+    def identity(self, variant: str) -> str:
+        """Hash of `provenance`: 32 hexadecimal digits. Equal identities mean equal tensors."""
+        text = json.dumps(self.provenance(variant), sort_keys=True)
+        return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, config=STRICT)
+class OfSound(Base):
+    """What recipes have that start from a waveform.
 
     Parameters
     ----------
@@ -54,7 +83,7 @@ class Base:
     variants: Variants = Variants()
 
     @model_validator(mode="after")
-    def _samples_are_covered(self) -> "Base":
+    def _samples_are_covered(self) -> "OfSound":
         if self.hop_length > self.n_fft:
             raise ValueError(f"hop_length {self.hop_length} is above n_fft {self.n_fft}: samples would be skipped")
         if factors(self.n_fft // 2)[-1:] > [LARGEST_PRIME]:
@@ -68,28 +97,20 @@ class Base:
         return {name: augmentation for name, augmentation in found.items() if augmentation is not None}
 
     @property
-    def variant_names(self) -> tuple[str, ...]:
-        return (ORIGINAL, *self.augmentations)
+    def spacing(self) -> dict[str, float]:
+        return {"frame_seconds": self.hop_length / self.sample_rate_hz}
 
     def provenance(self, variant: str) -> dict[str, Any]:
-        """All that decides the bytes of one variant's tensors, besides the recordings."""
-        base = asdict(self)
-        del base["variants"], base["seed"]
-        chosen: dict[str, Any] = {"variant": variant, "kernel": KERNEL_VERSION, "device": "cpu"}
+        decided = super().provenance(variant)
+        del decided["variants"], decided["seed"]
         if variant != ORIGINAL:
-            augmentation = self.augmentations[variant]
-            chosen["parameters"] = asdict(getattr(self.variants, variant))
-            chosen |= {"augmentation": augmentation.version, "seed": self.seed}
-        return {**base, **chosen}
-
-    def identity(self, variant: str) -> str:
-        """Hash of `provenance`: 32 hexadecimal digits. Equal identities mean equal tensors."""
-        text = json.dumps(self.provenance(variant), sort_keys=True)
-        return blake2b(text.encode(), digest_size=16).hexdigest()
+            decided["parameters"] = asdict(getattr(self.variants, variant))
+            decided |= {"augmentation": self.augmentations[variant].version, "seed": self.seed}
+        return decided
 
 
 @dataclass(frozen=True, config=STRICT)
-class MelFrames(Base):
+class MelFrames(OfSound):
     """What recipes of mel frames have.
 
     Parameters
@@ -192,7 +213,7 @@ class LogMelRecipe(MelFrames):
 
 
 @dataclass(frozen=True, config=STRICT)
-class WaveformRecipe(Base):
+class WaveformRecipe(OfSound):
     """The waveform `(samples,)`: band-passed, mean removed, peak 1.
 
     Parameters
@@ -233,7 +254,27 @@ class WaveformRecipe(Base):
         return slice(max(0, samples - self.samples), samples)
 
 
-AnyRecipe = Annotated[Recipe | LogMelRecipe | WaveformRecipe, Field(discriminator="kind")]
+@dataclass(frozen=True, config=STRICT)
+class SpectrogramRecipe(Base):
+    """A spectrogram `(rows, frames, 1)` that comes ready, row after row; nothing is computed, and nothing augmented."""
+
+    kind: Literal["spectrogram"] = "spectrogram"
+    rows: Positive = 20
+    frames: Positive = 50
+    dtype: Literal["float16", "float32"] = "float32"
+
+    dimensions: ClassVar[tuple[str, ...]] = ("row", "frame", "channel")
+    channels: ClassVar[tuple[str, ...]] = ("spectrogram",)
+    statistics: ClassVar[tuple[str, ...]] = ("spectrogram",)
+    units: ClassVar[str] = "as given (not normalised; statistics are the clip's mean and sd)"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.rows, self.frames, 1)
+
+
+SoundRecipe = Recipe | LogMelRecipe | WaveformRecipe
+AnyRecipe = Annotated[SoundRecipe | SpectrogramRecipe, Field(discriminator="kind")]
 
 
 def recorded_recipe(described: dict[str, Any]) -> AnyRecipe:

@@ -25,6 +25,16 @@ def _demo(text: str, options: argparse.Namespace) -> None:
     DEMOS[receipt.stem].write(receipt.with_suffix(""), receipt)
 
 
+def _fetch(text: str, options: argparse.Namespace) -> None:
+    from pipeline.fetch import fetch_archive
+    from pipeline.workflow import FetchJob
+    from stores.files import write_json
+
+    job = FetchJob.model_validate_json(text)
+    fetch_archive(job.fetch, job.root, job.receipt.parent, f"{options.where}.corpus.fetch")
+    write_json(job.receipt, job.fetch.model_dump())
+
+
 def _index(text: str, options: argparse.Namespace) -> None:
     from pipeline.index import update_index
     from pipeline.sources import source_of
@@ -100,6 +110,7 @@ def _report(text: str, options: argparse.Namespace) -> None:
 
 JOBS: dict[str, Callable[[str, argparse.Namespace], None]] = {
     "demo": _demo,
+    "fetch": _fetch,
     "index": _index,
     "build": _build,
     "train": _train,

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_info
 
 from features.audio import content_hash
 from features.engine import Engine as Features
-from features.engine import drawn
+from features.engine import Ready, drawn, engine_of
 from features.recipe import AnyRecipe
 from pipeline.engines import Engine
 from pipeline.errors import InputError
@@ -53,7 +53,7 @@ class ShardTask:
     recordings: Sequence[Recording]
     content_hashes: Sequence[str]
     held: dict[str, list[HeldClip | None]]  # by variant: tensors to copy in place of computing them
-    features: Features
+    features: Features | Ready
 
 
 def build_store(
@@ -118,7 +118,7 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
             if content.hex() != expected:
                 raise changed
             clip = task.features.clip(samples, rate_hz)
-            for variant, tensor in task.features.compute(clip, content, wanted):
+            for variant, tensor in task.features.compute(clip, content, wanted):  # type: ignore[arg-type]  # its own clip
                 shards[variant].append(tensor.values, tensor.statistics)
                 computed += 1
     return len(task.recordings) * len(variants), computed
@@ -168,7 +168,7 @@ def array_specs(recipe: AnyRecipe, clips_per_shard: int, compression: Compressio
                 "channels": list(recipe.channels),
                 "units": recipe.units,
                 "statistics": list(recipe.statistics),
-                "frame_seconds": recipe.hop_length / recipe.sample_rate_hz,
+                **recipe.spacing,
             },
             compression=compression,
         )
@@ -196,7 +196,7 @@ def _tasks(
 ) -> Iterator[ShardTask]:
     if not missing:
         return
-    features = Features(recipe)
+    features = engine_of(recipe)
     for shard, variants in missing.items():
         rows = writer.shards[shard]
         hashes = writer.shard_hashes(shard)

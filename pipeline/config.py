@@ -5,17 +5,32 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from features.recipe import AnyRecipe
+from features.recipe import AnyRecipe, SpectrogramRecipe
 from pipeline.errors import InputError
 from stores.codec import Compression
-from training.settings import PUBLISHED, Model, Positive, Section, Training
+from training.settings import (
+    MODELS,
+    PUBLISHED,
+    Model,
+    Positive,
+    ResNetAttentionModel,
+    Section,
+    SpectrogramModel,
+    Training,
+)
 
 # Relative to where the command runs; ~ is the user's home.
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def _texts(value: Any) -> Any:
+    """YAML reads `0: OK` as a number, and `esc10: True` as true."""
+    return {str(key): str(name) for key, name in value.items()} if isinstance(value, dict) else value
 
 
 class AudioCorpus(Section):
@@ -28,16 +43,33 @@ class AudioCorpus(Section):
     label: str = "label"
     group: str | None = None  # the column of the source recording, subject or artist
     fold: str | None = None
+    only: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(
+        default_factory=dict
+    )  # rows of the table whose columns say just this
     silent: Literal["keep", "quarantine"] = "keep"
     max_quarantine: Fraction = 0.5  # a larger share of bad recordings stops the run
 
+    @property
+    def title(self) -> str:
+        """What its stores are called after: the folder, or the one above where that says nothing."""
+        root = self.root.resolve()
+        return root.parent.name if root.name == "audio" else root.name
+
+    def resolved(self) -> "AudioCorpus":
+        """With whole paths, since workers may stand in another folder."""
+        return self.model_copy(update={"root": self.root.resolve()})
+
+
+class Fetch(Section):
+    """An archive to be fetched. Its default is that of ESC-50, 645 695 005 bytes."""
+
+    url: Annotated[str, Field(pattern="^https?://")] = "https://github.com/karolpiczak/ESC-50/archive/master.zip"
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] = (
+        "805afc618aff80eff0641d51311647871fead5807da68bb18e43a27db47a79ce"
+    )
+
 
 BY_FILE = "file"
-
-
-def _texts(value: Any) -> Any:
-    """YAML reads `0: OK` as a number."""
-    return {str(key): str(name) for key, name in value.items()} if isinstance(value, dict) else value
 
 
 def _ok_or_ng() -> dict[str, str]:
@@ -56,12 +88,63 @@ class JsonCorpus(Section):
     silent: Literal["keep", "quarantine"] = "keep"
     max_quarantine: Fraction = 0.5
 
+    @property
+    def title(self) -> str:
+        return self.root.resolve().name
+
+    def resolved(self) -> "JsonCorpus":
+        return self.model_copy(update={"root": self.root.resolve()})
+
+
+class Esc50Corpus(Section):
+    """ESC-50 as its archive unpacks: `meta/esc50.csv` and `audio` below the root."""
+
+    source: Literal["esc50"] = "esc50"
+    root: UserPath
+    subset: Literal["esc50", "esc10"] = "esc50"  # all 50 classes, or the ten
+    fetch: Fetch | None = None  # `{}` fetches the archive if the root is not there
+    silent: Literal["keep", "quarantine"] = "keep"
+    max_quarantine: Fraction = 0.5
+
+    def audio(self) -> AudioCorpus:
+        """The same as a folder and a table."""
+        return AudioCorpus(
+            root=self.root / "audio",
+            table=self.root / "meta" / "esc50.csv",
+            path="filename",
+            label="category",
+            group="src_file",
+            fold="fold",
+            only={"esc10": "True"} if self.subset == "esc10" else {},
+            silent=self.silent,
+            max_quarantine=self.max_quarantine,
+        )
+
+
+class CsvCorpus(Section):
+    """Tables of ready spectrograms: on each line a label from 1 on, and the values."""
+
+    source: Literal["csv"] = "csv"
+    train: UserPath
+    test: UserPath | None = None  # without it test clips are split off by group
+    values: Positive = 1000  # on each line, beside the label
+    classes: Positive = 8
+    max_quarantine: Fraction = 0.0  # a bad line in a table of numbers means that the table is not what it should be
+
+    @property
+    def title(self) -> str:
+        return self.train.stem
+
+    def resolved(self) -> "CsvCorpus":
+        test = None if self.test is None else self.test.resolve()
+        return self.model_copy(update={"train": self.train.resolve(), "test": test})
+
 
 class DemoCorpus(Section):
     """A corpus that the project synthesises in its real on-disk format."""
 
     source: Literal["demo"] = "demo"
-    name: Literal["genres", "strikes"] = "genres"
+    name: Literal["genres", "strikes", "environment", "spectrogram"] = "genres"
 
 
 def _unless_named(key: str, default: str) -> BeforeValidator:
@@ -70,10 +153,29 @@ def _unless_named(key: str, default: str) -> BeforeValidator:
 
 
 # What lies on disk; a demo is one of these once it is synthesised.
-AnyCorpus = Annotated[AudioCorpus | JsonCorpus, Field(discriminator="source")]
+OnDisk = AudioCorpus | JsonCorpus | CsvCorpus
+AnyCorpus = Annotated[OnDisk, Field(discriminator="source")]
 Corpus = Annotated[
-    Annotated[AudioCorpus | JsonCorpus | DemoCorpus, Field(discriminator="source")], _unless_named("source", "audio")
+    Annotated[OnDisk | Esc50Corpus | DemoCorpus, Field(discriminator="source")], _unless_named("source", "audio")
 ]
+
+# What a corpus is learned by where nothing is said, by its source, its demo or its table; and what a model reads.
+MODEL_FOR = {
+    "json": "cnn1d_attention",
+    "strikes": "cnn1d_attention",
+    "esc50": "cnn8",
+    "esc50.csv": "cnn8",
+    "environment": "cnn8",
+    "csv": "resnet_bottleneck",
+    "spectrogram": "resnet_bottleneck",
+}
+RECIPE_FOR = {
+    "four_channel": "music",
+    "waveform": "waveform",
+    "log_mel": "environment",
+    "spectrogram": "spectrogram",
+}
+RECIPES: dict[str, dict[str, Any]] = {name: {"kind": kind} for kind, name in RECIPE_FOR.items()}
 
 
 class Split(Section):
@@ -118,16 +220,19 @@ class Experiment(Section):
         if not isinstance(data, dict):
             return data
         corpus = data.get("corpus", {})
-        waveforms = isinstance(corpus, dict) and (corpus.get("source") == "json" or corpus.get("name") == "strikes")
+        said = (
+            [Path(str(corpus.get(key))).name for key in ("source", "name", "table")] if isinstance(corpus, dict) else []
+        )
         model = _by_name(data.get("model", {}))
         if not isinstance(model, dict):
             return {"recipe": "music", "training": {}} | data
-        model = {"name": "cnn1d_attention" if waveforms else "resnet_attention"} | model
+        usual = next((MODEL_FOR[word] for word in said if word in MODEL_FOR), "resnet_attention")
+        model = {"name": usual} | model
         training = data.get("training", {})
         if isinstance(training, dict):
             training = PUBLISHED.get(str(model["name"]), {}) | training
-        recipe = "waveform" if model["name"] == "cnn1d_attention" else "music"
-        return {"recipe": recipe} | data | {"model": model, "training": training}
+        kind = MODELS.get(str(model["name"]), ResNetAttentionModel)
+        return {"recipe": RECIPE_FOR[kind.reads]} | data | {"model": model, "training": training}
 
 
 def _plain_name(name: str) -> str:
@@ -163,8 +268,12 @@ class Config(Section):
     @classmethod
     def _default_recipe(cls, data: Any) -> Any:
         if isinstance(data, dict) and isinstance(data.get("recipes", {}), dict):
-            own = {"music": {}, "waveform": {"kind": "waveform"}}
-            return data | {"recipes": own | data.get("recipes", {})}
+            given = {name: _empty(recipe) for name, recipe in data.get("recipes", {}).items()}
+            known = {
+                name: RECIPES.get(name, {}) | recipe if isinstance(recipe, dict) else recipe
+                for name, recipe in (RECIPES | given).items()
+            }
+            return data | {"recipes": known}
         return data
 
     @model_validator(mode="after")
@@ -175,7 +284,37 @@ class Config(Section):
                     f"experiments.{name}.recipe: expected one of {', '.join(sorted(self.recipes))}, "
                     f"got {experiment.recipe!r}; add it under recipes:"
                 )
+            _refuse_unfit(self.recipes[experiment.recipe], experiment, f"experiments.{name}")
         return self
+
+
+def _refuse_unfit(recipe: AnyRecipe, experiment: Experiment, where: str) -> None:
+    """What is right by itself, but not together."""
+    corpus, model = experiment.corpus, experiment.model
+    ready = isinstance(recipe, SpectrogramRecipe)
+    if ready != (isinstance(corpus, CsvCorpus) or (isinstance(corpus, DemoCorpus) and corpus.name == "spectrogram")):
+        holds = "sound" if ready else "spectrograms that come ready"
+        raise ValueError(
+            f"{where}.recipe: {experiment.recipe} is of kind {recipe.kind}, but the corpus holds {holds}; "
+            "choose another recipe"
+        )
+    if isinstance(corpus, CsvCorpus) and (values := int(np.prod(recipe.shape))) != corpus.values:
+        raise ValueError(
+            f"{where}.corpus.values: expected the {values} values of the recipe {experiment.recipe}, got "
+            f"{corpus.values}; change one of them"
+        )
+    if experiment.training.augment.of_spectrograms and not isinstance(model, SpectrogramModel):
+        raise ValueError(
+            f"{where}.training.augment: masks and shifts are for networks of one spectrogram channel, and {model.name} "
+            "is none; the stored variants are its augmentation"
+        )
+    if not isinstance(model, SpectrogramModel) or model.reads != recipe.kind or model.crop is None:
+        return
+    if model.crop[0] > recipe.shape[0] or model.crop[1] > recipe.shape[1]:
+        raise ValueError(
+            f"{where}.model.crop: expected at most the {recipe.shape[0]} rows and {recipe.shape[1]} frames of the "
+            f"recipe {experiment.recipe}, got {list(model.crop)}"
+        )
 
 
 def parse(data: Mapping[str, Any], origin: str) -> Config:
@@ -221,12 +360,12 @@ def _explain(error: ValidationError) -> str:
 
 def _is_kind(before: tuple[int | str, ...], part: int | str) -> bool:
     if before[-1:] == ("corpus",):
-        return part in ("audio", "json", "demo")
+        return part in ("audio", "json", "csv", "esc50", "demo")
     if before[-1:] == ("model",):
-        return part in PUBLISHED
+        return part in MODELS
     if before[-1:] == ("class_weight",):
         return True
-    return before[:1] == ("recipes",) and len(before) == 2 and part in ("four_channel", "log_mel", "waveform")
+    return before[:1] == ("recipes",) and len(before) == 2 and part in RECIPE_FOR
 
 
 def _keys_at(location: tuple[int | str, ...]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -49,6 +50,48 @@ class JsonArray:
         with open(self.path, "rb") as file:
             file.seek(self.start)
             return parse_samples(file.read(self.end - self.start)), self.sample_rate_hz
+
+
+@dataclass(frozen=True)
+class CsvRow:
+    """A line of a CSV table from one byte to another: a label, and the values of a spectrogram."""
+
+    path: Path
+    line: int  # from 1
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"{self.path}, line {self.line}"
+
+    def decode(self) -> tuple[np.ndarray, int]:
+        """Raises `ValueError` for what is not numbers. There is no rate: it is 0."""
+        with open(self.path, "rb") as file:
+            file.seek(self.start)
+            return parse_values(file.read(self.end - self.start).split(b",")[1:]), 0
+
+
+def parse_values(fields: Sequence[bytes]) -> np.ndarray:
+    """Finite numbers, `(fields,)` float32. Raises `ValueError` that says which one is not."""
+    try:
+        values = np.array(fields, dtype=np.bytes_).astype(np.float64)
+    except ValueError:
+        place, field = next((n, field) for n, field in enumerate(fields, start=1) if not _is_number(field))
+        raise ValueError(f"value {place} is {field[:20].decode(errors='replace')!r}, not a number") from None
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float32)
+    if not np.isfinite(narrow).all():
+        place = int(np.flatnonzero(~np.isfinite(narrow))[0])
+        raise ValueError(f"value {place + 1} is {values[place]:g}, not a finite number of float32")
+    return narrow
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_samples(text: bytes) -> np.ndarray:

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from features.audio import content_hash
 from features.engine import Engine, drawn
-from features.recipe import ORIGINAL, recorded_recipe
+from features.recipe import ORIGINAL, SpectrogramRecipe, recorded_recipe
 from pipeline.errors import InputError
 from pipeline.sources import recording_at
 from stores.errors import StoreError
@@ -38,6 +38,8 @@ def replay(recording: Path, variant: str, output: Path, stores: Path) -> str:
         recipe = recorded_recipe(store.manifest["recipe"])
     except ValidationError:
         raise other from None
+    if isinstance(recipe, SpectrogramRecipe):
+        raise InputError(f"{store.path}: holds spectrograms that came ready; they have no sound to be replayed")
     parameters = drawn(recipe, content).get(variant, {})
     if store.manifest["identities"][variant] != recipe.identity(variant):
         raise other

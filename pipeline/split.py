@@ -36,22 +36,28 @@ def side(group: str, split: Split) -> str:
     return "validation" if place < split.test + split.validation else "train"
 
 
-def by_group(rows: pa.Table, split: Split) -> Sides:
-    """Split a store's rows by their groups."""
+def by_group(rows: pa.Table, split: Split, validate: bool = True) -> Sides:
+    """Split a store's rows by their groups. Without validation those clips train as well."""
     sides = np.array([side(group, split) for group in rows["group"].to_pylist()])
-    return _apart(rows, sides)
+    return _apart(rows, sides if validate else np.where(sides == "validation", "train", sides))
 
 
-def by_fold(rows: pa.Table, test_fold: int) -> Sides:
-    """Given folds as they are: test on one, validate on the next lower one (the highest for the lowest)."""
+def by_fold(rows: pa.Table, test_fold: int, split: Split, validate: bool = True) -> Sides:
+    """Given folds as they are: test on one, validate on the next lower one (the highest for the lowest).
+
+    Of two, the other one's groups are split to train and to validate. Without validation all but the tested one train.
+    """
     folds = rows["fold"].to_numpy()
     numbers = np.unique(folds).tolist()
     if test_fold not in numbers:
         raise InputError(f"fold {test_fold} does not exist; there are {', '.join(map(str, numbers))}")
-    if len(numbers) < 3:
-        raise InputError(f"expected at least 3 folds to train, validate and test, found {len(numbers)}")
-    validation_fold = numbers[numbers.index(test_fold) - 1]
-    sides = np.where(folds == test_fold, "test", np.where(folds == validation_fold, "validation", "train"))
+    if len(numbers) < 2:
+        raise InputError("expected at least 2 folds to train and test, found 1")
+    if len(numbers) > 2:
+        validating = folds == numbers[numbers.index(test_fold) - 1]
+    else:
+        validating = np.array([side(group, split) == "validation" for group in rows["group"].to_pylist()])
+    sides = np.where(folds == test_fold, "test", np.where(validating & validate, "validation", "train"))
     return _apart(rows, sides)
 
 

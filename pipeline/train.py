@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from features.recipe import ORIGINAL
 from pipeline.config import Split
 from pipeline.errors import InputError
 from pipeline.split import Sides, by_fold, by_group, has_folds
@@ -17,15 +18,23 @@ from stores.files import read_json, write_json
 from stores.reader import Store
 from training.artefact import write_artefact
 from training.detection import Detection, choose_threshold, detect, probabilities
-from training.evaluation import Predictions, Scores, predict, score
+from training.evaluation import Predictions, Scores, predict, score, score_confusion
 from training.fit import device_of, fit
-from training.report import Panel, detection_sections, link, run_sections, write_report
-from training.settings import Model, Training
+from training.report import Panel, class_sections, detection_sections, link, run_sections, write_report
+from training.settings import Model, SpectrogramModel, Training
+from training.standard import fitted_standard
 from training.stream import ClipStream
 
 log = logging.getLogger("otogura")
 
-FIGURES = {"accuracy": "test accuracy", "top5_accuracy": "top-5 accuracy", "macro_f1": "macro F1", "loss": "loss"}
+FIGURES = {
+    "accuracy": "test accuracy",
+    "top5_accuracy": "top-5 accuracy",
+    "macro_precision": "macro precision",
+    "macro_recall": "macro recall",
+    "macro_f1": "macro F1",
+    "loss": "loss",
+}
 DETECTION = {"roc_auc": "ROC-AUC", "pauc": "partial AUC", "pr_auc": "PR-AUC"}  # where one of two classes is detected
 DETECTED = "NG"  # unless the configuration names another
 
@@ -77,33 +86,39 @@ def train_experiment(
             f"{len(classes)}; say balanced or none"
         )
     run = _Run(model, training, where, classes, detected)
+    validate = training.keep == "best"
     if folds is None:
-        sides = _sides(store.rows, split, where)
+        sides = _sides(store.rows, split, where, validate)
         return _single(folder, store, sides, f"{name} on {store.manifest['corpus']}", run)
-    all_sides = [_fold_sides(store.rows, fold, where) for fold in folds]  # before the first hour of training
+    all_sides = [
+        _fold_sides(store.rows, fold, split, where, validate) for fold in folds
+    ]  # before the first hour of training
     results = []
     for fold, sides in zip(folds, all_sides, strict=True):
         title = f"{name} on {store.manifest['corpus']}, tested on fold {fold}"
         results.append(_single(folder / f"fold-{fold}", store, sides, title, run))
-    return _cross_validation(folder, name, folds, results)
+    return _cross_validated(folder, name, folds, results)
 
 
 def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run) -> dict[str, Any]:
     training, classes = run.training, run.classes
     number = {label: place for place, label in enumerate(classes)}
     labels = np.array([number[label] for label in store.rows["label"].to_pylist()], dtype=np.int64)
-    _refuse_unlearnable(sides, labels, classes, run.where)
+    needed = ("train", "validation", "test") if training.keep == "best" else ("train", "test")
+    _refuse_unlearnable(sides, needed, labels, classes, run.where)
 
     def stream(rows: np.ndarray) -> ClipStream:
         return ClipStream(store, rows, labels, batch_size=training.batch_size, expand=False)
 
+    variants = (ORIGINAL,) if training.variants == "original" else store.variants
     train = ClipStream(
         store,
         sides.train,
         labels,
         batch_size=training.batch_size,
-        variants=store.variants,
-        choice=training.variants,
+        variants=variants,
+        choice="one" if training.variants == "one" else "all",
+        views=training.views,
         shuffle=True,
         seed=training.seed,
         pin=device_of(training).type == "cuda",
@@ -116,12 +131,13 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run) -> 
     fitted = fit(
         folder,
         train,
-        stream(sides.validation),
+        stream(sides.validation) if training.keep == "best" else None,
         classes=len(classes),
         model=run.model,
         training=training,
         identity={"store": store.identity, "split": sides.digest()},
         class_weights=_class_weights(training, labels[sides.train], len(classes), run.positive_number),
+        standard=fitted_standard(store, sides.train, variants) if isinstance(run.model, SpectrogramModel) else None,
     )
     device = device_of(training)
     tested = predict(fitted.network, stream(sides.test), device)
@@ -186,43 +202,54 @@ def _report(folder: Path, title: str, metrics: dict[str, Any], scores: Scores, d
     write_report(folder / "report.html", title, subtitle, figures, sections)
 
 
-def _cross_validation(
+def _cross_validated(
     folder: Path, name: str, folds: Sequence[int], results: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Mean and population standard deviation over the folds of every number that the runs have."""
+    """Mean and population standard deviation over the folds of every number that the runs have, and all their test
+    clips in one confusion matrix.
+    """
+    classes, confusion = results[0]["classes"], np.sum([result["confusion"] for result in results], axis=0)
+    per_class = score_confusion(confusion, classes)
     numbers = [key for key, value in results[0].items() if isinstance(value, int | float)]
     values = {key: np.array([result[key] for result in results], dtype=np.float64) for key in numbers}
     metrics = {
         "folds": list(folds),
         "mean": {key: float(values[key].mean()) for key in numbers},
         "sd": {key: float(values[key].std()) for key in numbers},
-        "classes": results[0]["classes"],
+        "classes": classes,
         "store": results[0]["store"],
+        "per_class": per_class,
+        "confusion": confusion.tolist(),
     }
     figures = [(label, f"{values[key].mean():.3f} ± {values[key].std():.3f}") for key, label in FIGURES.items()]
     rows = [
-        [f"fold {fold}", *(f"{result[key]:.3f}" for key in FIGURES), result["test_clips"]]
+        [
+            link(f"fold {fold}", f"fold-{fold}/report.html"),
+            *(f"{result[key]:.3f}" for key in FIGURES),
+            result["test_clips"],
+        ]
         for fold, result in zip(folds, results, strict=True)
     ]
     table = Panel("Folds", "Each fold is tested by a model that never saw it.", None,
                     ("", *FIGURES.values(), "test clips"), rows)  # fmt: skip
-    write_report(folder / "report.html", f"{name}, {len(folds)} folds", "Mean ± standard deviation", figures, [table])
+    title, subtitle = f"{name}, {len(folds)} folds", f"Mean ± standard deviation; store {metrics['store']}"
+    write_report(folder / "report.html", title, subtitle, figures, [table, *class_sections(per_class, confusion)])
     write_json(folder / "metrics.json", metrics)
     return metrics
 
 
-def _sides(rows: pa.Table, split: Split, where: str) -> Sides:
+def _sides(rows: pa.Table, split: Split, where: str, validate: bool) -> Sides:
     """Given folds as they are, tested on the highest; otherwise by group."""
     if has_folds(rows):
-        return _fold_sides(rows, max(rows["fold"].to_pylist()), where)
-    return by_group(rows, split)
+        return _fold_sides(rows, max(rows["fold"].to_pylist()), split, where, validate)
+    return by_group(rows, split, validate)
 
 
-def _fold_sides(rows: pa.Table, fold: int, where: str) -> Sides:
+def _fold_sides(rows: pa.Table, fold: int, split: Split, where: str, validate: bool) -> Sides:
     if not has_folds(rows):
         raise InputError(f"{where}.folds: the corpus has no folds; name their column as corpus.fold")
     try:
-        return by_fold(rows, fold)
+        return by_fold(rows, fold, split, validate)
     except InputError as error:
         raise InputError(f"{where}.folds: {error}") from None
 
@@ -247,8 +274,10 @@ def _class_weights(training: Training, labels: np.ndarray, classes: int, positiv
     return [float(training.class_weight) if number == positive else 1.0 for number in range(classes)]
 
 
-def _refuse_unlearnable(sides: Sides, labels: np.ndarray, classes: Sequence[str], where: str) -> None:
-    for side in ("train", "validation", "test"):
+def _refuse_unlearnable(
+    sides: Sides, needed: Sequence[str], labels: np.ndarray, classes: Sequence[str], where: str
+) -> None:
+    for side in needed:
         if not len(getattr(sides, side)):
             raise InputError(
                 f"{where}: expected clips to train, validate and test, but {side} has none; without given folds, "
@@ -261,7 +290,7 @@ def _refuse_unlearnable(sides: Sides, labels: np.ndarray, classes: Sequence[str]
             "without given folds, another seed under split"
         )
     if len(classes) == 2:
-        for side in ("validation", "test"):
+        for side in needed[1:]:
             present = set(labels[getattr(sides, side)].tolist())
             if len(present) < 2:
                 raise InputError(

@@ -10,7 +10,18 @@ from typing import Any
 import pyarrow as pa
 
 from features.recipe import AnyRecipe
-from pipeline.config import AnyCorpus, AudioCorpus, Config, DemoCorpus, Experiment, JsonCorpus, Split, parse, read_yaml
+from pipeline.config import (
+    AnyCorpus,
+    Config,
+    DemoCorpus,
+    Esc50Corpus,
+    Experiment,
+    Fetch,
+    OnDisk,
+    Split,
+    parse,
+    read_yaml,
+)
 from pipeline.demos import DEMOS
 from pipeline.errors import InputError
 from pipeline.sources import source_of
@@ -21,6 +32,12 @@ from stores.layout import POINTER
 from training.settings import Model, Section, Training
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
+
+
+class FetchJob(Section):
+    fetch: Fetch
+    root: Path
+    receipt: Path
 
 
 class IndexJob(Section):
@@ -39,9 +56,8 @@ class BuildJob(Section):
     compression: Compression | None
 
     def recordings(self, clips: pa.Table) -> Recordings:
-        """Where the samples of clips come from; by whole paths, since workers may stand in another folder."""
-        corpus = self.corpus.model_copy(update={"root": self.corpus.root.resolve()})
-        return source_of(corpus, self.name).recordings(self.index, clips)
+        """Where the samples of clips come from."""
+        return source_of(self.corpus.resolved(), self.name).recordings(self.index, clips)
 
 
 class TrainJob(Section):
@@ -111,28 +127,43 @@ class Plan:
     def demos(self) -> Path:
         return self.work / "demo"
 
-    def corpus(self, experiment: str) -> AudioCorpus | JsonCorpus:
+    def corpus(self, experiment: str) -> OnDisk:
         """An experiment's corpus; a demo is one that is synthesised first."""
         corpus = self.config.experiments[experiment].corpus
-        if not isinstance(corpus, DemoCorpus):
-            return corpus
-        root = self.demos / corpus.name
-        return JsonCorpus(root=root, group="source") if corpus.name == "strikes" else AudioCorpus(root=root)
+        if isinstance(corpus, DemoCorpus):
+            corpus = DEMOS[corpus.name].corpus(self.demos / corpus.name)
+        return corpus.audio() if isinstance(corpus, Esc50Corpus) else corpus
 
     def demo(self, experiment: str) -> str | None:
         """The name of the demo that an experiment runs on, if it does."""
         corpus = self.config.experiments[experiment].corpus
         return corpus.name if isinstance(corpus, DemoCorpus) else None
 
-    def demo_receipt(self, experiment: str) -> list[Path]:
+    def receipts(self, experiment: str) -> list[Path]:
         """What must be there before an experiment's corpus can be indexed."""
-        demo = self.demo(experiment)
-        return [self.demos / f"{demo}.json"] if demo else []
+        if demo := self.demo(experiment):
+            return [self.demos / f"{demo}.json"]
+        return [job.receipt] if (job := self._fetch(experiment)) else []
+
+    def fetch_job(self, receipt: str) -> tuple[str, str]:
+        """The job that leaves a receipt of this name, and what messages call its experiment."""
+        for name in self.config.experiments:
+            if (job := self._fetch(name)) and job.receipt.stem == receipt:
+                return _text(job), self.where(name)
+        raise KeyError(receipt)
+
+    def _fetch(self, experiment: str) -> FetchJob | None:
+        """What an experiment's corpus is fetched by, if it is to be."""
+        corpus = self.config.experiments[experiment].corpus
+        if not isinstance(corpus, Esc50Corpus) or corpus.fetch is None:
+            return None
+        name = _name(corpus.root.resolve().name, [str(corpus.root.resolve()), corpus.fetch.model_dump()])
+        return FetchJob(fetch=corpus.fetch, root=corpus.root, receipt=self.work / "fetched" / f"{name}.json")
 
     def corpus_name(self, experiment: str) -> str:
         """Readable, and different for corpora that differ."""
         corpus = self.corpus(experiment)
-        return _name(corpus.root.resolve().name, corpus.model_dump_json(exclude={"max_quarantine"}))
+        return _name(corpus.title, corpus.model_dump_json(exclude={"max_quarantine"}, exclude_defaults=True))
 
     def store_name(self, experiment: str) -> str:
         """Name of the folder in which the stores of a corpus and a recipe lie."""
@@ -140,7 +171,7 @@ class Plan:
         identities = [recipe.identity(variant) for variant in recipe.variant_names]
         packing = [self.config.clips_per_shard, self.config.compression]
         settings = [self.corpus_name(experiment), *packing, identities]
-        return _name(f"{self.corpus(experiment).root.resolve().name}-{self._experiment(experiment).recipe}", settings)
+        return _name(f"{self.corpus(experiment).title}-{self._experiment(experiment).recipe}", settings)
 
     def recipe(self, experiment: str) -> AnyRecipe:
         return self.config.recipes[self._experiment(experiment).recipe]
@@ -182,6 +213,8 @@ class Plan:
         corpus = min(sharing, key=lambda corpus: corpus.max_quarantine)  # the strictest holds for all
         if demo := self.demo(experiment):
             fingerprint = f"demo {DEMOS[demo].VERSION}"  # its files may not be there yet
+        elif fetched := self._fetch(experiment):
+            fingerprint = f"fetched {fetched.fetch.sha256}"
         else:
             try:
                 fingerprint = source_of(corpus, self.where(experiment)).fingerprint()

@@ -14,7 +14,8 @@ from training.settings import Training
 
 
 class Checkpoints(Checkpoint):
-    """Writes `last.ckpt` after every epoch and `best.ckpt` after one with the lowest validation loss so far.
+    """Writes `last.ckpt` after every epoch and, where the settings keep that, `best.ckpt` after one with the lowest
+    validation loss so far.
 
     Which epoch is best and when patience ends follows from the module's history alone, which the checkpoints hold:
     a run that was interrupted anywhere, or moved, goes on as if nothing had happened. (Lightning's own callbacks
@@ -24,6 +25,7 @@ class Checkpoints(Checkpoint):
     def __init__(self, folder: Path, training: Training) -> None:
         self.last_path = folder / "last.ckpt"
         self.best_path = folder / "best.ckpt"
+        self.kept_path = self.best_path if training.keep == "best" else self.last_path
         self._training = training
 
     def clear(self) -> None:
@@ -31,16 +33,17 @@ class Checkpoints(Checkpoint):
         for path in (self.last_path, self.best_path):
             path.unlink(missing_ok=True)
 
-    def best(self) -> dict[str, Any]:
-        return _load(self.best_path)
+    def kept(self) -> dict[str, Any]:
+        """The checkpoint of a finished run."""
+        return _load(self.kept_path)
 
     def history(self) -> list[dict[str, float]]:
         """Of all finished epochs."""
         return _load(self.last_path)["history"] if self.last_path.is_file() else []
 
     def finished(self) -> bool:
-        """Whether there is nothing left to train, and the best weights are there."""
-        if not self.best_path.is_file():
+        """Whether there is nothing left to train, and the weights to be kept are there."""
+        if not self.kept_path.is_file():
             self.clear()
             return False
         history = self.history()
@@ -49,14 +52,21 @@ class Checkpoints(Checkpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """After the module's own hook, which adds the epoch to the history: Lightning calls checkpoints last."""
         assert isinstance(pl_module, Classifier)
-        losses = _losses(pl_module.history)
-        if losses[-1] < min(losses[:-1], default=math.inf) or len(losses) == 1:
+        if self._is_best(pl_module.history):
             _save(trainer, self.best_path)
         _save(trainer, self.last_path)
         if self._patience_ended(pl_module.history):
             trainer.should_stop = True
 
+    def _is_best(self, history: list[dict[str, float]]) -> bool:
+        if self._training.keep == "last":
+            return False
+        losses = _losses(history)
+        return len(losses) == 1 or losses[-1] < min(losses[:-1])
+
     def _patience_ended(self, history: list[dict[str, float]]) -> bool:
+        if self._training.keep == "last":
+            return False
         losses = _losses(history)
         return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= self._training.patience
 

@@ -17,6 +17,8 @@ from torchmetrics.functional.classification import (
 
 from training.stream import ClipStream
 
+METRICS = {"precision": multiclass_precision, "recall": multiclass_recall, "f1": multiclass_f1_score}
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -37,6 +39,18 @@ class Scores:
     confusion: np.ndarray
 
 
+def score_confusion(confusion: np.ndarray, classes: list[str]) -> list[dict[str, Any]]:
+    """`Scores.per_class` of `(true, predicted)` counts, such as the sum over folds."""
+    hits = np.diag(confusion)
+    clips, found = confusion.sum(axis=1), confusion.sum(axis=0)
+    columns = {"precision": hits / np.maximum(found, 1), "recall": hits / np.maximum(clips, 1)}
+    columns["f1"] = 2 * hits / np.maximum(found + clips, 1)
+    return [
+        {"class": name, **{metric: float(columns[metric][number]) for metric in METRICS}, "clips": int(clips[number])}
+        for number, name in enumerate(classes)
+    ]
+
+
 @torch.inference_mode()
 def predict(network: nn.Module, stream: ClipStream, device: torch.device) -> Predictions:
     """Run the network over a stream in float32, whatever it was trained in."""
@@ -53,7 +67,7 @@ def predict(network: nn.Module, stream: ClipStream, device: torch.device) -> Pre
 
 
 def score(predictions: Predictions, classes: list[str], decided: np.ndarray | None = None) -> Scores:
-    """Accuracy, top-5, macro F1, cross-entropy; precision, recall and F1 per class.
+    """Accuracy, top-5, cross-entropy; precision, recall and F1 per class and as plain means over the classes.
 
     `decided` `(clips,)` are the classes that count as predicted, where those are not the likeliest.
     """
@@ -65,14 +79,13 @@ def score(predictions: Predictions, classes: list[str], decided: np.ndarray | No
     summary = {
         "accuracy": float(multiclass_accuracy(chosen, labels, count, average="micro")),
         "top5_accuracy": float(multiclass_accuracy(logits, labels, count, average="micro", top_k=top)),
-        "macro_f1": float(multiclass_f1_score(chosen, labels, count, average="macro")),
+        **{f"macro_{name}": float(metric(chosen, labels, count, average="macro")) for name, metric in METRICS.items()},
         "loss": float(F.cross_entropy(logits, labels)),
     }
-    metrics = {"precision": multiclass_precision, "recall": multiclass_recall, "f1": multiclass_f1_score}
-    columns = {name: metric(chosen, labels, count, average="none").tolist() for name, metric in metrics.items()}
+    columns = {name: metric(chosen, labels, count, average="none").tolist() for name, metric in METRICS.items()}
     clips = torch.bincount(labels, minlength=count).tolist()
     per_class = [
-        {"class": name, **{metric: columns[metric][number] for metric in metrics}, "clips": clips[number]}
+        {"class": name, **{metric: columns[metric][number] for metric in METRICS}, "clips": clips[number]}
         for number, name in enumerate(classes)
     ]
     confusion = multiclass_confusion_matrix(chosen, labels, count).numpy()

@@ -22,7 +22,7 @@ from features.recipe import recorded_recipe
 from stores.files import read_json, write_json
 from training.checkpoints import Checkpoints
 from training.errors import TrainingError
-from training.models import build
+from training.models import Standard, build
 from training.module import Classifier
 from training.settings import Model, Training
 from training.stream import ClipStream
@@ -32,12 +32,23 @@ log = logging.getLogger("otogura")
 SIGTERM_EXIT = 143
 
 # The code that decides what weights come out; reports and evaluation may change without training again.
-CODE = ("checkpoints.py", "compact.py", "fit.py", "module.py", "order.py", "schedule.py", "settings.py", "stream.py")
+CODE = (
+    "augment.py",
+    "checkpoints.py",
+    "compact.py",
+    "fit.py",
+    "models/crops.py",
+    "module.py",
+    "order.py",
+    "schedule.py",
+    "settings.py",
+    "stream.py",
+)
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The best network of a run, in float32 on the CPU, and the history of its epochs."""
+    """The network that a run keeps, in float32 on the CPU, and the history of its epochs."""
 
     network: nn.Module
     history: list[dict[str, float]]
@@ -46,13 +57,14 @@ class Fitted:
 def fit(
     folder: Path,
     train: ClipStream,
-    validation: ClipStream,
+    validation: ClipStream | None,
     *,
     classes: int,
     model: Model,
     training: Training,
     identity: dict[str, Any],
     class_weights: Sequence[float] | None = None,
+    standard: Standard | None = None,
 ) -> Fitted:
     """Train, or go on training, or take what the folder holds when just this has been trained before.
 
@@ -60,10 +72,14 @@ def fit(
     ----------
     folder : Path
         Checkpoints go here; those of another `identity` are removed.
+    validation : ClipStream or None
+        None where the settings keep the last epoch.
     identity : dict
         All that decides the result besides the settings: the store and the split.
     class_weights : sequence of float, optional
         In the loss, one for each class.
+    standard : Standard, optional
+        Of the training clips, for networks whose tensors are not normalised.
 
     Raises `TrainingError` when `max_time` has come, or training has gone astray.
     """
@@ -76,14 +92,16 @@ def fit(
         checkpoints.clear()
         write_json(state, whole)
     pl.seed_everything(training.seed, verbose=False)
-    network = build(model, classes, recorded_recipe(train.store.manifest["recipe"]))
+    network = build(model, classes, recorded_recipe(train.store.manifest["recipe"]), standard)
     if not checkpoints.finished():
         _train(checkpoints, network, train, validation, training, class_weights)
     if not checkpoints.finished():
         raise TrainingError(
             f"max_time has come after epoch {len(checkpoints.history())} of {training.epochs}; the same command goes on"
         )
-    weights = {name.removeprefix("network."): value for name, value in checkpoints.best()["state_dict"].items()}
+    prefix = "average.module." if training.average else "network."
+    saved = checkpoints.kept()["state_dict"]
+    weights = {name.removeprefix(prefix): value for name, value in saved.items() if name.startswith(prefix)}
     network.load_state_dict(weights)
     return Fitted(network.cpu().eval(), checkpoints.history())
 
@@ -111,7 +129,7 @@ def _train(
     checkpoints: Checkpoints,
     network: nn.Module,
     train: ClipStream,
-    validation: ClipStream,
+    validation: ClipStream | None,
     training: Training,
     class_weights: Sequence[float] | None,
 ) -> None:
@@ -139,9 +157,13 @@ def _train(
             # The stream reads ahead in threads of its own; worker processes would only copy its batches once more.
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
             warnings.filterwarnings("ignore", message=".*`IterableDataset` has `__len__` defined.*")
+            warnings.filterwarnings(
+                "ignore", message=".*You defined a `validation_step` but have no `val_dataloader`.*"
+            )
             # Lightning's own use of a part of torch that is on its way out.
             warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-            trainer.fit(module, _loader(train), _loader(validation), ckpt_path=resumed, weights_only=True)
+            validating = None if validation is None else _loader(validation)
+            trainer.fit(module, _loader(train), validating, ckpt_path=resumed, weights_only=True)
     except SIGTERMException:
         raise SystemExit(SIGTERM_EXIT) from None  # Lightning's own exception exits with 0
     if trainer.received_sigterm:

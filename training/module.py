@@ -9,8 +9,11 @@ import lightning.pytorch as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from training.augment import augmented, mixed, mixture
 from training.errors import TrainingError
+from training.models.crops import Crops
 from training.schedule import Schedule
 from training.settings import Training
 
@@ -19,11 +22,14 @@ log = logging.getLogger("otogura")
 BETAS = (0.9, 0.999)
 EPS = 1e-7
 
+SAID = ("train_loss", "validation_loss", "validation_accuracy")  # of an epoch, in its line of the log
+
 
 class Classifier(pl.LightningModule):
     """Trains a network on batches of a `ClipStream`. `history` has one dictionary per finished epoch.
 
-    `class_weights` `(classes,)` weigh the loss.
+    `class_weights` `(classes,)` weigh the loss. `kept_network` is the one to be kept: the weights' moving average, if
+    the settings ask for it, or else the network itself.
     """
 
     def __init__(self, network: nn.Module, settings: Training, class_weights: Tensor | None = None) -> None:
@@ -31,6 +37,10 @@ class Classifier(pl.LightningModule):
         self.network = network
         self.register_buffer("class_weights", class_weights, persistent=False)  # the settings and the split say them
         self.class_weights: Tensor | None
+        self.average: AveragedModel | None = None
+        if settings.average:
+            averaging = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]  # torch's
+            self.average = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True)
         self.history: list[dict[str, float]] = []
         self._settings = settings
         self._sums: dict[str, Tensor] = {}
@@ -39,14 +49,19 @@ class Classifier(pl.LightningModule):
         self._schedule: Schedule
         self._schedule_state: dict[str, Any] = {}
 
+    @property
+    def kept_network(self) -> nn.Module:
+        return self.network if self.average is None else self.average.module
+
     def forward(self, features: Tensor) -> Tensor:
         """Logits `(batch, classes)` of features in any float type."""
-        return self.network(features.float())
+        network = self.network if self.training else self.kept_network
+        return network(features.float())
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         settings = self._settings
         optimizer = torch.optim.AdamW(
-            self.parameters(),
+            self.network.parameters(),
             lr=settings.learning_rate,
             betas=BETAS,
             eps=EPS,
@@ -60,10 +75,22 @@ class Classifier(pl.LightningModule):
             self._schedule.load_state_dict(self._schedule_state)
 
     def training_step(self, batch: dict[str, Tensor]) -> Tensor:
-        return self._step("train", batch)
+        features, label, settings = batch["features"], batch["label"], self._settings
+        if isinstance(self.network, Crops):
+            fill = float(self.network.mean)
+            features = augmented(features, settings.augment, self.network.size, fill, batch["key"])
+        if not settings.augment.mixup:
+            return self._step("train", features, label)
+        share = mixture(batch["key"], settings.augment.mixup)
+        return self._step("train", mixed(features, share), label, share)
 
     def validation_step(self, batch: dict[str, Tensor]) -> None:
-        self._step("validation", batch)
+        self._step("validation", batch["features"], batch["label"])
+
+    def optimizer_step(self, *arguments: Any, **options: Any) -> None:
+        super().optimizer_step(*arguments, **options)
+        if self.average is not None:
+            self.average.update_parameters(self.network)
 
     def on_train_epoch_start(self) -> None:
         self._started = time.monotonic()
@@ -75,7 +102,7 @@ class Classifier(pl.LightningModule):
     def on_train_epoch_end(self) -> None:
         """Lightning validates before it calls this, and writes checkpoints after it."""
         epoch = {"epoch": self.current_epoch, "learning_rate": self._schedule.optimizer.param_groups[0]["lr"]}
-        for side in ("train", "validation"):
+        for side in ("train", "validation")[: 2 if "validation loss" in self._sums else 1]:
             for what in ("loss", "accuracy"):
                 epoch[f"{side}_{what}"] = float(self._mean(side, what))
         if not math.isfinite(epoch["train_loss"]):
@@ -83,14 +110,13 @@ class Classifier(pl.LightningModule):
                 f"the training loss is not finite in epoch {self.current_epoch + 1}; lower training.learning_rate"
             )
         self.history.append(epoch)
-        self._schedule.step(epoch["validation_loss"])
+        self._schedule.step(epoch.get("validation_loss"))
+        said = [f"{name.replace('_', ' ')} {epoch[name]:.3f}" for name in SAID if name in epoch]
         log.info(
-            "epoch %d/%d: loss %.3f, validation loss %.3f, validation accuracy %.3f, %.1f s",
+            "epoch %d/%d: loss %s, %.1f s",
             self.current_epoch + 1,
             self._settings.epochs,
-            epoch["train_loss"],
-            epoch["validation_loss"],
-            epoch["validation_accuracy"],
+            ", ".join(said).removeprefix("train loss "),
             time.monotonic() - self._started,
         )
 
@@ -109,17 +135,20 @@ class Classifier(pl.LightningModule):
         if torch.cuda.is_available() and "cuda" in checkpoint["random"]:
             torch.cuda.set_rng_state_all(checkpoint["random"]["cuda"])
 
-    def _step(self, side: str, batch: dict[str, Tensor]) -> Tensor:
-        label = batch["label"]
-        logits = self(batch["features"]).float()
-        loss = F.cross_entropy(logits, label, self.class_weights)
-        clips = torch.tensor(len(label), device=loss.device)
-        weight = clips if self.class_weights is None else self.class_weights[label].sum()
-        self._add(f"{side} clips", clips)
+    def _step(self, side: str, features: Tensor, label: Tensor, share: Tensor | None = None) -> Tensor:
+        """Loss of a batch; `share` `(batch,)` is what is left of each item where it was mixed with the next."""
+        logits = self(features).float()
+        target = F.one_hot(label, logits.shape[1]).float()
+        if share is not None:
+            target = share[:, None] * target + (1 - share[:, None]) * target.roll(-1, dims=0)
+        weight = target.sum() if self.class_weights is None else (target * self.class_weights).sum()
+        smoothing = self._settings.label_smoothing if side == "train" else 0.0
+        summed = F.cross_entropy(logits, target, self.class_weights, reduction="sum", label_smoothing=smoothing)
+        self._add(f"{side} clips", torch.tensor(len(label), device=logits.device))
         self._add(f"{side} weight", weight)
-        self._add(f"{side} loss", loss.detach() * weight)
-        self._add(f"{side} accuracy", (logits.argmax(dim=1) == label).sum())
-        return loss
+        self._add(f"{side} loss", summed.detach())
+        self._add(f"{side} accuracy", (logits.argmax(dim=1) == target.argmax(dim=1)).sum())
+        return summed / weight
 
     def _add(self, name: str, value: Tensor) -> None:
         self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value

@@ -33,7 +33,7 @@ class Permutation:
         mask = np.uint64((1 << self._half_bits) - 1)
         left, right = values >> bits, values & mask
         for key in self._keys:
-            left, right = right, left ^ (_mix(right, key) & mask)
+            left, right = right, left ^ (scrambled(right, key) & mask)
         return (left << bits) | right
 
 
@@ -66,7 +66,7 @@ class Blocks:
         return (np.where(runs < whole, order, runs) * self.length + member + start) % self.size
 
 
-def _mix(values: np.ndarray, key: np.uint64) -> np.ndarray:
+def scrambled(values: np.ndarray, key: np.uint64 | np.ndarray) -> np.ndarray:
     """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014), keyed; wraps modulo 2**64."""
     mixed = values + key
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

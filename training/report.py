@@ -49,13 +49,22 @@ def run_sections(
     history: Sequence[dict[str, float]], per_class: Sequence[dict[str, Any]], confusion: np.ndarray
 ) -> list[Panel]:
     """Learning curves, confusion matrix and the table of classes of one run."""
+    return [
+        Panel("Learning curves", "The model of the epoch with the lowest validation loss is kept."
+              if "validation_loss" in history[0] else "The model of the last epoch is kept; no clip validates.",
+              curves(history)),
+        *class_sections(per_class, confusion),
+    ]  # fmt: skip
+
+
+def class_sections(per_class: Sequence[dict[str, Any]], confusion: np.ndarray) -> list[Panel]:
+    """Confusion matrix and the table of classes, of one run or of several together."""
     classes = [row["class"] for row in per_class]
     table = [
         [row["class"], *(f"{row[name]:.3f}" for name in ("precision", "recall", "f1")), row["clips"]]
         for row in per_class
     ]
     return [
-        Panel("Learning curves", "The model of the epoch with the lowest validation loss is kept.", curves(history)),
         Panel("Confusion matrix", "Test clips: true class by row, predicted class by column.",
                 confusion_matrix(confusion, classes)),
         Panel("Classes", "", None, ("class", "precision", "recall", "F1", "test clips"), table),
@@ -111,10 +120,13 @@ def curves(history: Sequence[dict[str, float]]) -> Markup:
     loss, accuracy, rate = figure.subplots(1, 3)
     for axes, what in ((loss, "loss"), (accuracy, "accuracy")):
         for side, colour in (("train", BLUE), ("validation", ORANGE)):
+            if f"{side}_loss" not in history[0]:
+                continue
             axes.plot(epochs, [row[f"{side}_{what}"] for row in history], color=colour, label=side)
         axes.set(xlabel="epoch", title=what)
-    best = min(history, key=lambda row: row["validation_loss"])
-    loss.axvline(int(best["epoch"]) + 1, color="0.7", linestyle=":", label="kept")
+    if "validation_loss" in history[0]:
+        best = min(history, key=lambda row: row["validation_loss"])
+        loss.axvline(int(best["epoch"]) + 1, color="0.7", linestyle=":", label="kept")
     loss.legend(frameon=False)
     accuracy.set_ylim(0, 1.02)
     rate.plot(epochs, [row["learning_rate"] for row in history], color=BLUE)

@@ -1,5 +1,5 @@
-"""The learning rate: warm-up, decay and cosine as one continuous function, times a factor that plateaus halve; or
-one cosine."""
+"""The learning rate: warm-up, decay and cosine as one continuous function, times a factor that plateaus halve;
+one cosine; or constant."""
 
 import math
 from typing import Any, Literal
@@ -34,14 +34,15 @@ def decay_factor(epoch: int, epochs: int) -> float:
 
 
 class Schedule:
-    """Sets the optimiser's learning rate once per epoch: base × `cosine_factor`, or × `decay_factor` × plateau factor.
+    """Sets the optimiser's learning rate once per epoch: the base × 1, `cosine_factor`, or `decay_factor` × plateau
+    factor.
 
-    The plateau factor starts at 1 and is halved after 10 epochs without a better validation loss. It is kept
-    here, so that neither part undoes the other.
+    The plateau factor starts at 1 and is halved after 10 epochs without a better validation loss, where clips validate.
+    It is kept here, so that neither part undoes the other.
     """
 
     def __init__(
-        self, optimizer: torch.optim.Optimizer, epochs: int, kind: Literal["decay", "cosine"] = "decay"
+        self, optimizer: torch.optim.Optimizer, epochs: int, kind: Literal["decay", "cosine", "constant"] = "decay"
     ) -> None:
         self.optimizer = optimizer
         self._kind = kind
@@ -53,9 +54,11 @@ class Schedule:
         self._epoch = 0
         self._set()
 
-    def step(self, validation_loss: float) -> None:
+    def step(self, validation_loss: float | None) -> None:
         """At the end of an epoch."""
-        if validation_loss < self._best:
+        if validation_loss is None:
+            pass
+        elif validation_loss < self._best:
             self._best, self._waited = validation_loss, 0
         else:
             self._waited += 1
@@ -68,6 +71,8 @@ class Schedule:
         epoch = min(self._epoch, self._epochs - 1)
         if self._kind == "cosine":
             factor = cosine_factor(epoch, self._epochs)
+        elif self._kind == "constant":
+            factor = 1.0
         else:
             factor = decay_factor(epoch, self._epochs) * self._plateau_factor
         for group, base in zip(self.optimizer.param_groups, self._bases, strict=True):

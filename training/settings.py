@@ -1,7 +1,7 @@
 """How a model is built and trained, as a user writes it. The defaults are the published ones."""
 
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -72,7 +72,70 @@ class Cnn1dAttentionModel(Section):
         return self
 
 
-Model = Annotated[ResNetAttentionModel | Cnn1dAttentionModel, Field(discriminator="name")]
+class SpectrogramModel(Section):
+    """What networks for one channel have, which they standardise by what the training clips say."""
+
+    reads: ClassVar[str] = "spectrogram"
+    crop: tuple[Positive, Positive] | None = None  # rows and frames that the network sees: anywhere in training
+    test_crops: Positive = 1  # spread evenly over time, their logits averaged; one is the centre
+
+
+class LogMelModel(SpectrogramModel):
+    reads: ClassVar[str] = "log_mel"
+    crop: tuple[Positive, Positive] | None = (100, 384)
+
+
+class ResNet18Model(LogMelModel):
+    """`width` scales all layers."""
+
+    name: Literal["resnet18"] = "resnet18"
+    width: Annotated[float, Field(gt=0, le=8)] = 1.0
+
+
+class Cnn8Model(LogMelModel):
+    """Eight convolutions, every other one with stride 2, and average pooling."""
+
+    name: Literal["cnn8"] = "cnn8"
+    channels: Annotated[tuple[Positive, ...], Field(min_length=8, max_length=8)] = (32, 32, 64, 64, 128, 128, 256, 256)
+    dropout: Dropout = 0.0
+
+
+class Cnn4Model(LogMelModel):
+    """Four convolutions, each with max-pooling, and dense layers."""
+
+    name: Literal["cnn4"] = "cnn4"
+    channels: Annotated[tuple[Positive, ...], Field(min_length=4, max_length=4)] = (64, 128, 256, 512)
+    dense: tuple[Positive, ...] = (512,)
+    dropout: Dropout = 0.5
+
+
+class ResNetBottleneckModel(SpectrogramModel):
+    """`blocks` of each stage: six as published."""
+
+    name: Literal["resnet_bottleneck"] = "resnet_bottleneck"
+    blocks: Positive = 6
+
+
+AnyModel = ResNetAttentionModel | Cnn1dAttentionModel | ResNet18Model | Cnn8Model | Cnn4Model | ResNetBottleneckModel
+Model = Annotated[AnyModel, Field(discriminator="name")]
+MODELS: dict[str, type[AnyModel]] = {kind.model_fields["name"].default: kind for kind in get_args(AnyModel)}
+
+
+class Augment(Section):
+    """Drawn anew for every clip, variant, view and epoch. Masks are of one width each, from none to their largest."""
+
+    row_masks: Annotated[int, Field(ge=0, le=16)] = 0
+    row_mask: Annotated[float, Field(gt=0, lt=1)] = 0.1  # the largest, as a share of all rows
+    frame_masks: Annotated[int, Field(ge=0, le=16)] = 0
+    frame_mask: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    row_shift: Annotated[int, Field(ge=0)] = 0  # the largest, up or down
+    frame_shift: Annotated[int, Field(ge=0)] = 0
+    mixup: Annotated[float, Field(ge=0)] = 0.0  # alpha of the Beta distribution; 0 mixes nothing
+
+    @property
+    def of_spectrograms(self) -> bool:
+        """Whether anything is drawn that only networks for one channel are shown."""
+        return bool(self.row_masks or self.frame_masks or self.row_shift or self.frame_shift)
 
 
 class Training(Section):
@@ -82,19 +145,38 @@ class Training(Section):
     batch_size: Positive = 16
     accumulate: Positive = 1  # batches whose gradients are added up before a step
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    schedule: Literal["decay", "cosine"] = "decay"
+    schedule: Literal["decay", "cosine", "constant"] = "decay"
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0  # largest norm of all gradients together
     # In the loss: of every class alike, against their shares of the training clips, or so much for the positive one.
     class_weight: Literal["none", "balanced"] | Annotated[float, Field(gt=0)] = "none"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    # The weights of the epoch with the lowest validation loss; or those of the last epoch, and no clip validates.
+    keep: Literal["best", "last"] = "best"
     patience: Positive = 25  # epochs without a better validation loss before training stops
-    variants: Literal["all", "one"] = "all"  # per clip and epoch: every stored variant, or one that is drawn
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0  # decay per step of the weights' moving average, which is kept
+    # Per clip, view and epoch: every stored variant, one that is drawn, or the original alone.
+    variants: Literal["all", "one", "original"] = "all"
+    views: Positive = 1  # of each clip in an epoch
+    augment: Augment = Augment()
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     # Stop before the epoch that would go beyond it; the same command goes on. Seconds, or hours:minutes:seconds.
     max_time: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
 
+
+ENVIRONMENT = {
+    "epochs": 40,
+    "batch_size": 400,
+    "learning_rate": 3e-4,
+    "schedule": "constant",
+    "weight_decay": 1e-3,
+    "keep": "last",
+    "variants": "original",
+    "views": 5,
+    "augment": {"row_masks": 2, "frame_masks": 2},
+}
 
 PUBLISHED: dict[str, dict[str, Any]] = {
     "resnet_attention": {},
@@ -106,5 +188,15 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "weight_decay": 0.0,
         "class_weight": 5.0,
         "patience": 10,
+    },
+    "resnet18": ENVIRONMENT,
+    "cnn8": ENVIRONMENT,
+    "cnn4": ENVIRONMENT,
+    "resnet_bottleneck": {
+        "epochs": 60,
+        "batch_size": 32,
+        "schedule": "cosine",
+        "weight_decay": 0.0,
+        "augment": {"row_masks": 1, "frame_masks": 1, "row_shift": 1, "frame_shift": 5},
     },
 }

@@ -17,7 +17,7 @@ from features.tensors.base import channels_last
 from features.tensors.four_channel import expanded, spline_matrix
 from stores.positioned import page_aligned
 from stores.reader import Store
-from training.order import Blocks, Permutation
+from training.order import Blocks, Permutation, scrambled
 
 READ_AHEAD = 3  # batches that are assembled while the model works on one
 WINDOW = 16  # runs of neighbouring clips whose members are shuffled together
@@ -31,27 +31,34 @@ class Items:
     labels: np.ndarray  # (rows of the store,) int64
     variants: tuple[str, ...]
     choice: Literal["all", "one"]
+    views: int
     key: str
     by_variant: bool  # all clips of a variant, then those of the next, as they lie on disk
 
     def __len__(self) -> int:
+        return self._once * self.views
+
+    @property
+    def _once(self) -> int:
+        """Items of one view."""
         return len(self.rows) * (len(self.variants) if self.choice == "all" else 1)
 
-    def at(self, places: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """Row and variant number of these items, both int64."""
+    def at(self, places: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Row, variant number and number of the view of these items, all int64."""
+        views, places = np.divmod(places, self._once)
         if self.choice == "all":
             if self.by_variant:
                 variants, clips = np.divmod(places, len(self.rows))
             else:
                 clips, variants = np.divmod(places, len(self.variants))
-            return self.rows[clips], variants
-        # Over as many epochs as there are variants, a clip shows each of them once, in an order of its own.
-        cycle, turn = divmod(epoch, len(self.variants))
-        drawn = [
-            int(Permutation(len(self.variants), f"{self.key} {cycle} {place}")(np.array([turn]))[0])
-            for place in places.tolist()
-        ]
-        return self.rows[places], np.array(drawn, dtype=np.int64)
+            return self.rows[clips], variants, views
+        # Over as many views as there are variants, a clip shows each of them once, in an order of its own.
+        drawn = []
+        for place, view in zip(places.tolist(), views.tolist(), strict=True):
+            cycle, turn = divmod(epoch * self.views + view, len(self.variants))
+            order = Permutation(len(self.variants), f"{self.key} {cycle} {place}")
+            drawn.append(int(order(np.array([turn]))[0]))
+        return self.rows[places], np.array(drawn, dtype=np.int64), views
 
 
 Order = Callable[[np.ndarray], np.ndarray]  # what of `Items` stands at some positions of an epoch
@@ -103,13 +110,21 @@ class _Expansion:
         return channels_last(planes, self._recipe.frames, self._recipe.dtype)
 
 
+def _content_keys(store: Store) -> np.ndarray:
+    """64 bits of each row's content hash, uint64."""
+    digits = "".join(text[:16] for text in store.rows["content_hash"].to_pylist())
+    return np.frombuffer(bytes.fromhex(digits), ">u8").astype(np.uint64)
+
+
 class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
     """Batches of a store's clips for a training loop.
 
     Iterating gives one epoch of dictionaries: `features` `(batch, channels, rows, frames)` in the store's type and
     torch's channels_last layout, or `(batch, samples)` where the store holds waveforms; `label` `(batch,)`, `row`
-    `(batch,)` and `variant` `(batch,)`, all int64. No worker processes are needed: pass it to a `DataLoader` with
-    `batch_size=None`, or iterate over it as it is. Where there are some, each makes its share of the batches.
+    `(batch,)` and `variant` `(batch,)`, all int64; and `key` `(batch,)` int64, for what is drawn while training:
+    another one for every content, variant, view, epoch and seed, and the same wherever that comes up. No worker
+    processes are needed: pass it to a `DataLoader` with `batch_size=None`, or iterate over it as it is. Where there are
+    some, each makes its share of the batches.
 
     `state_dict()` says how far an epoch has come where the stream is iterated, and the next iteration after
     `load_state_dict` goes on from there, also with another batch size or number of ranks.
@@ -126,7 +141,9 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
     variants : sequence of str
         What may be shown of a clip.
     choice : "all" or "one"
-        Every variant of every clip in an epoch, or one per clip, drawn anew each epoch.
+        Every variant of every clip in an epoch, or one per clip and view, drawn anew each epoch.
+    views : int
+        How often an epoch shows each of these.
     shuffle : bool
         A new global order each epoch, the last incomplete batch left out; otherwise the order of `rows`, all of
         them.
@@ -153,6 +170,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         batch_size: int,
         variants: Sequence[str] = ("original",),
         choice: Literal["all", "one"] = "all",
+        views: int = 1,
         shuffle: bool = False,
         block: int = 1,
         seed: int = 0,
@@ -162,7 +180,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         expand: bool = True,
     ) -> None:
         super().__init__()
-        for name, value in (("batch_size", batch_size), ("block", block)):
+        for name, value in (("batch_size", batch_size), ("views", views), ("block", block)):
             if value < 1:
                 raise ValueError(f"{name}: expected 1 or more, got {value}")
         if unknown := set(variants) - set(store.variants):
@@ -190,7 +208,8 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
             columns = store.rows.select(["content_hash", "id"]).take(rows)
             rows = rows[np.lexsort([columns["id"].to_numpy(), columns["content_hash"].to_numpy()])]
         by_variant = shuffle and block > 1
-        self._items = Items(rows, labels, tuple(variants), choice, f"{seed}", by_variant)
+        self._items = Items(rows, labels, tuple(variants), choice, views, f"{seed}", by_variant)
+        self._content = _content_keys(store)
 
     def __len__(self) -> int:
         """Batches per epoch and rank."""
@@ -256,7 +275,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
     def _batch(self, number: int, epoch: Epoch) -> dict[str, Any]:
         if self._shuffle and self._block > 1:
             self._announce(number, epoch)
-        rows, variants = self._items.at(epoch.order(self._positions(number, epoch)), epoch.number)
+        rows, variants, views = self._items.at(epoch.order(self._positions(number, epoch)), epoch.number)
         features = self._memory(len(rows))
         target = features.numpy()
         names = [self._items.variants[variant] for variant in variants.tolist()]
@@ -270,7 +289,14 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
             "label": torch.from_numpy(self._items.labels[rows]),
             "row": torch.from_numpy(rows),
             "variant": torch.from_numpy(variants),
+            "key": torch.from_numpy(self._keys(rows, variants, views, epoch.number)),
         }
+
+    def _keys(self, rows: np.ndarray, variants: np.ndarray, views: np.ndarray, epoch: int) -> np.ndarray:
+        keys = self._content[rows]
+        for part in (variants, views, np.full(1, epoch), np.full(1, self._seed)):
+            keys = scrambled(keys, part.astype(np.uint64))
+        return keys.view(np.int64)
 
     def _memory(self, count: int) -> torch.Tensor:
         if self._pin:  # torch keeps its pinned memory for the next batch by itself, and knows of copies under way
@@ -294,6 +320,6 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         span = self._block * WINDOW
         positions = np.arange(window * span, min((window + 1) * span, len(self._items)))
         mine = (positions - epoch.start) // self._batch_size % self._world_size == self._rank
-        rows, variants = self._items.at(epoch.order(positions[mine]), epoch.number)
+        rows, variants, _ = self._items.at(epoch.order(positions[mine]), epoch.number)
         order = np.lexsort([rows, variants])
         return rows[order], variants[order]

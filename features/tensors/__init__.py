@@ -1,6 +1,6 @@
 """From a waveform to the tensor of a recipe: one file for each kind of recipe."""
 
-from features.recipe import AnyRecipe, LogMelRecipe, Recipe, WaveformRecipe
+from features.recipe import LogMelRecipe, Recipe, SoundRecipe, WaveformRecipe
 from features.tensors.base import Assembly, Tensor
 from features.tensors.four_channel import FourChannel
 from features.tensors.log_mel import LogMel
@@ -8,7 +8,7 @@ from features.tensors.log_mel import LogMel
 __all__ = ["Assembly", "Tensor", "assembly"]
 
 
-def assembly(recipe: AnyRecipe) -> Assembly:
+def assembly(recipe: SoundRecipe) -> Assembly:
     """What makes the tensors of this recipe, with its constants."""
     match recipe:
         case Recipe():

@@ -1,11 +1,16 @@
 """Corpora that the project synthesises, each in the real on-disk format of its system.
 
-A demo has a `VERSION`, raised whenever what it writes changes, and `write(root, done)`, which writes it below a folder
-and then says so in a file.
+A demo has a `VERSION`, raised whenever what it writes changes; `write(root, done)`, which writes it below a folder and
+then says so in a file; and `corpus(root)`, which says how it is to be read.
 """
 
 from types import ModuleType
 
-from pipeline.demos import genres, strikes
+from pipeline.demos import environment, genres, spectrogram, strikes
 
-DEMOS: dict[str, ModuleType] = {"genres": genres, "strikes": strikes}
+DEMOS: dict[str, ModuleType] = {
+    "genres": genres,
+    "strikes": strikes,
+    "environment": environment,
+    "spectrogram": spectrogram,
+}

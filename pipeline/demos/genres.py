@@ -5,13 +5,14 @@ drawn anew for every clip, so that the average spectrum says little about the ge
 """
 
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from pipeline.config import AudioCorpus
+from pipeline.demos.sounds import generator
 from stores.files import write_json
 
 RATE_HZ = 22050
@@ -65,11 +66,14 @@ GENRES = {
 }  # fmt: skip
 
 
+def corpus(root: Path) -> AudioCorpus:
+    return AudioCorpus(root=root)
+
+
 def synthesise(genre: str, number: int) -> np.ndarray:
     """Clip `number` of a genre: `(samples,)` float32 at 22 050 Hz, peaking below 1."""
     spec = GENRES[genre]
-    key = int.from_bytes(blake2b(f"{VERSION} {genre} {number}".encode(), digest_size=16).digest(), "little")
-    rng = np.random.Generator(np.random.Philox(key=key))
+    rng = generator(VERSION, genre, number)
     step_s = 60 / rng.uniform(*spec.bpm) / spec.steps_per_beat
     root_hz = 110 * 2 ** (rng.integers(-5, 7) / 12)
     bright = rng.uniform(0.8, 2.2)  # harmonics fall with this power

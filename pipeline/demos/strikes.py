@@ -7,11 +7,12 @@ little later.
 """
 
 import json
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.config import JsonCorpus
+from pipeline.demos.sounds import generator
 from stores.files import write_bytes, write_json
 
 RATE_HZ = 22050
@@ -24,10 +25,8 @@ MODES_HZ = np.array([540.0, 1160.0, 1870.0, 2750.0, 3920.0, 5230.0, 6800.0])
 DECAYS_S = np.array([0.11, 0.10, 0.08, 0.06, 0.045, 0.03, 0.02])
 
 
-def _generator(*names: object) -> np.random.Generator:
-    text = " ".join(map(str, (VERSION, *names)))
-    key = blake2b(text.encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
+def corpus(root: Path) -> JsonCorpus:
+    return JsonCorpus(root=root, group="source")
 
 
 def defective(number: int) -> bool:
@@ -37,7 +36,7 @@ def defective(number: int) -> bool:
 
 def synthesise(source: int, number: int) -> np.ndarray:
     """Strike `number` of a source: `(samples,)` float64 at 22 050 Hz, peaking below 1."""
-    stand, rng = _generator(source), _generator(source, number)
+    stand, rng = generator(VERSION, source), generator(VERSION, source, number)
     modes_hz = MODES_HZ * stand.uniform(0.985, 1.015) * (1 + 0.002 * rng.standard_normal(len(MODES_HZ)))
     decays_s = DECAYS_S * stand.uniform(0.7, 1.4) * rng.uniform(0.9, 1.1)
     resonance_hz, resonance = stand.uniform(800, 6000), stand.uniform(0.5, 3)

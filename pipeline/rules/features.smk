@@ -13,11 +13,27 @@ rule synthesise_demo:
         "{PYTHON:q} -m pipeline demo {output:q} --lock {params.lock:q} --log {log:q}"
 
 
+rule fetch_archive:
+    message:
+        "Fetching {wildcards.archive}."
+    output:
+        f"{WORK}/fetched/{{archive}}.json",
+    log:
+        f"{WORK}/logs/fetch/{{archive}}.log",
+    params:
+        job=lambda wildcards: PLAN.fetch_job(wildcards.archive)[0],
+        lock=f"{WORK}/locks/fetch-{{archive}}.lock",
+    resources:
+        where=lambda wildcards: PLAN.fetch_job(wildcards.archive)[1],
+    shell:
+        "{PYTHON:q} -m pipeline fetch {params.job:q} --lock {params.lock:q} --where {resources.where:q} --log {log:q}"
+
+
 rule index_corpus:
     message:
         "Looking at the recordings of {wildcards.corpus}."
     input:
-        demo=lambda wildcards: PLAN.demo_receipt(PLAN.by_corpus(wildcards.corpus)),
+        receipts=lambda wildcards: PLAN.receipts(PLAN.by_corpus(wildcards.corpus)),
         code=PLAN.modules(
             "features/audio.py",
             "pipeline/index.py",

@@ -2,19 +2,26 @@
 
 from pathlib import Path
 
-from pipeline.config import AudioCorpus, JsonCorpus
+from pipeline.config import AudioCorpus, CsvCorpus, JsonCorpus
 from pipeline.errors import InputError
 from pipeline.recordings import AudioFile, Recording
 from pipeline.sources.audio import AudioSource
 from pipeline.sources.base import Source
+from pipeline.sources.csv import CsvSource
 from pipeline.sources.json import JsonSource, record_at
 
-__all__ = ["AudioSource", "JsonSource", "Source", "recording_at", "source_of"]
+__all__ = ["AudioSource", "CsvSource", "JsonSource", "Source", "recording_at", "source_of"]
 
 
-def source_of(corpus: AudioCorpus | JsonCorpus, where: str) -> Source:
+def source_of(corpus: AudioCorpus | JsonCorpus | CsvCorpus, where: str) -> Source:
     """The source of a corpus; `where` names its section of the configuration in error messages."""
-    return JsonSource(corpus, where) if isinstance(corpus, JsonCorpus) else AudioSource(corpus, where)
+    match corpus:
+        case AudioCorpus():
+            return AudioSource(corpus, where)
+        case JsonCorpus():
+            return JsonSource(corpus, where)
+        case CsvCorpus():
+            return CsvSource(corpus, where)
 
 
 def recording_at(path: Path) -> Recording:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
@@ -121,6 +122,7 @@ class AudioSource:
     def _from_table(self, path: Path) -> pa.Table:
         corpus = self._corpus
         table = self._read(path)
+        chosen = self._chosen(path, table)
         columns = {}
         for field in ("path", "label", "group", "fold"):
             column = getattr(corpus, field)
@@ -146,7 +148,21 @@ class AudioSource:
                 raise InputError(f"{self._where}.path: {path} names {name!r}; expected paths relative to the root")
         group = pc.if_else(pc.equal(columns["group"], ""), None, columns["group"])
         fold = pa.nulls(len(table), pa.int64()) if corpus.fold is None else self._folds(path, columns["fold"])
-        return pa.table([ids, columns["label"], group, fold], schema=LISTING)
+        return pa.table([ids, columns["label"], group, fold], schema=LISTING).filter(chosen)
+
+    def _chosen(self, path: Path, table: pa.Table) -> pa.Array:
+        """Which rows have columns that say what they should."""
+        chosen = pa.array(np.ones(len(table), bool))
+        for column, value in self._corpus.only.items():
+            if table.column_names.count(column) != 1:
+                raise InputError(
+                    f"{self._where}.only: {path} has no column {column!r} of that name alone; it has "
+                    f"{', '.join(table.column_names)}"
+                )
+            chosen = pc.and_(chosen, pc.equal(table[column], value))
+            if not pc.any(chosen).as_py():
+                raise InputError(f"{self._where}.only: {path} has no row left whose {column} is {value!r}")
+        return chosen
 
     def _read(self, path: Path) -> pa.Table:
         """All columns of a CSV file as text."""

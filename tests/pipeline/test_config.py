@@ -29,6 +29,34 @@ def message(data: dict[str, Any]) -> str:
     return text
 
 
+CSV = {"source": "csv", "train": "train.csv"}
+
+
+def test_what_is_left_out_is_as_published_for_the_corpus() -> None:
+    corpora = {
+        "genre": {"root": "x"},
+        "anomaly": {"source": "json", "root": "x"},
+        "environment": {"source": "esc50", "root": "x"},
+        "by_hand": {"source": "audio", "root": "x/audio", "table": "x/meta/esc50.csv"},
+        "spectrogram": CSV,
+    }
+    config = parse({"experiments": {name: {"corpus": corpus} for name, corpus in corpora.items()}}, "")
+    found = {name: (part.model.name, part.recipe, part.training.epochs) for name, part in config.experiments.items()}
+    assert found == {
+        "genre": ("resnet_attention", "music", 120),
+        "anomaly": ("cnn1d_attention", "waveform", 50),
+        "environment": ("cnn8", "environment", 40),
+        "by_hand": ("cnn8", "environment", 40),
+        "spectrogram": ("resnet_bottleneck", "spectrogram", 60),
+    }
+    assert config.experiments["environment"].training.keep == "last"
+
+
+def test_a_recipe_of_a_known_name_changes_what_it_says_alone() -> None:
+    config = parse(genre(model="cnn8") | {"recipes": {"environment": {"fmax_hz": 16000}}}, "")
+    assert (config.recipes["environment"].kind, config.recipes["environment"].fmax_hz) == ("log_mel", 16000)
+
+
 def test_the_shipped_configuration_is_valid() -> None:
     assert "genre" in load(DEFAULT).experiments
 
@@ -61,7 +89,10 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
             genre(corpus={"source": "json", "root": "x", "lables": 1}),
             "corpus.lables: unknown key; did you mean 'labels'?",
         ),
-        (genre(recipe="speech"), "experiments.genre.recipe: expected one of music, waveform, got 'speech'"),
+        (
+            genre(recipe="speech"),
+            "experiments.genre.recipe: expected one of environment, music, spectrogram, waveform, got 'speech'",
+        ),
         (genre(training={"epochs": 0}), "training.epochs: input should be greater than 0, got 0"),
         (genre(training={"epochs": "many"}), "training.epochs"),
         (genre(split={"test": 0.6, "validation": 0.5}), "leave nothing for training"),
@@ -83,6 +114,21 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
         (genre(folds=[]), "experiments.genre.folds"),
         (genre(folds=[1, 1]), "each fold once"),
         (genre(training={"seed": 2**40}), "training.seed"),
+        (
+            genre(corpus=CSV, recipe="music"),
+            "genre.recipe: music is of kind four_channel, but the corpus holds spectrograms that come ready",
+        ),
+        (genre(recipe="spectrogram"), "spectrogram is of kind spectrogram, but the corpus holds sound; choose another"),
+        (genre(corpus=CSV | {"values": 999}), "corpus.values: expected the 1000 values of the recipe spectrogram, got"),
+        (
+            genre(model={"name": "cnn4", "crop": [100, 500]}),
+            "model.crop: expected at most the 128 rows and 431 frames of the recipe environment, got [100, 500]",
+        ),
+        (genre(training={"augment": {"row_masks": 1}}), "training.augment: masks and shifts are for networks of one"),
+        (
+            genre(corpus={"source": "esc50", "root": "x", "fetch": {"url": "ftp://x"}}),
+            "corpus.fetch.url: string should",
+        ),
         ({"experiments": {}}, "experiments"),
         ({"experiments": {"my genre": {}}}, "letters, digits"),
     ],

@@ -5,13 +5,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stores_of import small_store
+import soundfile
+from corpora import RATE_HZ, tone
+from safetensors.torch import load_file
+from stores_of import indexed, small_store
 
-from pipeline.config import parse
+from features.recipe import LogMelRecipe, Variants
+from pipeline.build import build_store
+from pipeline.config import AudioCorpus, parse
+from pipeline.engines import Engine
 from pipeline.errors import InputError
+from pipeline.sources import AudioSource
 from pipeline.train import _class_weights, train_experiment
-from stores import Store
+from stores import Store, open_store
+from stores.files import read_json
+from training.evaluation import Predictions, score, score_confusion
 from training.settings import Training
+
+ONLY_ORIGINAL = Variants(noise=None, shift=None, stretch=None, pitch=None, rolloff=None)
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +75,72 @@ def test_weights_of_classes() -> None:
     assert _class_weights(Training(class_weight="balanced"), labels, 2, 1) == pytest.approx([2 / 3, 2.0])
     assert _class_weights(Training(class_weight=5.0), labels, 2, 1) == [1.0, 5.0]
     assert _class_weights(Training(class_weight=5.0), labels, 2, 0) == [5.0, 1.0]
+
+
+@pytest.fixture(scope="module")
+def three_folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Path, dict[str, Any]]:
+    """Of which one is much louder than the others: the store, the folder of the runs, and the metrics of all."""
+    folder = tmp_path_factory.mktemp("folds")
+    lines = ["path,label,fold"]
+    (folder / "corpus").mkdir()
+    for number in range(18):
+        name, gain = f"{number}.wav", 0.9 if number % 3 == 2 else 0.05
+        soundfile.write(folder / "corpus" / name, gain * tone(200 * 2 ** (number % 2), 0.6, number), RATE_HZ)
+        lines.append(f"{name},{'ab'[number % 2]}{number // 9},{number % 3 + 1}")
+    (folder / "folds.csv").write_text("\n".join(lines))
+    source = AudioSource(AudioCorpus(root=folder / "corpus", table=folder / "folds.csv", fold="fold"), "")
+    clips = indexed(source, folder / "index")
+    recipe = LogMelRecipe(sample_rate_hz=RATE_HZ, frames=20, n_mels=16, dtype="float32", variants=ONLY_ORIGINAL)
+    options: dict[str, Any] = {"name": "tones", "clips_per_shard": 4, "engine": Engine()}
+    recordings = source.recordings(folder / "index", clips)
+    store = open_store(build_store(folder / "stores", clips, recordings, recipe, **options).path)
+    model = {"name": "cnn8", "channels": [16] * 8, "crop": [14, 18], "test_crops": 2}
+    training = {"epochs": 2, "batch_size": 4, "device": "cpu", "augment": {"mixup": 1.0}, "average": 0.5}
+    chosen = parse({"experiments": {"x": {"model": model, "training": training, "folds": [1, 2, 3]}}}, "")
+    parts = {name: getattr(chosen.experiments["x"], name) for name in ("model", "training", "split", "folds")}
+    metrics = train_experiment(folder / "run", store, name="x", where="", **parts)
+    return store, folder / "run", metrics
+
+
+def test_each_fold_standardises_by_its_own_training_clips(three_folds: tuple[Store, Path, dict[str, Any]]) -> None:
+    store, folder, _ = three_folds
+    folds = store.rows["fold"].to_numpy()
+    tensors = np.stack([store.clip(row) for row in range(len(store))])
+    found = []
+    for fold in (1, 2, 3):
+        weights = load_file(folder / f"fold-{fold}" / "model.safetensors")
+        training = tensors[folds != fold].astype(np.float64)
+        assert float(weights["mean"]) == pytest.approx(training.mean(), abs=1e-3)
+        assert float(weights["sd"]) == pytest.approx(training.std(), abs=1e-3)
+        assert abs(float(weights["mean"]) - tensors.mean()) > 0.5  # as all clips together would have had it
+        found.append(float(weights["mean"]))
+    assert len(set(found)) == 3
+
+
+def test_all_but_the_tested_one_train(three_folds: tuple[Store, Path, dict[str, Any]]) -> None:
+    _, folder, _ = three_folds
+    for fold in (1, 2, 3):
+        found = read_json(folder / f"fold-{fold}" / "metrics.json")
+        counts = [found[f"{side}_clips"] for side in ("train", "validation", "test")]
+        assert counts == [12, 0, 6]
+        assert "validation_loss" not in found["history"][0]
+
+
+def test_all_test_clips_are_in_one_confusion_matrix(three_folds: tuple[Store, Path, dict[str, Any]]) -> None:
+    store, folder, metrics = three_folds
+    folds = [read_json(folder / f"fold-{fold}" / "metrics.json") for fold in (1, 2, 3)]
+    assert metrics["confusion"] == np.sum([fold["confusion"] for fold in folds], axis=0).tolist()
+    assert np.sum(metrics["confusion"]) == len(store) == sum(row["clips"] for row in metrics["per_class"])
+    assert metrics["mean"]["macro_recall"] == pytest.approx(np.mean([fold["macro_recall"] for fold in folds]))
+    report = (folder / "report.html").read_text()
+    assert "Confusion matrix" in report
+    assert 'href="fold-2/report.html"' in report
+    assert "no clip validates" in (folder / "fold-1" / "report.html").read_text()
+
+
+def test_classes_of_a_confusion_matrix_score_as_their_predictions_do() -> None:
+    rng = np.random.default_rng(0)
+    labels, logits = rng.integers(0, 3, 60), rng.standard_normal((60, 4)).astype(np.float32)
+    scores = score(Predictions(np.arange(60), labels, logits), list("abcd"))  # d is never true
+    for found, expected in zip(score_confusion(scores.confusion, list("abcd")), scores.per_class, strict=True):
+        assert found == pytest.approx(expected)

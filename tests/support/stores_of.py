@@ -32,9 +32,9 @@ def small_store(folder: Path, labels: str = "abc", clips: int = 6, recipe: Recip
     return open_store(build_store(folder / "stores" / "family", index, recordings, recipe, **options).path)
 
 
-def indexed(source: Source, folder: Path) -> pa.Table:
+def indexed(source: Source, folder: Path, max_quarantine: float = 0.5) -> pa.Table:
     """The good recordings of a source, whose index is in a folder."""
-    return update_index(folder, source.look(folder, Engine()), max_quarantine=0.5, where="corpus").clips
+    return update_index(folder, source.look(folder, Engine()), max_quarantine=max_quarantine, where="corpus").clips
 
 
 def plan_of_tones(folder: Path, clips: int = 3, compression: str | None = None, **variants: object) -> Plan:

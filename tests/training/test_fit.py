@@ -16,7 +16,7 @@ from training.errors import TrainingError
 from training.evaluation import Predictions, predict, score
 from training.fit import Fitted, fit
 from training.module import Classifier
-from training.settings import ResNetAttentionModel, Training
+from training.settings import Augment, ResNetAttentionModel, Training
 from training.stream import ClipStream
 
 MODEL = ResNetAttentionModel(width=0.125, blocks=(1, 1, 1), attention_blocks=1, dropout=0.0)
@@ -25,8 +25,10 @@ MODEL = ResNetAttentionModel(width=0.125, blocks=(1, 1, 1), attention_blocks=1, 
 def run(folder: Path, store: Store, epochs: int = 4, **options: Any) -> Fitted:
     labels = np.unique(store.rows["label"].to_pylist(), return_inverse=True)[1]
     training = Training(**{"epochs": epochs, "batch_size": 6, "precision": "float32", "device": "cpu", **options})
-    train = ClipStream(store, np.arange(12), labels, batch_size=6, variants=store.variants, shuffle=True)
-    validation = ClipStream(store, np.arange(12, 18), labels, batch_size=6)
+    train = ClipStream(
+        store, np.arange(12), labels, batch_size=6, variants=store.variants, views=training.views, shuffle=True
+    )
+    validation = None if training.keep == "last" else ClipStream(store, np.arange(12, 18), labels, batch_size=6)
     identity = {"store": store.identity}
     return fit(folder, train, validation, classes=3, model=MODEL, training=training, identity=identity)
 
@@ -186,8 +188,59 @@ def test_class_weights_weigh_the_loss_of_a_step_and_of_an_epoch() -> None:
     module = Classifier(torch.nn.Linear(3, 2), Training(), weights)
     features, label = torch.randn(10, 3), torch.tensor([0, 1] * 5)
     expected = F.cross_entropy(module(features), label, weights)
-    torch.testing.assert_close(module._step("train", {"features": features, "label": label}), expected)
+    torch.testing.assert_close(module._step("train", features, label), expected)
     module = Classifier(module.network, Training(), weights)
     for part in (slice(0, 7), slice(7, 10)):  # whose weights differ
-        module._step("train", {"features": features[part], "label": label[part]})
+        module._step("train", features[part], label[part])
     torch.testing.assert_close(module._mean("train", "loss"), expected.detach())
+
+
+def test_a_mixture_is_learned_as_both_of_its_classes() -> None:
+    module = Classifier(torch.nn.Linear(3, 4), Training(label_smoothing=0.1))
+    features, label, share = torch.randn(6, 3), torch.tensor([0, 1, 2, 3, 0, 1]), torch.rand(6)
+    losses = [
+        F.cross_entropy(module(features), part, reduction="none", label_smoothing=0.1)
+        for part in (label, torch.tensor([1, 2, 3, 0, 1, 0]))
+    ]
+    expected = (share * losses[0] + (1 - share) * losses[1]).mean()
+    torch.testing.assert_close(module._step("train", features, label, share), expected)
+    plain = F.cross_entropy(module(features), label)
+    torch.testing.assert_close(module._step("validation", features, label), plain)  # which smooths nothing
+
+
+def test_the_last_epoch_is_kept_where_nothing_validates(tmp_path: Path, store: Store) -> None:
+    whole = run(tmp_path / "whole", store, keep="last", schedule="constant")
+    assert [sorted(row) for row in whole.history] == [["epoch", "learning_rate", "train_accuracy", "train_loss"]] * 4
+    saved = torch.load(tmp_path / "whole" / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    for name, weight in whole.network.state_dict().items():
+        assert torch.equal(weight, saved[f"network.{name}"])
+    assert not (tmp_path / "whole" / "checkpoints" / "best.ckpt").exists()
+    again = run(tmp_path / "whole", store, keep="last", schedule="constant")
+    assert again.history == whole.history
+
+
+def test_what_is_kept_is_the_average_of_the_weights(tmp_path: Path, store: Store) -> None:
+    fitted = run(tmp_path / "averaged", store, epochs=2, average=0.9)
+    saved = torch.load(tmp_path / "averaged" / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    plain = run(tmp_path / "plain", store, epochs=2)
+    differs = False
+    for name, weight in fitted.network.state_dict().items():
+        assert torch.equal(weight, saved[f"average.module.{name}"])
+        differs |= not torch.equal(weight, saved[f"network.{name}"])
+    assert differs
+    # Training itself is the same; only what is looked at and kept is not.
+    assert [row["train_loss"] for row in fitted.history] == [row["train_loss"] for row in plain.history]
+    assert [row["validation_loss"] for row in fitted.history] != [row["validation_loss"] for row in plain.history]
+
+
+def test_an_averaged_run_that_was_stopped_ends_like_one_that_was_not(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: dict[str, Any] = {"epochs": 3, "average": 0.9, "keep": "last", "augment": Augment(mixup=0.4), "views": 2}
+    whole = run(tmp_path / "whole", store, **options)
+    with pytest.raises(TrainingError, match="max_time"):
+        run(tmp_path / "cut", store, max_time=0.001, **options)
+    resumed = run(tmp_path / "cut", store, **options)
+    assert resumed.history == whole.history
+    for ours, theirs in zip(weights(resumed), weights(whole), strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -80,6 +80,14 @@ def test_a_cosine_falls_to_a_hundredth() -> None:
     assert cosine_factor(0, 1) == 1.0
 
 
+def test_a_constant_rate_needs_no_validation() -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+    schedule = Schedule(optimizer, 50, "constant")
+    for _ in range(50):
+        schedule.step(None)
+        assert optimizer.param_groups[0]["lr"] == 0.5
+
+
 def test_plateaus_do_not_touch_a_cosine() -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     schedule = Schedule(optimizer, 50, "cosine")

@@ -5,16 +5,47 @@ from torch import nn
 from features.recipe import AnyRecipe, Recipe
 from training.compact import reading_compact
 from training.models.cnn1d_attention import Cnn1dAttention
+from training.models.cnn4 import Cnn4
+from training.models.cnn8 import Cnn8
+from training.models.crops import Crops, Standard
+from training.models.resnet18 import ResNet18
 from training.models.resnet_attention import ResNetAttention
-from training.settings import Model, ResNetAttentionModel
+from training.models.resnet_bottleneck import ResNetBottleneck
+from training.settings import Cnn4Model, Model, SpectrogramModel
 
-__all__ = ["Cnn1dAttention", "ResNetAttention", "build"]
+__all__ = [
+    "Cnn1dAttention",
+    "Cnn4",
+    "Cnn8",
+    "Crops",
+    "ResNet18",
+    "ResNetAttention",
+    "ResNetBottleneck",
+    "Standard",
+    "build",
+]
 
 
-def build(settings: Model, classes: int, recipe: AnyRecipe) -> nn.Module:
-    """A network for the tensors of a recipe, with fresh weights from torch's current random state."""
-    chosen = settings.model_dump(exclude={"name", "preset"})
-    if not isinstance(settings, ResNetAttentionModel):
-        return Cnn1dAttention(classes, **chosen)
-    network = ResNetAttention(classes, **chosen)
+NETWORKS: dict[str, type[nn.Module]] = {
+    "resnet_attention": ResNetAttention,
+    "cnn1d_attention": Cnn1dAttention,
+    "resnet18": ResNet18,
+    "cnn8": Cnn8,
+    "cnn4": Cnn4,
+    "resnet_bottleneck": ResNetBottleneck,
+}
+
+
+def build(settings: Model, classes: int, recipe: AnyRecipe, standard: Standard | None = None) -> nn.Module:
+    """A network for the tensors of a recipe, with fresh weights from torch's current random state.
+
+    `standard` is for networks whose tensors are not normalised.
+    """
+    chosen = settings.model_dump(exclude={"name", "preset", "crop", "test_crops"})
+    kind = NETWORKS[settings.name]
+    if isinstance(settings, SpectrogramModel):
+        size = settings.crop or (recipe.shape[0], recipe.shape[1])
+        network = kind(classes, size=size, **chosen) if isinstance(settings, Cnn4Model) else kind(classes, **chosen)
+        return Crops(network, standard or Standard(), size, settings.test_crops)
+    network = kind(classes, **chosen)
     return reading_compact(network, recipe) if isinstance(recipe, Recipe) and recipe.layout == "compact" else network

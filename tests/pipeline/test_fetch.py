@@ -1,0 +1,167 @@
+"""Fetching an archive from a server: whole, in parts, damaged, absent, and only once."""
+
+import hashlib
+import io
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Fetch
+from pipeline.errors import InputError
+from pipeline.fetch import fetch_archive
+
+FILES = {
+    "ESC-50-master/meta/esc50.csv": b"filename,fold\n",
+    "ESC-50-master/audio/1-1-A-0.wav": bytes(range(256)) * 4000,
+}
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, data in files.items():
+            file.writestr(name, data)
+    return buffer.getvalue()
+
+
+ARCHIVE = archive(FILES)
+
+
+class Server(ThreadingHTTPServer):
+    """Serves one archive; `requests` are the ranges that were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.data = ARCHIVE
+        self.ranges = True  # whether it can go on in the middle
+        self.broken_after: int | None = None  # bytes of an answer
+        self.requests: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/ESC-50.zip"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        asked = self.headers.get("Range", "")
+        self.server.requests.append(asked)
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.server.ranges else 0
+        if self.path != "/ESC-50.zip":
+            self.send_error(404)
+        elif start >= len(self.server.data):
+            self.send_error(416)
+        else:
+            part = self.server.data[start:]
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(part)))
+            self.end_headers()
+            self.wfile.write(part[: self.server.broken_after])
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Not on the terminal."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as serving:
+        thread = threading.Thread(target=serving.serve_forever, args=(0.01,))
+        thread.start()
+        yield serving
+        serving.shutdown()
+        thread.join()
+
+
+def fetch(server: Server, folder: Path, sha256: str = hashlib.sha256(ARCHIVE).hexdigest(), url: str = "") -> Path:
+    root = folder / "data" / "ESC-50"
+    root.parent.mkdir(exist_ok=True)
+    fetch_archive(Fetch(url=url or server.url, sha256=sha256), root, folder / "cache", "mine.yaml: corpus.fetch")
+    return root
+
+
+def assert_unpacked(root: Path) -> None:
+    for name, data in FILES.items():
+        assert (root / name.split("/", 1)[1]).read_bytes() == data
+    assert sorted(path.name for path in root.parent.iterdir()) == ["ESC-50"]
+
+
+def refused(server: Server, folder: Path, **options: str) -> str:
+    with pytest.raises(InputError) as caught:
+        fetch(server, folder, **options)
+    assert not (folder / "data" / "ESC-50").exists()
+    return str(caught.value)
+
+
+def test_an_archive_is_fetched_and_unpacked_once(server: Server, tmp_path: Path) -> None:
+    assert_unpacked(fetch(server, tmp_path))
+    assert not list((tmp_path / "cache").iterdir())
+    assert_unpacked(fetch(server, tmp_path))
+    assert server.requests == [""]
+
+
+def test_what_is_there_already_is_left_alone(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "data" / "ESC-50" / "meta").mkdir(parents=True)
+    fetch(server, tmp_path)
+    assert server.requests == []
+
+
+def test_an_empty_folder_is_filled(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "data" / "ESC-50").mkdir(parents=True)
+    assert_unpacked(fetch(server, tmp_path))
+
+
+def test_a_broken_connection_is_said_and_the_next_run_goes_on(server: Server, tmp_path: Path) -> None:
+    server.broken_after = 300_000
+    said = refused(server, tmp_path)
+    assert f"corpus.fetch.url: {server.url} broke off after 300000 of {len(ARCHIVE)} bytes" in said
+    server.broken_after = None
+    assert_unpacked(fetch(server, tmp_path))
+    assert server.requests == ["", "bytes=300000-"]
+
+
+def test_a_server_that_cannot_go_on_begins_anew(server: Server, tmp_path: Path) -> None:
+    server.broken_after, server.ranges = 300_000, False
+    refused(server, tmp_path)
+    server.broken_after = None
+    assert_unpacked(fetch(server, tmp_path))
+
+
+def test_an_archive_with_another_checksum_is_thrown_away(server: Server, tmp_path: Path) -> None:
+    damaged = bytearray(ARCHIVE)
+    damaged[1000] ^= 1
+    server.data = bytes(damaged)
+    said = refused(server, tmp_path)
+    assert f"corpus.fetch.sha256: expected {hashlib.sha256(ARCHIVE).hexdigest()}, but what" in said
+    assert not list((tmp_path / "cache").iterdir())
+    server.data = ARCHIVE
+    assert_unpacked(fetch(server, tmp_path))
+
+
+def test_a_whole_archive_that_was_left_is_not_fetched_again(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / f"{hashlib.sha256(ARCHIVE).hexdigest()[:16]}.zip").write_bytes(ARCHIVE)
+    assert_unpacked(fetch(server, tmp_path))
+    assert server.requests == []
+
+
+def test_an_address_that_leads_nowhere(server: Server, tmp_path: Path) -> None:
+    assert "cannot be fetched: 404 Not Found" in refused(server, tmp_path, url=server.url + "x")
+    assert "cannot be fetched: " in refused(server, tmp_path, url="http://127.0.0.1:1/x.zip")
+    assert "cannot be fetched: " in refused(server, tmp_path, url="http://[")
+
+
+def test_something_else_than_an_archive(server: Server, tmp_path: Path) -> None:
+    server.data = b"<html>moved</html>"
+    said = refused(server, tmp_path, sha256=hashlib.sha256(server.data).hexdigest())
+    assert "corpus.fetch.url: expected a zip archive" in said
+
+
+def test_an_archive_without_a_folder_of_its_own(server: Server, tmp_path: Path) -> None:
+    server.data = archive({name.split("/", 1)[1]: data for name, data in FILES.items()})
+    assert_unpacked(fetch(server, tmp_path, hashlib.sha256(server.data).hexdigest()))

@@ -1,0 +1,155 @@
+"""What is drawn while training: the same for the same clip, view and epoch, within its limits, where it should be."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from stores_of import small_store
+
+from training.augment import augmented, crop_at_random, mask, mixed, mixture, shift, uniform
+from training.settings import Augment
+from training.stream import ClipStream
+
+KEYS = torch.from_numpy(np.random.default_rng(0).integers(-(2**63), 2**63, 400))
+
+
+def numbered(rows: int, frames: int, items: int = len(KEYS)) -> torch.Tensor:
+    """Images whose every value says where it stands."""
+    return torch.arange(float(rows * frames)).view(1, 1, rows, frames).expand(items, -1, -1, -1).clone()
+
+
+def test_numbers_are_uniform_and_independent() -> None:
+    drawn = uniform(KEYS, 0, 50).numpy()
+    assert drawn.dtype == np.float64
+    assert 0 <= drawn.min() < drawn.max() < 1
+    assert stats.kstest(drawn.ravel(), "uniform").pvalue > 0.01
+    neighbours = np.corrcoef(uniform(torch.arange(1000), 0, 2).numpy(), rowvar=False)
+    assert abs(neighbours[0, 1]) < 0.1
+    assert (
+        abs(np.corrcoef(uniform(torch.arange(1000), 0, 1)[:-1, 0], uniform(torch.arange(1, 1000), 0, 1)[:, 0])[0, 1])
+        < 0.1
+    )
+
+
+def test_a_draw_is_known_by_its_number() -> None:
+    assert torch.equal(uniform(KEYS, 3, 4), uniform(KEYS, 0, 10)[:, 3:7])
+
+
+def test_numbers_are_those_of_splitmix64() -> None:
+    """Its reference output for the seed 1234567, shifted to 53 bits."""
+    reference = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431]
+    expected = [(value >> 11) / 2**53 for value in reference]
+    assert uniform(torch.tensor([1234567]), 0, 4)[0].tolist() == expected
+
+
+def test_crops_come_from_everywhere_and_are_contiguous_parts() -> None:
+    images = numbered(12, 20)
+    parts = crop_at_random(images, (9, 15), KEYS)
+    assert parts.shape == (400, 1, 9, 15)
+    corners = parts[:, 0, 0, 0].long()
+    tops, lefts = corners // 20, corners % 20
+    assert set(tops.tolist()) == set(range(4))
+    assert set(lefts.tolist()) == set(range(6))
+    for part, top, left in zip(parts, tops, lefts, strict=True):
+        assert torch.equal(part, images[0, :, top : top + 9, left : left + 15])
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+def test_shifts_reach_both_limits_and_fill_what_they_leave(axis: int) -> None:
+    settings = Augment(row_shift=2) if axis == 2 else Augment(frame_shift=2)
+    images = numbered(8, 10)
+    moved = shift(images, settings, -1.0, KEYS)
+    seen = set()
+    for image, out in zip(images, moved, strict=True):
+        for by in range(-2, 3):
+            expected = torch.roll(image, by, dims=axis - 1)
+            edge = slice(0, by) if by >= 0 else slice(by, None)
+            expected.index_fill_(axis - 1, torch.arange(expected.shape[axis - 1])[edge], -1.0)
+            if torch.equal(expected, out):
+                seen.add(by)
+                break
+        else:
+            pytest.fail("an image that is no shift of what was given")
+    assert seen == {-2, -1, 0, 1, 2}
+
+
+@given(rows=st.integers(2, 30), frames=st.integers(2, 30), share=st.floats(0.05, 0.9))
+def test_masks_are_bands_no_wider_than_they_may_be(rows: int, frames: int, share: float) -> None:
+    settings = Augment(row_masks=1, row_mask=share, frame_masks=1, frame_mask=share)
+    images = numbered(rows, frames, 8) + 1
+    hidden = mask(images, settings, 0.0, KEYS[:8])[:, 0] == 0
+    for image in hidden:
+        whole_rows, whole_frames = image.all(dim=1), image.all(dim=0)
+        assert torch.equal(image, whole_rows[:, None] | whole_frames[None])
+        for band, extent in ((whole_rows, rows), (whole_frames, frames)):
+            if not image.all():
+                assert band.sum() <= int(share * extent)
+                assert (band[1:] != band[:-1]).sum() <= 2  # one band
+
+
+def test_one_mask_more_moves_nothing_else() -> None:
+    images = numbered(20, 30)
+    one = mask(images, Augment(frame_masks=1), -1.0, KEYS) == -1
+    two = mask(images, Augment(frame_masks=2), -1.0, KEYS) == -1
+    assert bool((one <= two).all())
+    assert int(two.sum()) > int(one.sum())
+
+
+def test_without_settings_only_the_size_changes() -> None:
+    images = numbered(8, 10).half()
+    assert torch.equal(augmented(images, Augment(), (8, 10), 0.0, KEYS), images.float())
+    assert augmented(images, Augment(), (7, 9), 0.0, KEYS).shape == (400, 1, 7, 9)
+
+
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 4.0])
+def test_shares_of_mixtures_follow_a_beta_distribution(alpha: float) -> None:
+    shares = mixture(torch.arange(2000), alpha)
+    assert shares.dtype == torch.float32
+    assert stats.kstest(shares.numpy(), stats.beta(alpha, alpha).cdf).pvalue > 0.01
+
+
+def test_a_mixture_is_of_neighbours_in_the_batch() -> None:
+    images = torch.arange(4.0).view(4, 1, 1, 1)
+    out = mixed(images, torch.tensor([1.0, 0.5, 0.25, 0.0]))
+    assert out.flatten().tolist() == [0.0, 1.5, 2.75, 0.0]
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder: Path = tmp_path_factory.mktemp("keys")
+    store = small_store(folder)
+    labels = np.zeros(len(store), np.int64)
+
+    def show(epoch: int = 0, **options: Any) -> dict[tuple[int, int], list[int]]:
+        """The keys under which each row and variant is shown."""
+        stream = ClipStream(store, np.arange(len(store)), labels, **{"batch_size": 5, **options})
+        stream.set_epoch(epoch)
+        found: dict[tuple[int, int], list[int]] = {}
+        for batch in stream:
+            for row, variant, key in zip(*(batch[name].tolist() for name in ("row", "variant", "key")), strict=True):
+                found.setdefault((row, variant), []).append(key)
+        return found
+
+    return show
+
+
+def test_every_view_epoch_variant_and_seed_has_keys_of_its_own(shown: Any) -> None:
+    variants = ("original", "noise")
+    several = [shown(views=3, variants=variants), shown(1, views=3, variants=variants), shown(views=3, seed=1)]
+    keys = [key for found in several for keys in found.values() for key in keys]
+    assert len(keys) == len(set(keys)) == 18 * (6 + 6 + 3)
+
+
+def test_the_order_and_the_batches_change_no_key(shown: Any) -> None:
+    def sorted_keys(**options: Any) -> dict[tuple[int, int], list[int]]:
+        return {item: sorted(keys) for item, keys in shown(views=2, **options).items()}
+
+    plain = sorted_keys()
+    assert plain == sorted_keys(batch_size=3)
+    assert plain == sorted_keys(batch_size=1, shuffle=True)
+    assert plain == sorted_keys(batch_size=1, shuffle=True, block=4)

@@ -1,0 +1,96 @@
+"""Augmentation while training: parts, shifts and masks of stored tensors, and mixtures of two, where the network is.
+
+What is drawn depends on the clip's content, the variant, the view, the epoch and the seed alone: it is the same on
+every device, in every order and after an interruption.
+"""
+
+import torch
+from scipy.special import betaincinv
+from torch import Tensor
+
+from training.settings import Augment
+
+# Numbers of the draws of one item; each has a stream of its own, so that a mask more moves nothing else.
+CROP, SHIFT, MASKS, MIXTURE = 0, 16, 32, 128
+
+
+def uniform(keys: Tensor, first: int, count: int) -> Tensor:
+    """Numbers from [0, 1), `(items, count)` float64: draws `first`, `first` + 1, … of each of the int64 `keys`.
+
+    A counter through the finaliser of SplitMix64 (Steele, Lea and Flood, 2014), in torch's integers, which wrap as
+    they should and are the same on every device.
+    """
+    counters = torch.arange(first + 1, first + count + 1, device=keys.device)
+    mixed = keys[:, None] + counters * -0x61C8864680B583EB  # the golden ratio's 64 bits, as a signed number
+    mixed = (mixed ^ _shifted(mixed, 30)) * -0x40A7B892E31B1A47
+    mixed = (mixed ^ _shifted(mixed, 27)) * -0x6B2FB644ECCEEE15
+    return _shifted(mixed ^ _shifted(mixed, 31), 11).double() * 2.0**-53
+
+
+def _shifted(values: Tensor, bits: int) -> Tensor:
+    """To the right, with zeros from the left."""
+    return (values >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def crop_at_random(images: Tensor, size: tuple[int, int], keys: Tensor) -> Tensor:
+    """A part of `size` of each of `(items, channels, rows, frames)`, from anywhere in it."""
+    rows, frames = size
+    free = torch.tensor([images.shape[2] - rows + 1, images.shape[3] - frames + 1], device=images.device)
+    top, left = (uniform(keys, CROP, 2) * free).long().T
+    parts = images.unfold(2, rows, 1).unfold(3, frames, 1)
+    return parts[torch.arange(len(images), device=images.device), :, top, left]
+
+
+def shift(images: Tensor, settings: Augment, fill: float, keys: Tensor) -> Tensor:
+    """Move each image by up to so many rows and frames either way; what is left empty becomes `fill`."""
+    for axis, largest in ((2, settings.row_shift), (3, settings.frame_shift)):
+        if largest:
+            size = images.shape[axis]
+            by = (uniform(keys, SHIFT + axis, 1) * (2 * largest + 1)).long() - largest  # (items, 1)
+            source = torch.arange(size, device=images.device) - by
+            shape = [len(images), 1, 1, 1]
+            shape[axis] = size
+            moved = images.gather(axis, source.clamp(0, size - 1).view(shape).expand_as(images))
+            outside = ((source < 0) | (source >= size)).view(shape)
+            images = moved.masked_fill(outside, fill)
+    return images
+
+
+def mask(images: Tensor, settings: Augment, fill: float, keys: Tensor) -> Tensor:
+    """Put `fill` into random bands of rows and of frames (SpecAugment: Park and others, 2019)."""
+    first = MASKS
+    for axis, count, widest in (
+        (2, settings.row_masks, settings.row_mask),
+        (3, settings.frame_masks, settings.frame_mask),
+    ):
+        size = images.shape[axis]
+        for _ in range(count):
+            width, place = uniform(keys, first, 2).T
+            width = (width * (int(widest * size) + 1)).long()
+            start = (place * (size - width + 1)).long()
+            positions = torch.arange(size, device=images.device)
+            hidden = (positions >= start[:, None]) & (positions < (start + width)[:, None])
+            shape = [len(images), 1, 1, 1]
+            shape[axis] = size
+            images = images.masked_fill(hidden.view(shape), fill)
+            first += 2
+    return images
+
+
+def augmented(images: Tensor, settings: Augment, size: tuple[int, int], fill: float, keys: Tensor) -> Tensor:
+    """What a network is shown in training of `(items, channels, rows, frames)`: float32, of `size` rows and frames."""
+    if tuple(images.shape[2:]) != size:
+        images = crop_at_random(images, size, keys)
+    return mask(shift(images.float(), settings, fill, keys), settings, fill, keys)
+
+
+def mixture(keys: Tensor, alpha: float) -> Tensor:
+    """How much of each item is kept when it is mixed with another, `(items,)` float32: Beta(alpha, alpha)."""
+    drawn = betaincinv(alpha, alpha, uniform(keys, MIXTURE, 1)[:, 0].cpu().numpy())
+    return torch.from_numpy(drawn).float().to(keys.device)
+
+
+def mixed(images: Tensor, share: Tensor) -> Tensor:
+    """Each item with the next of the batch, whose order is random already (mixup: Zhang and others, 2018)."""
+    share = share.view(-1, *[1] * (images.ndim - 1))
+    return share * images + (1 - share) * images.roll(-1, dims=0)
