@@ -17,7 +17,7 @@ from pipeline.recordings import CsvRow, Recording, parse_values
 from pipeline.sources.base import LOOKED, SEEN, Recordings, status
 from stores.files import replacing
 
-LINES = pa.schema([*LOOKED, ("path", pa.string()), ("line", pa.int64()), ("start", pa.int64()), ("end", pa.int64())])
+LINES = pa.schema([*LOOKED, ("table", pa.string()), ("line", pa.int64()), ("start", pa.int64()), ("end", pa.int64())])
 TRAIN, TEST = 1, 2  # folds
 LONGEST_LINE = 64 << 20  # bytes
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -55,13 +55,13 @@ class CsvSource:
         return rows.select(LOOKED.names)
 
     def recordings(self, folder: Path, clips: pa.Table) -> Recordings:
-        rows = pq.read_table(folder / SEEN, columns=["id", "path", "line", "start", "end"])
+        rows = pq.read_table(folder / SEEN, columns=["id", "table", "line", "start", "end"])
         there = rows.drop_columns(["id"]).take(pc.index_in(clips["id"], value_set=rows["id"].combine_chunks()))
-        paths = {str(path): path for path in self._tables().values()}
+        tables = self._tables()
 
         def some(rows: range) -> list[Recording]:
             found = there.slice(rows.start, len(rows)).to_pylist()
-            return [CsvRow(path=paths[row.pop("path")], **row) for row in found]
+            return [CsvRow(path=tables[row.pop("table")], **row) for row in found]
 
         return some
 
@@ -97,7 +97,7 @@ class CsvSource:
                     "samples": self._corpus.values,
                     "sample_rate_hz": 0,
                     "reason": reason and f"line {line.number}: {reason}",
-                    "path": str(path),
+                    "table": key,
                     "line": line.number,
                     "start": line.start,
                     "end": line.start + len(line.text),

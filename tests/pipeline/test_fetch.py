@@ -1,14 +1,11 @@
 """Fetching an archive from a server: whole, in parts, damaged, absent, and only once."""
 
 import hashlib
-import io
-import threading
-import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from serving import Server, archive, serving
 
 from pipeline.config import Fetch
 from pipeline.errors import InputError
@@ -20,62 +17,13 @@ FILES = {
 }
 
 
-def archive(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        for name, data in files.items():
-            file.writestr(name, data)
-    return buffer.getvalue()
-
-
 ARCHIVE = archive(FILES)
-
-
-class Server(ThreadingHTTPServer):
-    """Serves one archive; `requests` are the ranges that were asked for."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.data = ARCHIVE
-        self.ranges = True  # whether it can go on in the middle
-        self.broken_after: int | None = None  # bytes of an answer
-        self.requests: list[str] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/ESC-50.zip"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        asked = self.headers.get("Range", "")
-        self.server.requests.append(asked)
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.server.ranges else 0
-        if self.path != "/ESC-50.zip":
-            self.send_error(404)
-        elif start >= len(self.server.data):
-            self.send_error(416)
-        else:
-            part = self.server.data[start:]
-            self.send_response(206 if start else 200)
-            self.send_header("Content-Length", str(len(part)))
-            self.end_headers()
-            self.wfile.write(part[: self.server.broken_after])
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Not on the terminal."""
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as serving:
-        thread = threading.Thread(target=serving.serve_forever, args=(0.01,))
-        thread.start()
-        yield serving
-        serving.shutdown()
-        thread.join()
+    with serving(ARCHIVE) as started:
+        yield started
 
 
 def fetch(server: Server, folder: Path, sha256: str = hashlib.sha256(ARCHIVE).hexdigest(), url: str = "") -> Path:

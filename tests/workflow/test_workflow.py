@@ -1,5 +1,7 @@
 """The commands as a user types them, on a small corpus: build, train, again, changed, killed, and mistaken."""
 
+import hashlib
+import io
 import json
 import os
 import re
@@ -12,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import yaml
-from corpora import tree, write_corpus
+from corpora import tone, tree, write_corpus
+from serving import archive, serving
 
 ROOT = Path(__file__).parents[2]
 SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake")), "--snakefile", str(ROOT / "Snakefile")]
@@ -324,3 +328,60 @@ def test_a_folder_of_json_trains_a_detector(tmp_path: Path) -> None:
     detector["positive"] = "broken"
     said = folder.run("train_detector", ok=False)
     assert "experiments.detector.positive: expected one of two classes, got 'broken'" in said
+
+
+def esc50() -> bytes:
+    """An archive of three folds: two classes of ESC-10 and one that is not, two clips of each in a fold."""
+    files, lines = {}, ["filename,fold,target,category,esc10,src_file,take"]
+    for number in range(18):
+        fold, target = number % 3 + 1, number // 6
+        name = f"{fold}-{number}-A-{target}.wav"
+        sound = io.BytesIO()
+        soundfile.write(sound, tone(200 * 2**target, 0.5, number, 8000), 8000, format="WAV")
+        files[f"ESC-50-master/audio/{name}"] = sound.getvalue()
+        lines.append(f"{name},{fold},{target},{'abc'[target]},{target < 2},{number},A")
+    return archive(files | {"ESC-50-master/meta/esc50.csv": "\n".join(lines).encode()})
+
+
+def test_esc50_is_fetched_once_and_its_ten_classes_built(tmp_path: Path) -> None:
+    folder, data = Folder(tmp_path), esc50()
+    with serving(data) as server:
+        fetch = {"url": server.url, "sha256": hashlib.sha256(data).hexdigest()}
+        corpus = {"source": "esc50", "root": "data/ESC-50", "subset": "esc10", "fetch": fetch}
+        recipe = {"sample_rate_hz": 8000, "fmax_hz": 4000, "frames": 24, "n_mels": 32}
+        experiment = {"corpus": corpus, "folds": [1, 2, 3], "model": {"crop": [24, 20]}}
+        folder.config = {"experiments": {"environment": experiment}, "recipes": {"environment": recipe}}
+        assert folder.computed(folder.run("--cores", "2", "features")) == [12 * 6]
+        assert "Nothing to be done" in folder.run("--cores", "2", "features")
+        assert server.requests == [""]
+        corpus["root"], fetch["sha256"] = "elsewhere", "0" * 64
+        said = folder.run("features", ok=False).splitlines()[-1]
+    assert said.startswith(f"otogura: mine.yaml: experiments.environment.corpus.fetch.sha256: expected {'0' * 64}, but")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_table_of_spectrograms_is_learned(tmp_path: Path) -> None:
+    """Four classes by where the energy lies, with what is published for everything but the size."""
+    rng = np.random.default_rng(0)
+    for name, count in (("train", 40), ("test", 12)):
+        lines = []
+        for number in range(count):
+            values = rng.standard_normal((8, 10))
+            values[2 * (number % 4)] += 3
+            lines.append(",".join(map(str, [number % 4 + 1, *values.ravel().round(3)])))
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines))
+    folder = Folder(tmp_path)
+    corpus = {"source": "csv", "train": "train.csv", "test": "test.csv", "values": 80, "classes": 4}
+    training = {"epochs": 12, "batch_size": 8, "augment": {"frame_shift": 2}, "learning_rate": 0.003}
+    experiment = {"corpus": corpus, "model": {"blocks": 1}, "training": training}
+    folder.config = {"experiments": {"table": experiment}, "recipes": {"spectrogram": {"rows": 8, "frames": 10}}}
+    folder.run("train_table")
+    metrics = folder.metrics("table")
+    assert (metrics["test_clips"], metrics["train_clips"] + metrics["validation_clips"]) == (12, 40)
+    assert metrics["accuracy"] > 0.9
+    (tmp_path / "test.csv").write_text("")
+    said = folder.run("train_table", ok=False).splitlines()[-1]
+    assert said == (
+        "otogura: mine.yaml: experiments.table.corpus.test: test.csv: expected lines of a label and values, found none"
+    )
+    assert folder.metrics("table") == metrics
