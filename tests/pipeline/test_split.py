@@ -44,7 +44,7 @@ def test_given_folds_that_tear_a_group_apart_leave_clips_out(groups: list[str], 
     folds = data.draw(st.lists(st.integers(1, 4), min_size=len(groups), max_size=len(groups)))
     folds[:3] = [1, 2, 3]
     rows = table(groups, folds)
-    sides = by_fold(rows, 3)
+    sides = by_fold(rows, 3, Split())
     assert_apart(rows, sides)
     assert sides.test.tolist() == [row for row, fold in enumerate(folds) if fold == 3]
 
@@ -76,17 +76,36 @@ def test_shares_are_as_asked() -> None:
 
 def test_folds_are_used_as_given() -> None:
     rows = table([f"g{n}" for n in range(10)], [n % 5 + 1 for n in range(10)])
-    sides = by_fold(rows, 5)
+    sides = by_fold(rows, 5, Split())
     assert sides.test.tolist() == [4, 9]
     assert sides.validation.tolist() == [3, 8]
-    assert by_fold(rows, 1).validation.tolist() == [4, 9]
+    assert by_fold(rows, 1, Split()).validation.tolist() == [4, 9]
 
 
 def test_a_fold_that_does_not_exist() -> None:
     with pytest.raises(InputError, match="fold 9 does not exist; there are 1, 2, 3"):
-        by_fold(table(["a", "b", "c"], [1, 2, 3]), 9)
+        by_fold(table(["a", "b", "c"], [1, 2, 3]), 9, Split())
 
 
 def test_too_few_folds() -> None:
-    with pytest.raises(InputError, match="at least 3 folds"):
-        by_fold(table(["a", "b"], [1, 2]), 2)
+    with pytest.raises(InputError, match="at least 2 folds"):
+        by_fold(table(["a", "b"], [1, 1]), 1, Split())
+
+
+def test_of_two_folds_the_groups_of_one_validate() -> None:
+    rows = table([f"g{n // 2}" for n in range(400)], [1] * 320 + [2] * 80)
+    sides = by_fold(rows, 2, Split(validation=0.25))
+    assert_apart(rows, sides)
+    assert sides.test.tolist() == list(range(320, 400))
+    assert len(sides.validation) / 320 == pytest.approx(0.25, abs=0.08)
+
+
+@given(groups=st.lists(names, min_size=3, max_size=60), data=st.data())
+def test_without_validation_those_clips_train(groups: list[str], data: st.DataObject) -> None:
+    folds = data.draw(st.lists(st.integers(1, 4), min_size=len(groups), max_size=len(groups)))
+    folds[:3] = [1, 2, 3]
+    rows = table(groups, folds)
+    for sides in (by_fold(rows, 3, Split(), validate=False), by_group(rows, Split(), validate=False)):
+        assert_apart(rows, sides)
+        assert not len(sides.validation)
+    assert by_fold(rows, 3, Split(), validate=False).test.tolist() == by_fold(rows, 3, Split()).test.tolist()
