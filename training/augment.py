@@ -10,8 +10,12 @@ from torch import Tensor
 
 from training.settings import Augment
 
-# Numbers of the draws of one item; each has a stream of its own, so that a mask more moves nothing else.
-CROP, SHIFT, MASKS, MIXTURE = 0, 16, 32, 128
+ROWS, FRAMES = 2, 3  # axes
+
+# Where the draws of one item begin; each kind has places of its own, so that a mask more moves nothing else.
+CROP, MIXTURE = 0, 2
+SHIFT = {ROWS: 16, FRAMES: 17}
+MASKS = {ROWS: 32, FRAMES: 64}
 
 
 def uniform(keys: Tensor, first: int, count: int) -> Tensor:
@@ -41,43 +45,41 @@ def crop_at_random(images: Tensor, size: tuple[int, int], keys: Tensor) -> Tenso
     return parts[torch.arange(len(images), device=images.device), :, top, left]
 
 
-def shift(images: Tensor, settings: Augment, fill: float, keys: Tensor) -> Tensor:
-    """Move each image by up to so many rows and frames either way; what is left empty becomes `fill`."""
-    for axis, largest in ((2, settings.row_shift), (3, settings.frame_shift)):
+def shift(images: Tensor, settings: Augment, fill: Tensor, keys: Tensor) -> Tensor:
+    """Move each image by up to so many rows and frames either way; what is left empty becomes `fill`, a scalar."""
+    for axis, largest in ((ROWS, settings.row_shift), (FRAMES, settings.frame_shift)):
         if largest:
             size = images.shape[axis]
-            by = (uniform(keys, SHIFT + axis, 1) * (2 * largest + 1)).long() - largest  # (items, 1)
+            by = (uniform(keys, SHIFT[axis], 1) * (2 * largest + 1)).long() - largest  # (items, 1)
             source = torch.arange(size, device=images.device) - by
-            shape = [len(images), 1, 1, 1]
-            shape[axis] = size
-            moved = images.gather(axis, source.clamp(0, size - 1).view(shape).expand_as(images))
-            outside = ((source < 0) | (source >= size)).view(shape)
-            images = moved.masked_fill(outside, fill)
+            moved = images.gather(axis, _along(axis, source.clamp(0, size - 1)).expand_as(images))
+            images = moved.masked_fill(_along(axis, (source < 0) | (source >= size)), fill)
     return images
 
 
-def mask(images: Tensor, settings: Augment, fill: float, keys: Tensor) -> Tensor:
+def mask(images: Tensor, settings: Augment, fill: Tensor, keys: Tensor) -> Tensor:
     """Put `fill` into random bands of rows and of frames (SpecAugment: Park and others, 2019)."""
-    first = MASKS
     for axis, count, widest in (
-        (2, settings.row_masks, settings.row_mask),
-        (3, settings.frame_masks, settings.frame_mask),
+        (ROWS, settings.row_masks, settings.row_mask),
+        (FRAMES, settings.frame_masks, settings.frame_mask),
     ):
         size = images.shape[axis]
-        for _ in range(count):
-            width, place = uniform(keys, first, 2).T
+        positions = torch.arange(size, device=images.device)
+        for number in range(count):
+            width, place = uniform(keys, MASKS[axis] + 2 * number, 2).T[:, :, None]  # each (items, 1)
             width = (width * (int(widest * size) + 1)).long()
             start = (place * (size - width + 1)).long()
-            positions = torch.arange(size, device=images.device)
-            hidden = (positions >= start[:, None]) & (positions < (start + width)[:, None])
-            shape = [len(images), 1, 1, 1]
-            shape[axis] = size
-            images = images.masked_fill(hidden.view(shape), fill)
-            first += 2
+            hidden = (positions >= start) & (positions < start + width)
+            images = images.masked_fill(_along(axis, hidden), fill)
     return images
 
 
-def augmented(images: Tensor, settings: Augment, size: tuple[int, int], fill: float, keys: Tensor) -> Tensor:
+def _along(axis: int, values: Tensor) -> Tensor:
+    """`(items, size)` for images whose rows or frames are so many."""
+    return values[:, None, :, None] if axis == ROWS else values[:, None, None, :]
+
+
+def augmented(images: Tensor, settings: Augment, size: tuple[int, int], fill: Tensor, keys: Tensor) -> Tensor:
     """What a network is shown in training of `(items, channels, rows, frames)`: float32, of `size` rows and frames."""
     if tuple(images.shape[2:]) != size:
         images = crop_at_random(images, size, keys)
@@ -85,9 +87,11 @@ def augmented(images: Tensor, settings: Augment, size: tuple[int, int], fill: fl
 
 
 def mixture(keys: Tensor, alpha: float) -> Tensor:
-    """How much of each item is kept when it is mixed with another, `(items,)` float32: Beta(alpha, alpha)."""
-    drawn = betaincinv(alpha, alpha, uniform(keys, MIXTURE, 1)[:, 0].cpu().numpy())
-    return torch.from_numpy(drawn).float().to(keys.device)
+    """How much of each item is kept when it is mixed with another, `(items,)` float32: Beta(alpha, alpha).
+
+    On the CPU, whose scipy has the quantiles.
+    """
+    return torch.from_numpy(betaincinv(alpha, alpha, uniform(keys, MIXTURE, 1)[:, 0].numpy())).float()
 
 
 def mixed(images: Tensor, share: Tensor) -> Tensor:

@@ -42,6 +42,7 @@ CODE = (
     "order.py",
     "schedule.py",
     "settings.py",
+    "standard.py",
     "stream.py",
 )
 

@@ -74,15 +74,18 @@ class Classifier(pl.LightningModule):
         if self._schedule_state:
             self._schedule.load_state_dict(self._schedule_state)
 
+    def on_before_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
+        """What is drawn on the CPU goes to the GPU with the batch: nothing waits for it there."""
+        alpha = self._settings.augment.mixup
+        return {**batch, "share": mixture(batch["key"], alpha)} if alpha and self.training else batch
+
     def training_step(self, batch: dict[str, Tensor]) -> Tensor:
         features, label, settings = batch["features"], batch["label"], self._settings
         if isinstance(self.network, Crops):
-            fill = float(self.network.mean)
-            features = augmented(features, settings.augment, self.network.size, fill, batch["key"])
-        if not settings.augment.mixup:
+            features = augmented(features, settings.augment, self.network.size, self.network.mean, batch["key"])
+        if "share" not in batch:
             return self._step("train", features, label)
-        share = mixture(batch["key"], settings.augment.mixup)
-        return self._step("train", mixed(features, share), label, share)
+        return self._step("train", mixed(features, batch["share"]), label, batch["share"])
 
     def validation_step(self, batch: dict[str, Tensor]) -> None:
         self._step("validation", batch["features"], batch["label"])

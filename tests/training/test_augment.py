@@ -63,7 +63,7 @@ def test_crops_come_from_everywhere_and_are_contiguous_parts() -> None:
 def test_shifts_reach_both_limits_and_fill_what_they_leave(axis: int) -> None:
     settings = Augment(row_shift=2) if axis == 2 else Augment(frame_shift=2)
     images = numbered(8, 10)
-    moved = shift(images, settings, -1.0, KEYS)
+    moved = shift(images, settings, torch.tensor(-1.0), KEYS)
     seen = set()
     for image, out in zip(images, moved, strict=True):
         for by in range(-2, 3):
@@ -82,7 +82,7 @@ def test_shifts_reach_both_limits_and_fill_what_they_leave(axis: int) -> None:
 def test_masks_are_bands_no_wider_than_they_may_be(rows: int, frames: int, share: float) -> None:
     settings = Augment(row_masks=1, row_mask=share, frame_masks=1, frame_mask=share)
     images = numbered(rows, frames, 8) + 1
-    hidden = mask(images, settings, 0.0, KEYS[:8])[:, 0] == 0
+    hidden = mask(images, settings, torch.tensor(0.0), KEYS[:8])[:, 0] == 0
     for image in hidden:
         whole_rows, whole_frames = image.all(dim=1), image.all(dim=0)
         assert torch.equal(image, whole_rows[:, None] | whole_frames[None])
@@ -92,18 +92,19 @@ def test_masks_are_bands_no_wider_than_they_may_be(rows: int, frames: int, share
                 assert (band[1:] != band[:-1]).sum() <= 2  # one band
 
 
-def test_one_mask_more_moves_nothing_else() -> None:
-    images = numbered(20, 30)
-    one = mask(images, Augment(frame_masks=1), -1.0, KEYS) == -1
-    two = mask(images, Augment(frame_masks=2), -1.0, KEYS) == -1
-    assert bool((one <= two).all())
-    assert int(two.sum()) > int(one.sum())
+@pytest.mark.parametrize("more", [{"row_masks": 2}, {"frame_masks": 2}])
+def test_one_mask_more_moves_nothing_else(more: dict[str, int]) -> None:
+    images, fill = numbered(20, 30), torch.tensor(-1.0)
+    few = mask(images, Augment(row_masks=1, frame_masks=1), fill, KEYS) == -1
+    many = mask(images, Augment(**{"row_masks": 1, "frame_masks": 1, **more}), fill, KEYS) == -1
+    assert bool((few <= many).all())
+    assert int(many.sum()) > int(few.sum())
 
 
 def test_without_settings_only_the_size_changes() -> None:
     images = numbered(8, 10).half()
-    assert torch.equal(augmented(images, Augment(), (8, 10), 0.0, KEYS), images.float())
-    assert augmented(images, Augment(), (7, 9), 0.0, KEYS).shape == (400, 1, 7, 9)
+    assert torch.equal(augmented(images, Augment(), (8, 10), torch.tensor(0.0), KEYS), images.float())
+    assert augmented(images, Augment(), (7, 9), torch.tensor(0.0), KEYS).shape == (400, 1, 7, 9)
 
 
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 4.0])

@@ -70,3 +70,13 @@ def test_parts_are_spread_over_time_and_standardised(count: int, lefts: list[int
 def test_in_training_what_comes_is_a_part_already() -> None:
     crops = Crops(Corner(), Standard(), (4, 14), 3).train()
     assert float(crops(torch.full((1, 1, 4, 14), 7.0))) == 7
+
+
+@torch.inference_mode()
+def test_evaluation_repeats_itself_whatever_shares_a_batch() -> None:
+    torch.manual_seed(0)
+    network = build(Cnn8Model(dropout=0.5, test_crops=3), 5, LogMelRecipe()).eval()
+    images = torch.randn(4, 1, 128, 431)
+    together = network(images)
+    assert torch.equal(network(images), together)
+    torch.testing.assert_close(torch.cat([network(image[None]) for image in images]), together)
