@@ -27,12 +27,14 @@ def _demo(text: str, options: argparse.Namespace) -> None:
 
 def _fetch(text: str, options: argparse.Namespace) -> None:
     from pipeline.fetch import fetch_archive
+    from pipeline.sources import source_of
     from pipeline.workflow import FetchJob
     from stores.files import write_json
 
     job = FetchJob.model_validate_json(text)
     fetch_archive(job.fetch, job.root, job.receipt.parent, f"{options.where}.corpus.fetch")
-    write_json(job.receipt, job.fetch.model_dump())
+    fingerprint = source_of(job.corpus, f"{options.where}.corpus").fingerprint()
+    write_json(job.receipt, job.fetch.model_dump() | {"fingerprint": fingerprint})
 
 
 def _index(text: str, options: argparse.Namespace) -> None:

@@ -49,6 +49,12 @@ class AudioCorpus(Section):
     silent: Literal["keep", "quarantine"] = "keep"
     max_quarantine: Fraction = 0.5  # a larger share of bad recordings stops the run
 
+    @model_validator(mode="after")
+    def _has_rows(self) -> "AudioCorpus":
+        if self.only and self.table is None:
+            raise ValueError("only chooses rows of a table, and there is none; name it as table")
+        return self
+
     @property
     def title(self) -> str:
         """What its stores are called after: the folder, or the one above where that says nothing."""
@@ -230,7 +236,11 @@ class Experiment(Section):
         model = {"name": usual} | model
         training = data.get("training", {})
         if isinstance(training, dict):
-            training = PUBLISHED.get(str(model["name"]), {}) | training
+            published = PUBLISHED.get(str(model["name"]), {})
+            augment = training.get("augment", {})
+            if isinstance(augment, dict):
+                augment = published.get("augment", {}) | augment
+            training = published | training | {"augment": augment}
         kind = MODELS.get(str(model["name"]), ResNetAttentionModel)
         return {"recipe": RECIPE_FOR[kind.reads]} | data | {"model": model, "training": training}
 
@@ -298,22 +308,28 @@ def _refuse_unfit(recipe: AnyRecipe, experiment: Experiment, where: str) -> None
             f"{where}.recipe: {experiment.recipe} is of kind {recipe.kind}, but the corpus holds {holds}; "
             "choose another recipe"
         )
-    if isinstance(corpus, CsvCorpus) and (values := int(np.prod(recipe.shape))) != corpus.values:
+    given = corpus.values if isinstance(corpus, CsvCorpus) else CsvCorpus.model_fields["values"].default
+    if ready and (values := int(np.prod(recipe.shape))) != given:
         raise ValueError(
-            f"{where}.corpus.values: expected the {values} values of the recipe {experiment.recipe}, got "
-            f"{corpus.values}; change one of them"
+            f"{where}.corpus.values: expected the {values} values of the recipe {experiment.recipe}, got {given}; "
+            "change one of them"
         )
     if experiment.training.augment.of_spectrograms and not isinstance(model, SpectrogramModel):
         raise ValueError(
             f"{where}.training.augment: masks and shifts are for networks of one spectrogram channel, and {model.name} "
             "is none; the stored variants are its augmentation"
         )
-    if not isinstance(model, SpectrogramModel) or model.reads != recipe.kind or model.crop is None:
+    if not isinstance(model, SpectrogramModel) or model.reads != recipe.kind:
         return
-    if model.crop[0] > recipe.shape[0] or model.crop[1] > recipe.shape[1]:
+    rows, frames = model.crop or recipe.shape[:2]
+    if rows > recipe.shape[0] or frames > recipe.shape[1]:
         raise ValueError(
             f"{where}.model.crop: expected at most the {recipe.shape[0]} rows and {recipe.shape[1]} frames of the "
-            f"recipe {experiment.recipe}, got {list(model.crop)}"
+            f"recipe {experiment.recipe}, got {rows} and {frames}"
+        )
+    if min(rows, frames) < model.smallest:
+        raise ValueError(
+            f"{where}.model.crop: {model.name} needs at least {model.smallest} rows and frames, got {rows} and {frames}"
         )
 
 

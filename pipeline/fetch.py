@@ -50,14 +50,16 @@ def _download(url: str, path: Path, where: str) -> None:
         request = urllib.request.Request(url, headers={"Range": f"bytes={there}-"} if there else {})
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
             continued = response.status == HTTPStatus.PARTIAL_CONTENT
-            expected = int(response.headers.get("Content-Length") or 0)
+            length = response.headers.get("Content-Length")  # which is not said of an archive made on the way
+            expected = int(length) if length else None
+            blocks = -(-expected // BLOCK) if expected else None
             got = 0
-            with open(path, "ab" if continued else "wb") as file, Meter(f"{url}: MB", expected // BLOCK) as meter:
+            with open(path, "ab" if continued else "wb") as file, Meter(f"{url}: MB", blocks) as meter:
                 while block := response.read(BLOCK):
                     file.write(block)
                     got += len(block)
                     meter.advance(1)
-        if got < expected:
+        if expected is not None and got < expected:
             raise InputError(f"{where}.url: {url} broke off after {got} of {expected} bytes; the same command goes on")
     except urllib.error.HTTPError as error:
         error.close()
@@ -79,6 +81,8 @@ def _unpack(archive: Path, root: Path, where: str) -> None:
     except zipfile.BadZipFile as error:
         raise InputError(f"{where}.url: expected a zip archive: {error}") from None
     (inner,) = folders if len(folders := list(partial.iterdir())) == 1 else [partial]
+    for path in inner.rglob("*"):
+        sync(path)
     if root.is_dir():  # and empty
         root.rmdir()
     inner.rename(root)

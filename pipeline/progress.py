@@ -18,9 +18,9 @@ class _Rate(ProgressColumn):
 
 
 class Meter:
-    """Counts `total` things up. Use as a context; `advance` after each finished piece of work."""
+    """Counts `total` things up, or as many as there will be. Use as a context; `advance` after each finished piece."""
 
-    def __init__(self, what: str, total: int) -> None:
+    def __init__(self, what: str, total: int | None) -> None:
         self._what = what
         self._total = total
         self._done = 0
@@ -50,12 +50,11 @@ class Meter:
             self._bar.advance(self._bar.task_ids[0], count)
             return
         now = time.monotonic()
-        if self._done >= self._total or now - self._said >= SECONDS_BETWEEN_LINES:
+        if self._done == self._total or now - self._said >= SECONDS_BETWEEN_LINES:
             self._said = now
             rate = self._done / max(now - self._started, 1e-9)
-            remaining = (self._total - self._done) / rate
-            print(
-                f"{self._what}: {self._done}/{self._total}, {rate:.1f}/s, {remaining:.0f} s left",
-                file=sys.stderr,
-                flush=True,
-            )
+            said = f"{self._what}: {self._done}, {rate:.1f}/s"
+            if self._total is not None:
+                left_s = (self._total - self._done) / rate
+                said = f"{self._what}: {self._done}/{self._total}, {rate:.1f}/s, {left_s:.0f} s left"
+            print(said, file=sys.stderr, flush=True)

@@ -17,7 +17,7 @@ from pipeline.split import Sides, by_fold, by_group, has_folds
 from stores.files import read_json, write_json
 from stores.reader import Store
 from training.artefact import write_artefact
-from training.detection import Detection, choose_threshold, detect, probabilities
+from training.detection import BEST, EVEN, Detection, choose_threshold, detect, probabilities
 from training.evaluation import Predictions, Scores, predict, score, score_confusion
 from training.fit import device_of, fit
 from training.report import Panel, class_sections, detection_sections, link, run_sections, write_report
@@ -128,10 +128,11 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run) -> 
     log.info("%s: %d training, %d validation, %d test clips", title, *counts)
     if len(sides.left_out):
         log.info("%s: %d clips left out, because their group is on another side", title, len(sides.left_out))
+    validation = stream(sides.validation) if training.keep == "best" else None
     fitted = fit(
         folder,
         train,
-        stream(sides.validation) if training.keep == "best" else None,
+        validation,
         classes=len(classes),
         model=run.model,
         training=training,
@@ -144,7 +145,7 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run) -> 
     if run.positive_number is None:
         detection, scores = None, score(tested, classes)
     else:
-        validated = predict(fitted.network, stream(sides.validation), device)
+        validated = predict(fitted.network, stream(sides.validation), device) if validation else None
         detection, scores = _detected(validated, tested, classes, run.positive_number)
     decided = {} if detection is None else {"positive": run.positive, "threshold": detection.summary["threshold"]}
     version = write_artefact(
@@ -177,13 +178,15 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run) -> 
 
 
 def _detected(
-    validated: Predictions, tested: Predictions, classes: list[str], positive: int
+    validated: Predictions | None, tested: Predictions, classes: list[str], positive: int
 ) -> tuple[Detection, Scores]:
-    """Scores of the test clips, decided by the threshold that is best on those of validation."""
-    threshold = choose_threshold(probabilities(validated, positive), validated.labels == positive)
+    """Scores of the test clips, decided by the threshold that is best on those of validation, if there are any."""
+    threshold, chosen = 0.5, EVEN
+    if validated is not None:
+        threshold, chosen = choose_threshold(probabilities(validated, positive), validated.labels == positive), BEST
     found = probabilities(tested, positive)
     scores = score(tested, classes, np.where(found >= threshold, positive, 1 - positive))
-    return detect(found, tested.labels == positive, threshold), scores
+    return detect(found, tested.labels == positive, threshold, chosen), scores
 
 
 def _report(folder: Path, title: str, metrics: dict[str, Any], scores: Scores, detection: Detection | None) -> None:

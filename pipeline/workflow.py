@@ -12,6 +12,7 @@ import pyarrow as pa
 from features.recipe import AnyRecipe
 from pipeline.config import (
     AnyCorpus,
+    AudioCorpus,
     Config,
     DemoCorpus,
     Esc50Corpus,
@@ -37,7 +38,9 @@ DEFAULT_CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
 class FetchJob(Section):
     fetch: Fetch
     root: Path
+    corpus: AudioCorpus
     receipt: Path
+    lost: bool  # whether what had been fetched is gone
 
 
 class IndexJob(Section):
@@ -145,25 +148,47 @@ class Plan:
             return [self.demos / f"{demo}.json"]
         return [job.receipt] if (job := self._fetch(experiment)) else []
 
-    def fetch_job(self, receipt: str) -> tuple[str, str]:
-        """The job that leaves a receipt of this name, and what messages call its experiment."""
-        for name in self.config.experiments:
-            if (job := self._fetch(name)) and job.receipt.stem == receipt:
-                return _text(job), self.where(name)
-        raise KeyError(receipt)
+    def fetch_job(self, experiment: str) -> str:
+        job = self._fetch(experiment)
+        assert job is not None
+        return _text(job)
 
     def _fetch(self, experiment: str) -> FetchJob | None:
-        """What an experiment's corpus is fetched by, if it is to be."""
-        corpus = self.config.experiments[experiment].corpus
-        if not isinstance(corpus, Esc50Corpus) or corpus.fetch is None:
-            return None
-        name = _name(corpus.root.resolve().name, [str(corpus.root.resolve()), corpus.fetch.model_dump()])
-        return FetchJob(fetch=corpus.fetch, root=corpus.root, receipt=self.work / "fetched" / f"{name}.json")
+        """What an experiment's corpus is fetched by, if any experiment on it says so."""
+        name = self.corpus_name(experiment)
+        receipt = self.work / "fetched" / f"{name}.json"
+        for other, chosen in self.config.experiments.items():
+            corpus = chosen.corpus
+            if isinstance(corpus, Esc50Corpus) and corpus.fetch is not None and self.corpus_name(other) == name:
+                return FetchJob(
+                    fetch=corpus.fetch,
+                    root=corpus.root,
+                    corpus=corpus.audio(),
+                    receipt=receipt,
+                    lost=receipt.is_file() and not corpus.root.is_dir(),
+                )
+        return None
+
+    def _fingerprint(self, experiment: str, corpus: OnDisk) -> str:
+        """Of the files; of what is still to be made or fetched, and untouched since, of that."""
+        if demo := self.demo(experiment):
+            return f"demo {DEMOS[demo].VERSION}"
+        fetched = self._fetch(experiment)
+        if fetched and not (fetched.receipt.is_file() and fetched.root.is_dir()):
+            return f"fetched {fetched.fetch.sha256}"
+        try:
+            found = source_of(corpus, self.where(experiment)).fingerprint()
+        except (InputError, OSError):
+            return "unreadable"  # the job itself says why, if anyone asks for it
+        if fetched and read_json(fetched.receipt)["fingerprint"] == found:
+            return f"fetched {fetched.fetch.sha256}"
+        return found
 
     def corpus_name(self, experiment: str) -> str:
         """Readable, and different for corpora that differ."""
         corpus = self.corpus(experiment)
-        return _name(corpus.title, corpus.model_dump_json(exclude={"max_quarantine"}, exclude_defaults=True))
+        said = corpus.model_dump_json(exclude={"max_quarantine"}, exclude_defaults=True)
+        return _name(corpus.title, [corpus.source, said])
 
     def store_name(self, experiment: str) -> str:
         """Name of the folder in which the stores of a corpus and a recipe lie."""
@@ -211,15 +236,7 @@ class Plan:
         name = self.corpus_name(experiment)
         sharing = [self.corpus(other) for other in self.config.experiments if self.corpus_name(other) == name]
         corpus = min(sharing, key=lambda corpus: corpus.max_quarantine)  # the strictest holds for all
-        if demo := self.demo(experiment):
-            fingerprint = f"demo {DEMOS[demo].VERSION}"  # its files may not be there yet
-        elif fetched := self._fetch(experiment):
-            fingerprint = f"fetched {fetched.fetch.sha256}"
-        else:
-            try:
-                fingerprint = source_of(corpus, self.where(experiment)).fingerprint()
-            except (InputError, OSError):
-                fingerprint = "unreadable"  # the job itself says why, if anyone asks for it
+        fingerprint = self._fingerprint(experiment, corpus)
         return _text(IndexJob(corpus=corpus, folder=self.index_folder(experiment), fingerprint=fingerprint))
 
     def build_job(self, experiment: str) -> str:

@@ -1,7 +1,8 @@
 """Augmentation while training: parts, shifts and masks of stored tensors, and mixtures of two, where the network is.
 
 What is drawn depends on the clip's content, the variant, the view, the epoch and the seed alone: it is the same on
-every device, in every order and after an interruption.
+every device, in every order and after an interruption. (What a clip is mixed with is the next one of its batch.)
+Nothing here waits for a GPU.
 """
 
 import torch
@@ -39,8 +40,8 @@ def _shifted(values: Tensor, bits: int) -> Tensor:
 def crop_at_random(images: Tensor, size: tuple[int, int], keys: Tensor) -> Tensor:
     """A part of `size` of each of `(items, channels, rows, frames)`, from anywhere in it."""
     rows, frames = size
-    free = torch.tensor([images.shape[2] - rows + 1, images.shape[3] - frames + 1], device=images.device)
-    top, left = (uniform(keys, CROP, 2) * free).long().T
+    free = images.shape[ROWS] - rows + 1, images.shape[FRAMES] - frames + 1
+    top, left = ((drawn * places).long() for drawn, places in zip(uniform(keys, CROP, 2).T, free, strict=True))
     parts = images.unfold(2, rows, 1).unfold(3, frames, 1)
     return parts[torch.arange(len(images), device=images.device), :, top, left]
 
@@ -53,7 +54,7 @@ def shift(images: Tensor, settings: Augment, fill: Tensor, keys: Tensor) -> Tens
             by = (uniform(keys, SHIFT[axis], 1) * (2 * largest + 1)).long() - largest  # (items, 1)
             source = torch.arange(size, device=images.device) - by
             moved = images.gather(axis, _along(axis, source.clamp(0, size - 1)).expand_as(images))
-            images = moved.masked_fill(_along(axis, (source < 0) | (source >= size)), fill)
+            images = torch.where(_along(axis, (source < 0) | (source >= size)), fill, moved)
     return images
 
 
@@ -70,7 +71,7 @@ def mask(images: Tensor, settings: Augment, fill: Tensor, keys: Tensor) -> Tenso
             width = (width * (int(widest * size) + 1)).long()
             start = (place * (size - width + 1)).long()
             hidden = (positions >= start) & (positions < start + width)
-            images = images.masked_fill(_along(axis, hidden), fill)
+            images = torch.where(_along(axis, hidden), fill, images)
     return images
 
 

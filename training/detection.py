@@ -14,6 +14,7 @@ from torchmetrics.functional.classification import (
 from training.evaluation import Predictions
 
 LOW_FPR = 0.1  # up to here the partial area is taken
+BEST, EVEN = "best F1 on validation", "more likely than not, since no clip validates"  # how a threshold is chosen
 OPERATING_FPR, OPERATING_RECALL = 0.01, 0.95
 
 
@@ -61,8 +62,10 @@ def choose_threshold(found: np.ndarray, truth: np.ndarray) -> float:
     return float((thresholds[best] + lower.max()) / 2 if len(lower) else thresholds[best])
 
 
-def detect(found: np.ndarray, truth: np.ndarray, threshold: float) -> Detection:
+def detect(found: np.ndarray, truth: np.ndarray, threshold: float, chosen: str = BEST) -> Detection:
     """Scores of test clips, which took part in nothing; `found` and `truth` as in `choose_threshold`.
+
+    `chosen` says how the threshold was.
 
     `pauc` is the area under the ROC curve up to a false-positive rate of 0.1, standardised so that chance is 0.5
     (McClish 1989).
@@ -85,8 +88,7 @@ def detect(found: np.ndarray, truth: np.ndarray, threshold: float) -> Detection:
     }
     few = np.flatnonzero(fpr <= OPERATING_FPR)[-1]
     most = np.flatnonzero(recall >= OPERATING_RECALL)[0]
-    chosen = OperatingPoint("best F1 on validation", threshold, summary["recall"], _share(called & ~truth, ~truth))
-    points = [chosen] + [
+    points = [OperatingPoint(chosen, threshold, summary["recall"], _share(called & ~truth, ~truth))] + [
         OperatingPoint(demand, float(thresholds[place]), float(recall[place]), float(fpr[place]))
         for demand, place in (
             (f"false-positive rate of at most {OPERATING_FPR:g}", few),

@@ -67,7 +67,8 @@ def predict(network: nn.Module, stream: ClipStream, device: torch.device) -> Pre
 
 
 def score(predictions: Predictions, classes: list[str], decided: np.ndarray | None = None) -> Scores:
-    """Accuracy, top-5, cross-entropy; precision, recall and F1 per class and as plain means over the classes.
+    """Accuracy, top-5, cross-entropy; precision, recall and F1 per class, and their means over those classes
+    that clips have or were taken for.
 
     `decided` `(clips,)` are the classes that count as predicted, where those are not the likeliest.
     """

@@ -147,7 +147,7 @@ class Classifier(pl.LightningModule):
         weight = target.sum() if self.class_weights is None else (target * self.class_weights).sum()
         smoothing = self._settings.label_smoothing if side == "train" else 0.0
         summed = F.cross_entropy(logits, target, self.class_weights, reduction="sum", label_smoothing=smoothing)
-        self._add(f"{side} clips", torch.tensor(len(label), device=logits.device))
+        self._add(f"{side} clips", label.new_full((), len(label)))
         self._add(f"{side} weight", weight)
         self._add(f"{side} loss", summed.detach())
         self._add(f"{side} accuracy", (logits.argmax(dim=1) == target.argmax(dim=1)).sum())

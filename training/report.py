@@ -77,7 +77,7 @@ def detection_sections(detection: Detection, positive: str) -> list[Panel]:
         [point.demand, f"{point.threshold:.3f}", f"{point.recall:.3f}", f"{point.fpr:.3f}"]
         for point in detection.points
     ]
-    note = "Test clips. The dot is the threshold that was chosen on validation and is kept with the model."
+    note = f"Test clips. The dot is the threshold that is kept with the model: {detection.points[0].demand}."
     return [
         Panel(f"Detection of {positive}", note, detection_curves(detection)),
         Panel("Operating points", "What they give on the test clips, on which all but the first are looked up as well.",

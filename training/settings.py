@@ -76,6 +76,7 @@ class SpectrogramModel(Section):
     """What networks for one channel have, which they standardise by what the training clips say."""
 
     reads: ClassVar[str] = "spectrogram"
+    smallest: ClassVar[int] = 1  # rows and frames
     crop: tuple[Positive, Positive] | None = None  # rows and frames that the network sees: anywhere in training
     test_crops: Positive = 1  # spread evenly over time, their logits averaged; one is the centre
 
@@ -103,6 +104,7 @@ class Cnn8Model(LogMelModel):
 class Cnn4Model(LogMelModel):
     """Four convolutions, each with max-pooling, and dense layers."""
 
+    smallest: ClassVar[int] = 39
     name: Literal["cnn4"] = "cnn4"
     channels: Annotated[tuple[Positive, ...], Field(min_length=4, max_length=4)] = (64, 128, 256, 512)
     dense: tuple[Positive, ...] = (512,)

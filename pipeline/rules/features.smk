@@ -15,16 +15,16 @@ rule synthesise_demo:
 
 rule fetch_archive:
     message:
-        "Fetching {wildcards.archive}."
+        "Fetching {wildcards.corpus}."
     output:
-        f"{WORK}/fetched/{{archive}}.json",
+        update(f"{WORK}/fetched/{{corpus}}.json"),
     log:
-        f"{WORK}/logs/fetch/{{archive}}.log",
+        f"{WORK}/logs/fetch/{{corpus}}.log",
     params:
-        job=lambda wildcards: PLAN.fetch_job(wildcards.archive)[0],
-        lock=f"{WORK}/locks/fetch-{{archive}}.lock",
+        job=lambda wildcards: PLAN.fetch_job(PLAN.by_corpus(wildcards.corpus)),
+        lock=f"{WORK}/locks/fetch.lock",  # two corpora may be parts of one archive
     resources:
-        where=lambda wildcards: PLAN.fetch_job(wildcards.archive)[1],
+        where=lambda wildcards: PLAN.where(PLAN.by_corpus(wildcards.corpus)),
     shell:
         "{PYTHON:q} -m pipeline fetch {params.job:q} --lock {params.lock:q} --where {resources.where:q} --log {log:q}"
 

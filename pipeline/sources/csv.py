@@ -147,12 +147,14 @@ def _lines(path: Path) -> Iterator[Line]:
 
 
 def _is_header(text: bytes) -> bool:
-    """Whether the first line names columns: the first is no number, nor are others, unless they are just numbered."""
-    first, *others = text.split(b",")
+    """Whether the first line names columns: the first is no number, nor are others; or they are just numbered."""
+    first, *others = fields = text.split(b",")
+    numbered = [str(n).encode() for n in range(len(fields) + 1)]
+    if fields in (numbered[:-1], numbered[1:]):
+        return True
     if _label(first) is not None:
         return False
-    numbered = [str(n).encode() for n in range(len(others) + 1)]
-    return others in (numbered[:-1], numbered[1:]) or not all(_is_value(field) for field in others)
+    return others in (numbered[:-2], numbered[1:-1]) or not all(_is_value(field) for field in others)
 
 
 def _is_value(field: bytes) -> bool:

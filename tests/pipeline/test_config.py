@@ -52,6 +52,34 @@ def test_what_is_left_out_is_as_published_for_the_corpus() -> None:
     assert config.experiments["environment"].training.keep == "last"
 
 
+def test_one_setting_of_augmentation_leaves_the_published_others() -> None:
+    config = parse(genre(model="cnn8", training={"augment": {"mixup": 0.2}}), "")
+    augment = config.experiments["genre"].training.augment
+    assert (augment.mixup, augment.row_masks, augment.frame_masks) == (0.2, 2, 2)
+
+
+def test_corpora_that_differ_have_names_that_differ(tmp_path: Path) -> None:
+    corpora = [
+        {"root": "x"},
+        {"source": "json", "root": "x"},
+        {"source": "csv", "train": "x"},
+        {"source": "csv", "train": "x", "values": 2000},
+        {"root": "x", "silent": "quarantine"},
+        {"root": "x", "table": "t.csv"},
+        {"root": "x", "table": "t.csv", "only": {"esc10": True}},
+        {"source": "esc50", "root": "x"},
+        {"source": "esc50", "root": "x", "subset": "esc10"},
+    ]
+    recipes = {"two": {"kind": "spectrogram", "rows": 40}}
+    experiments = {f"x{number}": {"corpus": corpus} for number, corpus in enumerate(corpora)}
+    experiments["x3"]["recipe"] = "two"
+    found = plan({"experiments": experiments, "recipes": recipes}, [tmp_path], DEFAULT)
+    assert len({found.corpus_name(name) for name in experiments}) == len(corpora)
+    experiments["x0"]["corpus"] = {"root": "x", "max_quarantine": 0.1}  # which changes nothing of what is there
+    again = plan({"experiments": experiments, "recipes": recipes}, [tmp_path], DEFAULT)
+    assert [again.corpus_name(name) for name in experiments] == [found.corpus_name(name) for name in experiments]
+
+
 def test_a_recipe_of_a_known_name_changes_what_it_says_alone() -> None:
     config = parse(genre(model="cnn8") | {"recipes": {"environment": {"fmax_hz": 16000}}}, "")
     assert (config.recipes["environment"].kind, config.recipes["environment"].fmax_hz) == ("log_mel", 16000)
@@ -122,8 +150,17 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
         (genre(corpus=CSV | {"values": 999}), "corpus.values: expected the 1000 values of the recipe spectrogram, got"),
         (
             genre(model={"name": "cnn4", "crop": [100, 500]}),
-            "model.crop: expected at most the 128 rows and 431 frames of the recipe environment, got [100, 500]",
+            "model.crop: expected at most the 128 rows and 431 frames of the recipe environment, got 100 and 500",
         ),
+        (
+            genre(model={"name": "cnn4", "crop": [100, 38]}),
+            "model.crop: cnn4 needs at least 39 rows and frames, got 100",
+        ),
+        (
+            genre(corpus={"source": "demo", "name": "spectrogram"}) | {"recipes": {"spectrogram": {"rows": 10}}},
+            "corpus.values: expected the 500 values of the recipe spectrogram, got 1000",
+        ),
+        (genre(corpus={"root": "x", "only": {"esc10": True}}), "corpus: only chooses rows of a table, and there is"),
         (genre(training={"augment": {"row_masks": 1}}), "training.augment: masks and shifts are for networks of one"),
         (
             genre(corpus={"source": "esc50", "root": "x", "fetch": {"url": "ftp://x"}}),

@@ -56,11 +56,22 @@ def refused(found: CsvSource, folder: Path) -> str:
         ("\n".join(LINES), 1),
         ("\r\n".join([HEADER, *LINES, ""]), 2),
         ("\n".join([NUMBERED, *LINES, "", ""]), 2),
+        ("\n".join([",".join(map(str, range(13))), *LINES]), 2),
+        ("\n".join([",".join(map(str, range(1, 14))), *LINES]), 2),
         ("\ufeff" + "\n".join(LINES), 1),
         ("\n\n" + "\n".join(LINES), 3),
         ("\n".join(text.replace(",", ".0,", 1) for text in LINES), 1),
     ],
-    ids=["plain", "header", "numbered header", "byte order mark", "empty lines", "labels as 1.0"],
+    ids=[
+        "plain",
+        "header",
+        "numbered header",
+        "numbers from 0",
+        "numbers from 1",
+        "byte order mark",
+        "empty lines",
+        "labels as 1.0",
+    ],
 )
 def test_every_way_to_write_a_table_gives_the_same(tmp_path: Path, text: str, first: int) -> None:
     rows = looked(source(tmp_path, text.encode()), tmp_path)

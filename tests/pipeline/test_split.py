@@ -105,7 +105,12 @@ def test_without_validation_those_clips_train(groups: list[str], data: st.DataOb
     folds = data.draw(st.lists(st.integers(1, 4), min_size=len(groups), max_size=len(groups)))
     folds[:3] = [1, 2, 3]
     rows = table(groups, folds)
-    for sides in (by_fold(rows, 3, Split(), validate=False), by_group(rows, Split(), validate=False)):
-        assert_apart(rows, sides)
-        assert not len(sides.validation)
-    assert by_fold(rows, 3, Split(), validate=False).test.tolist() == by_fold(rows, 3, Split()).test.tolist()
+    given = by_fold(rows, 3, Split())
+    sides = by_fold(rows, 3, Split(), validate=False)
+    assert_apart(rows, sides)
+    assert sides.test.tolist() == given.test.tolist()
+    assert set(sides.train) >= {*given.train, *given.validation}
+    assert not len(sides.validation)
+    given, sides = by_group(rows, Split()), by_group(rows, Split(), validate=False)
+    assert sides.train.tolist() == sorted([*given.train, *given.validation])
+    assert sides.test.tolist() == given.test.tolist()

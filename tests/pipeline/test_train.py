@@ -16,7 +16,7 @@ from pipeline.config import AudioCorpus, parse
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.sources import AudioSource
-from pipeline.train import _class_weights, train_experiment
+from pipeline.train import _class_weights, _detected, train_experiment
 from stores import Store, open_store
 from stores.files import read_json
 from training.evaluation import Predictions, score, score_confusion
@@ -67,6 +67,15 @@ def test_two_classes_of_which_validation_has_one(two_classes: Store, tmp_path: P
         for seed in range(8)
     }
     assert any(line.startswith("expected clips of both classes for validation, found only ") for line in said), said
+
+
+def test_without_validation_the_likelier_of_two_classes_counts() -> None:
+    logits = np.array([[2, 0], [0, 1], [0.1, 0], [0, 3]], np.float32)
+    tested = Predictions(np.arange(4), np.array([0, 1, 1, 0]), logits)
+    detection, scores = _detected(None, tested, ["NG", "OK"], 0)
+    assert detection.summary["threshold"] == 0.5
+    assert detection.points[0].demand == "more likely than not, since no clip validates"
+    assert scores.confusion.tolist() == [[1, 1], [1, 1]]
 
 
 def test_weights_of_classes() -> None:

@@ -354,6 +354,12 @@ def test_esc50_is_fetched_once_and_its_ten_classes_built(tmp_path: Path) -> None
         assert folder.computed(folder.run("--cores", "2", "features")) == [12 * 6]
         assert "Nothing to be done" in folder.run("--cores", "2", "features")
         assert server.requests == [""]
+        table = tmp_path / "data" / "ESC-50" / "meta" / "esc50.csv"
+        table.write_text(table.read_text().replace(",a,", ",z,"))  # by hand: it is looked at again
+        assert "Looking at the recordings" in folder.run("features")
+        shutil.rmtree(tmp_path / "data")
+        folder.run("features")
+        assert server.requests == ["", ""]
         corpus["root"], fetch["sha256"] = "elsewhere", "0" * 64
         said = folder.run("features", ok=False).splitlines()[-1]
     assert said.startswith(f"otogura: mine.yaml: experiments.environment.corpus.fetch.sha256: expected {'0' * 64}, but")
