@@ -14,7 +14,7 @@ from benchmarks.measure import Row, medians, row
 from benchmarks.peers import json_stdlib, published_anomaly, simdjson_alone
 from features.recipe import Variants, WaveformRecipe
 from pipeline.build import build_store
-from pipeline.config import JsonCorpus
+from pipeline.corpora import JsonCorpus
 from pipeline.engines import Engine
 from pipeline.index import update_index
 from pipeline.recordings import JsonArray

@@ -41,7 +41,7 @@ def index(
     source: Annotated[Kind, typer.Option(help="What is in it.")] = Kind.audio,
 ) -> None:
     """Look at every recording of a folder, and say which are bad and why. Writes nothing."""
-    from pipeline.config import AudioCorpus, JsonCorpus
+    from pipeline.corpora import AudioCorpus, JsonCorpus
     from pipeline.engines import Engine
     from pipeline.sources import source_of
 

@@ -10,6 +10,7 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from features.recipe import AnyRecipe, SpectrogramRecipe
+from pipeline.corpora import Corpus, CsvCorpus, DemoCorpus, UserPath, unless_named
 from pipeline.errors import InputError
 from stores.codec import Compression
 from training.settings import (
@@ -22,148 +23,6 @@ from training.settings import (
     SpectrogramModel,
     Training,
 )
-
-# Relative to where the command runs; ~ is the user's home.
-UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-def _texts(value: Any) -> Any:
-    """YAML reads `0: OK` as a number, and `esc10: True` as true."""
-    return {str(key): str(name) for key, name in value.items()} if isinstance(value, dict) else value
-
-
-class AudioCorpus(Section):
-    """A folder of recordings: the label is the sub-folder, or stands in a table."""
-
-    source: Literal["audio"] = "audio"
-    root: UserPath
-    table: UserPath | None = None  # a CSV; relative to where the command runs, or else to the root
-    path: str = "path"  # the table's column with the file, relative to the root
-    label: str = "label"
-    group: str | None = None  # the column of the source recording, subject or artist
-    fold: str | None = None
-    only: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(
-        default_factory=dict
-    )  # rows of the table whose columns say just this
-    silent: Literal["keep", "quarantine"] = "keep"
-    max_quarantine: Fraction = 0.5  # a larger share of bad recordings stops the run
-
-    @model_validator(mode="after")
-    def _has_rows(self) -> "AudioCorpus":
-        if self.only and self.table is None:
-            raise ValueError("only chooses rows of a table, and there is none; name it as table")
-        return self
-
-    @property
-    def title(self) -> str:
-        """What its stores are called after: the folder, or the one above where that says nothing."""
-        root = self.root.resolve()
-        return root.parent.name if root.name == "audio" else root.name
-
-    def resolved(self) -> "AudioCorpus":
-        """With whole paths, since workers may stand in another folder."""
-        return self.model_copy(update={"root": self.root.resolve()})
-
-
-class Fetch(Section):
-    """An archive to be fetched. Its default is that of ESC-50, 645 695 005 bytes."""
-
-    url: Annotated[str, Field(pattern="^https?://")] = "https://github.com/karolpiczak/ESC-50/archive/master.zip"
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] = (
-        "805afc618aff80eff0641d51311647871fead5807da68bb18e43a27db47a79ce"
-    )
-
-
-BY_FILE = "file"
-
-
-def _ok_or_ng() -> dict[str, str]:
-    return {"OK": "OK", "NG": "NG", "0": "OK", "1": "NG"}
-
-
-class JsonCorpus(Section):
-    """A folder of JSON files with waveforms and labels."""
-
-    source: Literal["json"] = "json"
-    root: UserPath
-    # What a file says, and the class that it means.
-    labels: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=_ok_or_ng, min_length=2)
-    group: str | None = None  # the member with the source of a record, or `file`
-    sample_rate_hz: Positive = 44100  # where a file does not say its fs
-    silent: Literal["keep", "quarantine"] = "keep"
-    max_quarantine: Fraction = 0.5
-
-    @property
-    def title(self) -> str:
-        return self.root.resolve().name
-
-    def resolved(self) -> "JsonCorpus":
-        return self.model_copy(update={"root": self.root.resolve()})
-
-
-class Esc50Corpus(Section):
-    """ESC-50 as its archive unpacks: `meta/esc50.csv` and `audio` below the root."""
-
-    source: Literal["esc50"] = "esc50"
-    root: UserPath
-    subset: Literal["esc50", "esc10"] = "esc50"  # all 50 classes, or the ten
-    fetch: Fetch | None = None  # `{}` fetches the archive if the root is not there
-    silent: Literal["keep", "quarantine"] = "keep"
-    max_quarantine: Fraction = 0.5
-
-    def audio(self) -> AudioCorpus:
-        """The same as a folder and a table."""
-        return AudioCorpus(
-            root=self.root / "audio",
-            table=self.root / "meta" / "esc50.csv",
-            path="filename",
-            label="category",
-            group="src_file",
-            fold="fold",
-            only={"esc10": "True"} if self.subset == "esc10" else {},
-            silent=self.silent,
-            max_quarantine=self.max_quarantine,
-        )
-
-
-class CsvCorpus(Section):
-    """Tables of ready spectrograms: on each line a label from 1 on, and the values."""
-
-    source: Literal["csv"] = "csv"
-    train: UserPath
-    test: UserPath | None = None  # without it test clips are split off by group
-    values: Positive = 1000  # on each line, beside the label
-    classes: Positive = 8
-    max_quarantine: Fraction = 0.0  # a bad line in a table of numbers means that the table is not what it should be
-
-    @property
-    def title(self) -> str:
-        return self.train.stem
-
-    def resolved(self) -> "CsvCorpus":
-        test = None if self.test is None else self.test.resolve()
-        return self.model_copy(update={"train": self.train.resolve(), "test": test})
-
-
-class DemoCorpus(Section):
-    """A corpus that the project synthesises in its real on-disk format."""
-
-    source: Literal["demo"] = "demo"
-    name: Literal["genres", "strikes", "environment", "spectrogram"] = "genres"
-
-
-def _unless_named(key: str, default: str) -> BeforeValidator:
-    """What a section is when the key that says so is left out."""
-    return BeforeValidator(lambda value: {key: default} | value if isinstance(value, dict) else value)
-
-
-# What lies on disk; a demo is one of these once it is synthesised.
-OnDisk = AudioCorpus | JsonCorpus | CsvCorpus
-AnyCorpus = Annotated[OnDisk, Field(discriminator="source")]
-Corpus = Annotated[
-    Annotated[OnDisk | Esc50Corpus | DemoCorpus, Field(discriminator="source")], _unless_named("source", "audio")
-]
 
 # What a corpus is learned by where nothing is said, by its source, its demo or its table; and what a model reads.
 MODEL_FOR = {
@@ -269,7 +128,7 @@ class Config(Section):
         Name,
         Annotated[
             AnyRecipe,
-            _unless_named("kind", "four_channel"),
+            unless_named("kind", "four_channel"),
             BeforeValidator(_empty),
         ],
     ]

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 
-from pipeline.config import Fetch
+from pipeline.corpora import Fetch
 from pipeline.errors import InputError
 from pipeline.progress import Meter
 from stores.files import sync

@@ -86,13 +86,11 @@ def train_experiment(
             f"{len(classes)}; say balanced or none"
         )
     run = _Run(model, training, where, classes, detected)
-    validate = training.keep == "best"
     if folds is None:
-        sides = _sides(store.rows, split, where, validate)
+        sides = _sides(store.rows, split, where, training.validates)
         return _single(folder, store, sides, f"{name} on {store.manifest['corpus']}", run)
-    all_sides = [
-        _fold_sides(store.rows, fold, split, where, validate) for fold in folds
-    ]  # before the first hour of training
+    # Before the first hour of training.
+    all_sides = [_fold_sides(store.rows, fold, split, where, training.validates) for fold in folds]
     results = []
     for fold, sides in zip(folds, all_sides, strict=True):
         title = f"{name} on {store.manifest['corpus']}, tested on fold {fold}"
@@ -104,8 +102,7 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run) -> 
     training, classes = run.training, run.classes
     number = {label: place for place, label in enumerate(classes)}
     labels = np.array([number[label] for label in store.rows["label"].to_pylist()], dtype=np.int64)
-    needed = ("train", "validation", "test") if training.keep == "best" else ("train", "test")
-    _refuse_unlearnable(sides, needed, labels, classes, run.where)
+    _refuse_unlearnable(sides, labels, run)
 
     def stream(rows: np.ndarray) -> ClipStream:
         return ClipStream(store, rows, labels, batch_size=training.batch_size, expand=False)
@@ -128,7 +125,7 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run) -> 
     log.info("%s: %d training, %d validation, %d test clips", title, *counts)
     if len(sides.left_out):
         log.info("%s: %d clips left out, because their group is on another side", title, len(sides.left_out))
-    validation = stream(sides.validation) if training.keep == "best" else None
+    validation = stream(sides.validation) if training.validates else None
     fitted = fit(
         folder,
         train,
@@ -277,10 +274,10 @@ def _class_weights(training: Training, labels: np.ndarray, classes: int, positiv
     return [float(training.class_weight) if number == positive else 1.0 for number in range(classes)]
 
 
-def _refuse_unlearnable(
-    sides: Sides, needed: Sequence[str], labels: np.ndarray, classes: Sequence[str], where: str
-) -> None:
-    for side in needed:
+def _refuse_unlearnable(sides: Sides, labels: np.ndarray, run: _Run) -> None:
+    classes, where = run.classes, run.where
+    evaluated = ("validation", "test") if run.training.validates else ("test",)
+    for side in ("train", *evaluated):
         if not len(getattr(sides, side)):
             raise InputError(
                 f"{where}: expected clips to train, validate and test, but {side} has none; without given folds, "
@@ -293,7 +290,7 @@ def _refuse_unlearnable(
             "without given folds, another seed under split"
         )
     if len(classes) == 2:
-        for side in needed[1:]:
+        for side in evaluated:
             present = set(labels[getattr(sides, side)].tolist())
             if len(present) < 2:
                 raise InputError(

@@ -10,19 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from features.recipe import AnyRecipe
-from pipeline.config import (
-    AnyCorpus,
-    AudioCorpus,
-    Config,
-    DemoCorpus,
-    Esc50Corpus,
-    Experiment,
-    Fetch,
-    OnDisk,
-    Split,
-    parse,
-    read_yaml,
-)
+from pipeline.config import Config, Experiment, Split, parse, read_yaml
+from pipeline.corpora import AnyCorpus, AudioCorpus, DemoCorpus, Esc50Corpus, Fetch, OnDisk
 from pipeline.demos import DEMOS
 from pipeline.errors import InputError
 from pipeline.sources import source_of

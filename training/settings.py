@@ -167,6 +167,11 @@ class Training(Section):
     # Stop before the epoch that would go beyond it; the same command goes on. Seconds, or hours:minutes:seconds.
     max_time: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
 
+    @property
+    def validates(self) -> bool:
+        """Whether some clips are kept from training to choose the epoch."""
+        return self.keep == "best"
+
 
 ENVIRONMENT = {
     "epochs": 40,

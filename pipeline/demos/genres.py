@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from pipeline.config import AudioCorpus
+from pipeline.corpora import AudioCorpus
 from pipeline.demos.sounds import generator
 from stores.files import write_json
 

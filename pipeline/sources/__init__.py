@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.config import AudioCorpus, CsvCorpus, JsonCorpus
+from pipeline.corpora import AudioCorpus, CsvCorpus, JsonCorpus
 from pipeline.errors import InputError
 from pipeline.recordings import AudioFile, Recording
 from pipeline.sources.audio import AudioSource

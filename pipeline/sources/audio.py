@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as csv
 
 from features.audio import SUFFIXES
-from pipeline.config import AudioCorpus
+from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.look import look

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.audio import content_hash
-from pipeline.config import CsvCorpus
+from pipeline.corpora import CsvCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.recordings import CsvRow, Recording, parse_values

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.audio import content_hash
-from pipeline.config import BY_FILE, JsonCorpus
+from pipeline.corpora import BY_FILE, JsonCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.probe import PROBE_VERSION, UNREADABLE, fault

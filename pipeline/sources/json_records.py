@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import BY_FILE, JsonCorpus
+from pipeline.corpora import BY_FILE, JsonCorpus
 from pipeline.sources.splitter import MalformedError, Span, Splitter, TruncatedError
 
 FORMS = (

@@ -13,7 +13,7 @@ import pyarrow as pa
 from features.engine import extract
 from features.recipe import Recipe
 from pipeline.build import build_store
-from pipeline.config import AudioCorpus
+from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.index import read_index, update_index
 from pipeline.sources import AudioSource

@@ -18,7 +18,7 @@ from features.engine import drawn
 from features.recipe import AnyRecipe, LogMelRecipe, Recipe, WaveformRecipe
 from otogura import extract
 from pipeline.build import Built, build_shard, build_store
-from pipeline.config import AudioCorpus
+from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.sources import AudioSource

@@ -9,7 +9,8 @@ from stores_of import indexed
 
 from features.recipe import SpectrogramRecipe
 from pipeline.build import build_store
-from pipeline.config import CsvCorpus, Split
+from pipeline.config import Split
+from pipeline.corpora import CsvCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.sources import CsvSource

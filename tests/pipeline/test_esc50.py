@@ -9,7 +9,8 @@ import soundfile
 from corpora import tone
 from stores_of import indexed
 
-from pipeline.config import Esc50Corpus, Split
+from pipeline.config import Split
+from pipeline.corpora import Esc50Corpus
 from pipeline.demos import environment
 from pipeline.engines import Engine
 from pipeline.errors import InputError

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from serving import Server, archive, serving
 
-from pipeline.config import Fetch
+from pipeline.corpora import Fetch
 from pipeline.errors import InputError
 from pipeline.fetch import fetch_archive
 

@@ -9,7 +9,7 @@ import soundfile
 from corpora import RATE_HZ, tone, tree, write_corpus
 
 from pipeline import look as looking
-from pipeline.config import AudioCorpus
+from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.index import Index, update_index

@@ -15,7 +15,8 @@ from stores_of import indexed
 from features.audio import content_hash
 from features.recipe import WaveformRecipe
 from pipeline.build import build_store
-from pipeline.config import JsonCorpus, Split
+from pipeline.config import Split
+from pipeline.corpora import JsonCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.recordings import parse_samples
@@ -301,7 +302,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     record = json.dumps({"Waveform": [0.123456] * 22_000, "Labels": 0}) + "\n"
     root = written(tmp_path / "c", record * 1000, "a.jsonl")
     script = (
-        "import resource, sys, simdjson; from pathlib import Path; from pipeline.config import JsonCorpus; "
+        "import resource, sys, simdjson; from pathlib import Path; from pipeline.corpora import JsonCorpus; "
         "from pipeline.engines import Engine; from pipeline.sources import JsonSource; "
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; before = peak(); "
         "JsonSource(JsonCorpus(root=Path(sys.argv[1])), '').look(Path(sys.argv[2]), Engine()); print(peak() - before)"

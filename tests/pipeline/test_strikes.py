@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.config import JsonCorpus
+from pipeline.corpora import JsonCorpus
 from pipeline.demos import strikes
 from pipeline.engines import Engine
 from pipeline.sources import JsonSource

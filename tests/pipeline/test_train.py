@@ -12,7 +12,8 @@ from stores_of import indexed, small_store
 
 from features.recipe import LogMelRecipe, Variants
 from pipeline.build import build_store
-from pipeline.config import AudioCorpus, parse
+from pipeline.config import parse
+from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.sources import AudioSource

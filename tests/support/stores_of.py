@@ -10,7 +10,7 @@ from corpora import write_corpus
 
 from features.recipe import Recipe
 from pipeline.build import build_store
-from pipeline.config import AudioCorpus
+from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.index import update_index
 from pipeline.sources import AudioSource, Source, source_of
