@@ -103,7 +103,7 @@ def _train(text: str, options: argparse.Namespace) -> None:
 
 
 def _report(text: str, options: argparse.Namespace) -> None:
-    from pipeline.train import compare
+    from pipeline.results import compare
     from pipeline.workflow import ReportJob
 
     job = ReportJob.model_validate_json(text)

@@ -1,4 +1,4 @@
-"""Training one experiment on its store: split, fit, evaluate, report."""
+"""Training one experiment on its store: split, fit, evaluate."""
 
 import logging
 from collections.abc import Sequence
@@ -13,29 +13,19 @@ import torch
 from features.recipe import ORIGINAL
 from pipeline.config import Split
 from pipeline.errors import InputError
+from pipeline.results import write_folds, write_run
 from pipeline.split import Sides, by_fold, by_group, has_folds
-from stores.files import read_json, write_json
 from stores.reader import Store
 from training.artefact import write_artefact
 from training.detection import BEST, EVEN, Detection, choose_threshold, detect, probabilities
-from training.evaluation import Predictions, Scores, predict, score, score_confusion
+from training.evaluation import Predictions, Scores, predict, score
 from training.fit import device_of, fit
-from training.report import Panel, class_sections, detection_sections, link, run_sections, write_report
 from training.settings import Model, SpectrogramModel, Training
 from training.standard import fitted_standard
 from training.stream import ClipStream
 
 log = logging.getLogger("otogura")
 
-FIGURES = {
-    "accuracy": "test accuracy",
-    "top5_accuracy": "top-5 accuracy",
-    "macro_precision": "macro precision",
-    "macro_recall": "macro recall",
-    "macro_f1": "macro F1",
-    "loss": "loss",
-}
-DETECTION = {"roc_auc": "ROC-AUC", "pauc": "partial AUC", "pr_auc": "PR-AUC"}  # where one of two classes is detected
 DETECTED = "NG"  # unless the configuration names another
 
 
@@ -95,7 +85,7 @@ def train_experiment(
     for fold, sides in zip(folds, all_sides, strict=True):
         title = f"{name} on {store.manifest['corpus']}, tested on fold {fold}"
         results.append(_single(folder / f"fold-{fold}", store, sides, title, run))
-    return _cross_validated(folder, name, folds, results)
+    return write_folds(folder, name, folds, results)
 
 
 def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run) -> dict[str, Any]:
@@ -169,8 +159,7 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run) -> 
         "confusion": scores.confusion.tolist(),
         "history": fitted.history,
     }
-    _report(folder, title, metrics, scores, detection)
-    write_json(folder / "metrics.json", metrics)
+    write_run(folder, title, metrics, scores, detection)
     return metrics
 
 
@@ -184,58 +173,6 @@ def _detected(
     found = probabilities(tested, positive)
     scores = score(tested, classes, np.where(found >= threshold, positive, 1 - positive))
     return detect(found, tested.labels == positive, threshold, chosen), scores
-
-
-def _report(folder: Path, title: str, metrics: dict[str, Any], scores: Scores, detection: Detection | None) -> None:
-    subtitle = (
-        f"{metrics['train_clips']} training, {metrics['validation_clips']} validation and {metrics['test_clips']} "
-        f"test clips, no group on two sides; {metrics['parameters']:,} parameters; store {metrics['store']}, "
-        f"model {metrics['model_version']}"
-    )
-    shown = [name for name in FIGURES | DETECTION if name in metrics]
-    if len(metrics["classes"]) <= 5:
-        shown.remove("top5_accuracy")
-    figures = [((FIGURES | DETECTION)[name], f"{metrics[name]:.3f}") for name in shown]
-    sections = run_sections(metrics["history"], scores.per_class, scores.confusion)
-    if detection is not None:
-        sections[1:1] = detection_sections(detection, metrics["positive"])
-    write_report(folder / "report.html", title, subtitle, figures, sections)
-
-
-def _cross_validated(
-    folder: Path, name: str, folds: Sequence[int], results: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
-    """Mean and population standard deviation over the folds of every number that the runs have, and all their test
-    clips in one confusion matrix.
-    """
-    classes, confusion = results[0]["classes"], np.sum([result["confusion"] for result in results], axis=0)
-    per_class = score_confusion(confusion, classes)
-    numbers = [key for key, value in results[0].items() if isinstance(value, int | float)]
-    values = {key: np.array([result[key] for result in results], dtype=np.float64) for key in numbers}
-    metrics = {
-        "folds": list(folds),
-        "mean": {key: float(values[key].mean()) for key in numbers},
-        "sd": {key: float(values[key].std()) for key in numbers},
-        "classes": classes,
-        "store": results[0]["store"],
-        "per_class": per_class,
-        "confusion": confusion.tolist(),
-    }
-    figures = [(label, f"{values[key].mean():.3f} ± {values[key].std():.3f}") for key, label in FIGURES.items()]
-    rows = [
-        [
-            link(f"fold {fold}", f"fold-{fold}/report.html"),
-            *(f"{result[key]:.3f}" for key in FIGURES),
-            result["test_clips"],
-        ]
-        for fold, result in zip(folds, results, strict=True)
-    ]
-    table = Panel("Folds", "Each fold is tested by a model that never saw it.", None,
-                    ("", *FIGURES.values(), "test clips"), rows)  # fmt: skip
-    title, subtitle = f"{name}, {len(folds)} folds", f"Mean ± standard deviation; store {metrics['store']}"
-    write_report(folder / "report.html", title, subtitle, figures, [table, *class_sections(per_class, confusion)])
-    write_json(folder / "metrics.json", metrics)
-    return metrics
 
 
 def _sides(rows: pa.Table, split: Split, where: str, validate: bool) -> Sides:
@@ -297,21 +234,3 @@ def _refuse_unlearnable(sides: Sides, labels: np.ndarray, run: _Run) -> None:
                     f"{where}: expected clips of both classes for {side}, found only {classes[present.pop()]!r}; it "
                     "needs recordings of more groups or folds, or, without given folds, another seed under split"
                 )
-
-
-def compare(folder: Path, runs: Sequence[Path]) -> None:
-    """`report.html` over all experiments that have been trained."""
-    rows = []
-    for run in runs:
-        metrics = read_json(run / "metrics.json")
-        values = metrics.get("mean", metrics)
-        spread = metrics.get("sd", {})
-        cells = [
-            f"{values[key]:.3f}" + (f" ± {spread[key]:.3f}" if spread else "") if key in values else ""
-            for key in FIGURES | DETECTION
-        ]
-        name = link(run.name, (run / "report.html").relative_to(folder).as_posix())
-        rows.append([name, *cells, round(values["parameters"]), round(values["test_clips"]), metrics["store"]])
-    columns = ("experiment", *(FIGURES | DETECTION).values(), "parameters", "test clips", "store")
-    table = Panel("Experiments", "", None, columns, rows)
-    write_report(folder / "report.html", "All experiments", "Scores on test clips", [], [table])

@@ -4,7 +4,12 @@ rule train:
     input:
         store=lambda wildcards: PLAN.pointer(wildcards.experiment),
         code=PLAN.modules(
-            "pipeline/split.py", "pipeline/train.py", "training/*.py", "training/models/*.py", "training/*.jinja"
+            "pipeline/results.py",
+            "pipeline/split.py",
+            "pipeline/train.py",
+            "training/*.py",
+            "training/models/*.py",
+            "training/*.jinja",
         ),
     output:
         update(f"{WORK}/runs/{{experiment}}/metrics.json"),

@@ -1,0 +1,94 @@
+"""What runs leave: their metrics, a page about each, about folds together, and about all experiments."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stores.files import read_json, write_json
+from training.detection import Detection
+from training.evaluation import Scores, score_confusion
+from training.report import Panel, class_sections, detection_sections, link, run_sections, write_report
+
+FIGURES = {
+    "accuracy": "test accuracy",
+    "top5_accuracy": "top-5 accuracy",
+    "macro_precision": "macro precision",
+    "macro_recall": "macro recall",
+    "macro_f1": "macro F1",
+    "loss": "loss",
+}
+DETECTION = {"roc_auc": "ROC-AUC", "pauc": "partial AUC", "pr_auc": "PR-AUC"}  # where one of two classes is detected
+
+
+def write_run(folder: Path, title: str, metrics: dict[str, Any], scores: Scores, detection: Detection | None) -> None:
+    """`metrics.json` and `report.html` of one run. `detection` is of those that detect one of two classes."""
+    subtitle = (
+        f"{metrics['train_clips']} training, {metrics['validation_clips']} validation and {metrics['test_clips']} "
+        f"test clips, no group on two sides; {metrics['parameters']:,} parameters; store {metrics['store']}, "
+        f"model {metrics['model_version']}"
+    )
+    shown = [name for name in FIGURES | DETECTION if name in metrics]
+    if len(metrics["classes"]) <= 5:
+        shown.remove("top5_accuracy")
+    figures = [((FIGURES | DETECTION)[name], f"{metrics[name]:.3f}") for name in shown]
+    sections = run_sections(metrics["history"], scores.per_class, scores.confusion)
+    if detection is not None:
+        sections[1:1] = detection_sections(detection, metrics["positive"])
+    write_report(folder / "report.html", title, subtitle, figures, sections)
+    write_json(folder / "metrics.json", metrics)
+
+
+def write_folds(folder: Path, name: str, folds: Sequence[int], results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The same of runs that were tested on one fold each; returns what metrics.json holds.
+
+    Mean and population standard deviation of every number that the runs have, and all their test clips in one
+    confusion matrix.
+    """
+    classes, confusion = results[0]["classes"], np.sum([result["confusion"] for result in results], axis=0)
+    per_class = score_confusion(confusion, classes)
+    numbers = [key for key, value in results[0].items() if isinstance(value, int | float)]
+    values = {key: np.array([result[key] for result in results], dtype=np.float64) for key in numbers}
+    metrics = {
+        "folds": list(folds),
+        "mean": {key: float(values[key].mean()) for key in numbers},
+        "sd": {key: float(values[key].std()) for key in numbers},
+        "classes": classes,
+        "store": results[0]["store"],
+        "per_class": per_class,
+        "confusion": confusion.tolist(),
+    }
+    figures = [(label, f"{values[key].mean():.3f} ± {values[key].std():.3f}") for key, label in FIGURES.items()]
+    rows = [
+        [
+            link(f"fold {fold}", f"fold-{fold}/report.html"),
+            *(f"{result[key]:.3f}" for key in FIGURES),
+            result["test_clips"],
+        ]
+        for fold, result in zip(folds, results, strict=True)
+    ]
+    table = Panel("Folds", "Each fold is tested by a model that never saw it.", None,
+                    ("", *FIGURES.values(), "test clips"), rows)  # fmt: skip
+    title, subtitle = f"{name}, {len(folds)} folds", f"Mean ± standard deviation; store {metrics['store']}"
+    write_report(folder / "report.html", title, subtitle, figures, [table, *class_sections(per_class, confusion)])
+    write_json(folder / "metrics.json", metrics)
+    return metrics
+
+
+def compare(folder: Path, runs: Sequence[Path]) -> None:
+    """`report.html` over all experiments that have been trained."""
+    rows = []
+    for run in runs:
+        metrics = read_json(run / "metrics.json")
+        values = metrics.get("mean", metrics)
+        spread = metrics.get("sd", {})
+        cells = [
+            f"{values[key]:.3f}" + (f" ± {spread[key]:.3f}" if spread else "") if key in values else ""
+            for key in FIGURES | DETECTION
+        ]
+        name = link(run.name, (run / "report.html").relative_to(folder).as_posix())
+        rows.append([name, *cells, round(values["parameters"]), round(values["test_clips"]), metrics["store"]])
+    columns = ("experiment", *(FIGURES | DETECTION).values(), "parameters", "test clips", "store")
+    table = Panel("Experiments", "", None, columns, rows)
+    write_report(folder / "report.html", "All experiments", "Scores on test clips", [], [table])
