@@ -78,7 +78,8 @@ class SpectrogramModel(Section):
     reads: ClassVar[str] = "spectrogram"
     smallest: ClassVar[int] = 1  # rows and frames
     crop: tuple[Positive, Positive] | None = None  # rows and frames that the network sees: anywhere in training
-    test_crops: Positive = 1  # spread evenly over time, their logits averaged; one is the centre
+    # Parts of a clip in evaluation, spread evenly over rows and over frames, their probabilities averaged.
+    test_crops: tuple[Positive, Positive] = (1, 1)
 
 
 class LogMelModel(SpectrogramModel):

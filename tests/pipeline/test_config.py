@@ -85,8 +85,9 @@ def test_a_recipe_of_a_known_name_changes_what_it_says_alone() -> None:
     assert (config.recipes["environment"].kind, config.recipes["environment"].fmax_hz) == ("log_mel", 16000)
 
 
-def test_the_shipped_configuration_is_valid() -> None:
-    assert "genre" in load(DEFAULT).experiments
+@pytest.mark.parametrize(("name", "experiment"), [("config.yaml", "genre"), ("esc10.yaml", "esc10")])
+def test_the_shipped_configurations_are_valid(name: str, experiment: str) -> None:
+    assert experiment in load(DEFAULT.with_name(name)).experiments
 
 
 def test_everything_has_a_default() -> None:

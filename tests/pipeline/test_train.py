@@ -104,7 +104,7 @@ def three_folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Path, 
     options: dict[str, Any] = {"name": "tones", "clips_per_shard": 4, "engine": Engine()}
     recordings = source.recordings(folder / "index", clips)
     store = open_store(build_store(folder / "stores", clips, recordings, recipe, **options).path)
-    model = {"name": "cnn8", "channels": [16] * 8, "crop": [14, 18], "test_crops": 2}
+    model = {"name": "cnn8", "channels": [16] * 8, "crop": [14, 18], "test_crops": [1, 2]}
     training = {"epochs": 2, "batch_size": 4, "device": "cpu", "augment": {"mixup": 1.0}, "average": 0.5}
     chosen = parse({"experiments": {"x": {"model": model, "training": training, "folds": [1, 2, 3]}}}, "")
     parts = {name: getattr(chosen.experiments["x"], name) for name in ("model", "training", "split", "folds")}

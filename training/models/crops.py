@@ -1,5 +1,6 @@
 """From stored spectrograms to what a network for parts of them reads: standardised, and cut out."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -17,8 +18,8 @@ class Standard:
 class Crops(nn.Module):
     """Runs a network over parts of spectrograms `(batch, channels, rows, frames)`; logits `(batch, classes)`.
 
-    In training what comes has been cut at random. Otherwise `count` parts are cut from the centre of the rows, spread
-    evenly over the frames (a single one from the centre), and their logits averaged.
+    In training what comes has been cut at random. Otherwise parts are cut that are spread evenly over the rows and over
+    the frames, a single one from the centre; of several, the logits are logarithms of their mean probabilities.
 
     Parameters
     ----------
@@ -27,10 +28,12 @@ class Crops(nn.Module):
     standard : Standard
         Saved with the weights.
     size : (rows, frames)
-    count : int
+    counts : (along rows, along frames)
     """
 
-    def __init__(self, network: nn.Module, standard: Standard, size: tuple[int, int], count: int) -> None:
+    def __init__(
+        self, network: nn.Module, standard: Standard, size: tuple[int, int], counts: tuple[int, int] = (1, 1)
+    ) -> None:
         super().__init__()
         self.network = network
         self.register_buffer("mean", torch.tensor(standard.mean))
@@ -38,16 +41,23 @@ class Crops(nn.Module):
         self.mean: Tensor
         self.sd: Tensor
         self.size = size
-        self.count = count
+        self.counts = counts
 
     def forward(self, images: Tensor) -> Tensor:
         images = (images - self.mean) / self.sd
         if self.training:
             return self.network(images)
-        return torch.stack([self.network(part) for part in self._parts(images)]).mean(dim=0)
-
-    def _parts(self, images: Tensor) -> list[Tensor]:
+        tops, lefts = (
+            _spread(whole - part, count)
+            for whole, part, count in zip(images.shape[2:], self.size, self.counts, strict=True)
+        )
         rows, frames = self.size
-        top, free = (images.shape[2] - rows) // 2, images.shape[3] - frames
-        starts = [free // 2] if self.count == 1 else [round(free * n / (self.count - 1)) for n in range(self.count)]
-        return [images[:, :, top : top + rows, start : start + frames] for start in starts]
+        logits = [self.network(images[:, :, top : top + rows, left : left + frames]) for top in tops for left in lefts]
+        if len(logits) == 1:
+            return logits[0]
+        return torch.stack(logits).float().log_softmax(dim=2).logsumexp(dim=0) - math.log(len(logits))
+
+
+def _spread(free: int, count: int) -> list[int]:
+    """Where parts begin that leave `free` places: the centre, or evenly from the first to the last."""
+    return [free // 2] if count == 1 else [round(free * number / (count - 1)) for number in range(count)]
