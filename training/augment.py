@@ -2,7 +2,6 @@
 
 What is drawn depends on the clip's content, the variant, the view, the epoch and the seed alone: it is the same on
 every device, in every order and after an interruption. (What a clip is mixed with is the next one of its batch.)
-Nothing here waits for a GPU.
 """
 
 import torch
@@ -42,7 +41,7 @@ def crop_at_random(images: Tensor, size: tuple[int, int], keys: Tensor) -> Tenso
     rows, frames = size
     free = images.shape[ROWS] - rows + 1, images.shape[FRAMES] - frames + 1
     top, left = ((drawn * places).long() for drawn, places in zip(uniform(keys, CROP, 2).T, free, strict=True))
-    parts = images.unfold(2, rows, 1).unfold(3, frames, 1)
+    parts = images.unfold(ROWS, rows, 1).unfold(FRAMES, frames, 1)
     return parts[torch.arange(len(images), device=images.device), :, top, left]
 
 

@@ -75,7 +75,7 @@ class Classifier(pl.LightningModule):
             self._schedule.load_state_dict(self._schedule_state)
 
     def on_before_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
-        """What is drawn on the CPU goes to the GPU with the batch: nothing waits for it there."""
+        """What is drawn on the CPU goes to the GPU with the batch."""
         alpha = self._settings.augment.mixup
         return {**batch, "share": mixture(batch["key"], alpha)} if alpha and self.training else batch
 
