@@ -66,6 +66,7 @@ def fit(
     identity: dict[str, Any],
     class_weights: Sequence[float] | None = None,
     standard: Standard | None = None,
+    callbacks: Sequence[pl.Callback] = (),
 ) -> Fitted:
     """Train, or go on training, or take what the folder holds when just this has been trained before.
 
@@ -81,6 +82,8 @@ def fit(
         In the loss, one for each class.
     standard : Standard, optional
         Of the training clips, for networks whose tensors are not normalised.
+    callbacks : sequence of lightning.pytorch.Callback, optional
+        Of those who watch, and may raise to break off.
 
     Raises `TrainingError` when `max_time` has come, or training has gone astray.
     """
@@ -95,7 +98,7 @@ def fit(
     pl.seed_everything(training.seed, verbose=False)
     network = build(model, classes, recorded_recipe(train.store.manifest["recipe"]), standard)
     if not checkpoints.finished():
-        _train(checkpoints, network, train, validation, training, class_weights)
+        _train(checkpoints, network, train, validation, training, class_weights, callbacks)
     if not checkpoints.finished():
         raise TrainingError(
             f"max_time has come after epoch {len(checkpoints.history())} of {training.epochs}; the same command goes on"
@@ -133,6 +136,7 @@ def _train(
     validation: ClipStream | None,
     training: Training,
     class_weights: Sequence[float] | None,
+    callbacks: Sequence[pl.Callback],
 ) -> None:
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     module = Classifier(network, training, None if class_weights is None else torch.tensor(class_weights))
@@ -144,7 +148,12 @@ def _train(
         max_epochs=training.epochs,
         gradient_clip_val=training.gradient_clip,
         accumulate_grad_batches=training.accumulate,
-        callbacks=[checkpoints, _Epochs(train), *([_TimeLimit(training.max_time)] if training.max_time else [])],
+        callbacks=[
+            *callbacks,
+            checkpoints,
+            _Epochs(train),
+            *([_TimeLimit(training.max_time)] if training.max_time else []),
+        ],
         logger=False,
         num_sanity_val_steps=0,
         enable_model_summary=False,

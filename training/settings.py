@@ -72,6 +72,19 @@ class Cnn1dAttentionModel(Section):
         return self
 
 
+class CnnModel(Section):
+    """For four-channel tensors: eleven convolutions, a structure that can be searched."""
+
+    reads: ClassVar[str] = "four_channel"
+    name: Literal["cnn"] = "cnn"
+    depth: Annotated[int, Field(ge=1, le=16)] = 11
+    width: Annotated[int, Field(ge=16, le=256, multiple_of=16)] = 32  # channels of the first two
+    kernel: Literal[3, 5, 7] = 3
+    pooling: Literal["max", "average"] = "max"  # over all rows and frames, before the dense layers
+    dense: tuple[Positive, ...] = (256,)
+    dropout: Dropout = 0.5
+
+
 class SpectrogramModel(Section):
     """What networks for one channel have, which they standardise by what the training clips say."""
 
@@ -119,7 +132,15 @@ class ResNetBottleneckModel(SpectrogramModel):
     blocks: Positive = 6
 
 
-AnyModel = ResNetAttentionModel | Cnn1dAttentionModel | ResNet18Model | Cnn8Model | Cnn4Model | ResNetBottleneckModel
+AnyModel = (
+    ResNetAttentionModel
+    | Cnn1dAttentionModel
+    | CnnModel
+    | ResNet18Model
+    | Cnn8Model
+    | Cnn4Model
+    | ResNetBottleneckModel
+)
 Model = Annotated[AnyModel, Field(discriminator="name")]
 MODELS: dict[str, type[AnyModel]] = {kind.model_fields["name"].default: kind for kind in get_args(AnyModel)}
 
@@ -197,6 +218,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "class_weight": 5.0,
         "patience": 10,
     },
+    "cnn": {"epochs": 60, "batch_size": 32, "schedule": "cosine"},
     "resnet18": ENVIRONMENT,
     "cnn8": ENVIRONMENT,
     "cnn4": ENVIRONMENT,

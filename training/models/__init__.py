@@ -4,6 +4,7 @@ from torch import nn
 
 from features.recipe import AnyRecipe, Recipe
 from training.compact import reading_compact
+from training.models.cnn import Cnn
 from training.models.cnn1d_attention import Cnn1dAttention
 from training.models.cnn4 import Cnn4
 from training.models.cnn8 import Cnn8
@@ -14,6 +15,7 @@ from training.models.resnet_bottleneck import ResNetBottleneck
 from training.settings import Cnn4Model, Model, SpectrogramModel
 
 __all__ = [
+    "Cnn",
     "Cnn1dAttention",
     "Cnn4",
     "Cnn8",
@@ -29,6 +31,7 @@ __all__ = [
 NETWORKS: dict[str, type[nn.Module]] = {
     "resnet_attention": ResNetAttention,
     "cnn1d_attention": Cnn1dAttention,
+    "cnn": Cnn,
     "resnet18": ResNet18,
     "cnn8": Cnn8,
     "cnn4": Cnn4,
