@@ -133,6 +133,31 @@ def runs(work_dir: Work = Path("work")) -> None:
 
 
 @app.command()
+def labels(
+    experiment: Annotated[str, typer.Argument(help="One whose labels come from tags.")],
+    configfile: Configfile = None,
+) -> None:
+    """Show what the tags of an experiment's tracks say, as tables and as a page, and write its table of labels."""
+    from pipeline.labels.mine import mine, write_labels
+    from pipeline.labels.page import tables, write_page
+    from pipeline.workflow import plan_of
+
+    plan = plan_of(configfile or [])
+    if experiment not in plan.config.experiments:
+        raise InputError(f"{plan.origin} has no experiment {experiment!r}; it has {', '.join(plan.config.experiments)}")
+    corpus = plan.tags(experiment)
+    if corpus is None:
+        raise InputError(f"{plan.where(experiment)}.corpus: its labels do not come from tags; expected source: tags")
+    folder = plan.labels_folder(experiment)
+    mined = mine(corpus, f"{plan.where(experiment)}.corpus")
+    write_page(mined, folder, folder.name)
+    write_labels(mined, folder)
+    for table in tables(mined):
+        Console().print(table)
+    print(f"{mined.summary()}\npage: {folder / 'labels.html'}")
+
+
+@app.command()
 def replay(
     clip: Annotated[Path, typer.Argument(help="A recording that a store holds.")],
     variant: Annotated[str, typer.Argument(help="original, noise, shift, stretch, pitch or rolloff.")],

@@ -29,6 +29,7 @@ class AudioCorpus(Section):
     fold: str | None = None
     # The rows of the table whose columns say just this.
     only: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
+    segments: Positive = 1  # equal parts of each recording, every one a clip of its own on the same side
     silent: Literal["keep", "quarantine"] = "keep"
     max_quarantine: Fraction = 0.5  # a larger share of bad recordings stops the run
 
@@ -42,7 +43,7 @@ class AudioCorpus(Section):
     def title(self) -> str:
         """What its stores are called after: the folder, or the one above where that says nothing."""
         root = self.root.resolve()
-        return root.parent.name if root.name == "audio" else root.name
+        return root.parent.name if root.name in ("audio", "tracks") else root.name
 
     def resolved(self) -> "AudioCorpus":
         """With whole paths, since workers may stand in another folder."""
@@ -110,6 +111,50 @@ class Esc50Corpus(Section):
         )
 
 
+Labels = Literal["emotion", "genre", "instrument"]
+
+
+Words = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class TagsCorpus(Section):
+    """A folder of tracks and a table of their tags, which say the label: by words, or by their polarity."""
+
+    source: Literal["tags"] = "tags"
+    root: UserPath
+    table: UserPath  # a CSV; as the dictionary relative to where the command runs, or else to the root
+    dictionary: UserPath | None = None  # lines of word:reading:part-of-speech:score
+    # One of the published sets, or the words that stand for each class.
+    labels: Labels | Annotated[dict[str, Words], Field(min_length=2)] = "genre"
+    each: Positive = 1500  # tracks of the lowest and of the highest polarity
+    title: str = "title"  # columns of the table
+    tags: str = "tags"
+    description: str = "description"
+    path: str | None = None  # of the recording, relative to the root; without it a file is called as its title
+    group: str | None = None
+    read_description: bool = False  # whether its words count as well
+    segments: Positive = 1
+    silent: Literal["keep", "quarantine"] = "keep"
+    max_quarantine: Fraction = 0.5
+
+    @model_validator(mode="after")
+    def _has_a_dictionary(self) -> "TagsCorpus":
+        if self.labels == "emotion" and self.dictionary is None:
+            raise ValueError("the labels emotion need a polarity dictionary; name it as dictionary")
+        return self
+
+    def audio(self, labels: Path) -> AudioCorpus:
+        """The same as a folder and the table of labels that was mined."""
+        return AudioCorpus(
+            root=self.root,
+            table=labels,
+            group="group",
+            segments=self.segments,
+            silent=self.silent,
+            max_quarantine=self.max_quarantine,
+        )
+
+
 class CsvCorpus(Section):
     """Tables of ready spectrograms: on each line a label from 1 on, and the values."""
 
@@ -133,7 +178,14 @@ class DemoCorpus(Section):
     """A corpus that the project synthesises in its real on-disk format."""
 
     source: Literal["demo"] = "demo"
-    name: Literal["genres", "strikes", "environment", "spectrogram"] = "genres"
+    name: Literal["genres", "strikes", "environment", "spectrogram", "bgm"] = "genres"
+    labels: Labels | None = None  # of the demo bgm: genre, unless this says otherwise
+
+    @model_validator(mode="after")
+    def _has_labels(self) -> "DemoCorpus":
+        if self.labels is not None and self.name != "bgm":
+            raise ValueError(f"only the demo bgm has labels to choose; {self.name} has its own")
+        return self
 
 
 def unless_named(key: str, default: str) -> BeforeValidator:
@@ -145,5 +197,6 @@ def unless_named(key: str, default: str) -> BeforeValidator:
 OnDisk = AudioCorpus | JsonCorpus | CsvCorpus
 AnyCorpus = Annotated[OnDisk, Field(discriminator="source")]
 Corpus = Annotated[
-    Annotated[OnDisk | Esc50Corpus | DemoCorpus, Field(discriminator="source")], unless_named("source", "audio")
+    Annotated[OnDisk | Esc50Corpus | TagsCorpus | DemoCorpus, Field(discriminator="source")],
+    unless_named("source", "audio"),
 ]

@@ -11,6 +11,7 @@ import soundfile
 from pipeline.engines import Engine
 from pipeline.probe import PROBE_VERSION, UNREADABLE, Probe, ProbeTask, probe_all
 from pipeline.progress import Meter
+from pipeline.recordings import AudioFile, audio_file
 from pipeline.sources.base import LOOKED, SEEN, Listing, status
 from stores.files import replacing
 
@@ -45,21 +46,22 @@ def look(folder: Path, listing: Listing, refuse_silence: bool, engine: Engine) -
 def _files(cache: Path, listing: Listing, refuse_silence: bool, engine: Engine) -> pa.Table:
     """`FILES` for all listed ids in their order; only files that are new or changed since `cache` are opened."""
     ids = listing.table["id"].to_pylist()
-    sizes, times = np.array([status(listing.root / name) for name in ids], dtype=np.int64).reshape(-1, 2).T
+    named = {name: audio_file(listing.root, name) for name in ids}
+    sizes, times = np.array([status(named[name].path) for name in ids], dtype=np.int64).reshape(-1, 2).T
     current = pa.table({"id": ids, "size": sizes, "mtime_ns": times})
     known = _known(cache)
     files = current.join(known, keys=["id", "size", "mtime_ns"]).sort_by("id")
     fresh = files.filter(pc.is_null(files["reason"]))["id"].to_pylist()
     tasks = [
-        ProbeTask([listing.root / name for name in fresh[start : start + FILES_PER_TASK]], refuse_silence)
+        ProbeTask([named[name] for name in fresh[start : start + FILES_PER_TASK]], refuse_silence)
         for start in range(0, len(fresh), FILES_PER_TASK)
     ]
-    probes: dict[Path, Probe] = {}
+    probes: dict[AudioFile, Probe] = {}
     with Meter("recordings looked at", len(fresh)) as meter:
         for results in engine.run(probe_all, tasks, len(tasks)):
             probes.update(results)
             meter.advance(len(results))
-    opened = [probes[listing.root / name] for name in fresh]
+    opened = [probes[named[name]] for name in fresh]
     table = files.select(FILES.names)
     for name in ("content_hash", "samples", "sample_rate_hz", "reason"):
         values = pa.array([getattr(found, name) for found in opened], FILES.field(name).type)

@@ -1,14 +1,14 @@
 """Looking at one recording: what it holds, or why it cannot be used."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from features.audio import ContentHash, blocks
+from pipeline.recordings import AudioFile
 
 PROBE_VERSION = 2  # raised whenever a probe finds something else in the same file
 UNREADABLE = "unreadable"  # begins the reasons that may pass: they are looked at again each time
@@ -26,7 +26,7 @@ _LOSSY = frozenset({"MP3", "OGG"})
 
 @dataclass(frozen=True)
 class Probe:
-    """What one file holds. `reason` is empty for a good recording; otherwise the rest may be."""
+    """What one file, or a part of it, holds. `reason` is empty for a good recording; otherwise the rest may be."""
 
     content_hash: str = ""
     samples: int = 0  # at the file's own rate
@@ -36,22 +36,22 @@ class Probe:
 
 @dataclass(frozen=True)
 class ProbeTask:
-    paths: Sequence[Path]
+    files: Sequence[AudioFile]
     refuse_silence: bool
 
 
-def probe_all(task: ProbeTask) -> list[tuple[Path, Probe]]:
-    return [(path, probe(path, task.refuse_silence)) for path in task.paths]
+def probe_all(task: ProbeTask) -> list[tuple[AudioFile, Probe]]:
+    return [(file, probe(file, task.refuse_silence)) for file in task.files]
 
 
-def probe(path: Path, refuse_silence: bool) -> Probe:
+def probe(file: AudioFile, refuse_silence: bool) -> Probe:
     """Decode a whole file block by block; every fault that a recording may have becomes a reason."""
     try:
-        with open(path, "rb") as file:  # libsndfile does not say why it cannot open a file
-            if not file.read(1):
+        with open(file.path, "rb") as opened:  # libsndfile does not say why it cannot open a file
+            if not opened.read(1):
                 return Probe(reason="empty file")
-        with soundfile.SoundFile(path) as sound:
-            return _decode(sound, refuse_silence)
+        with soundfile.SoundFile(file.path) as sound:
+            return _decode(sound, file, refuse_silence)
     except FileNotFoundError:
         return Probe(reason="no such file")
     except OSError as error:
@@ -62,22 +62,27 @@ def probe(path: Path, refuse_silence: bool) -> Probe:
         return Probe(reason=f"undecodable: {error}")
 
 
-def _decode(sound: soundfile.SoundFile, refuse_silence: bool) -> Probe:
+def _decode(sound: soundfile.SoundFile, file: AudioFile, refuse_silence: bool) -> Probe:
     lossy = sound.format in _LOSSY
     if not lossy and (cut := _SHORTER.search(sound.extra_info)):
         stated, there = int(cut[1]), int(cut[2])
         if there < stated < _UNKNOWN_LENGTH:
             return Probe(reason=f"truncated: the header states {stated} bytes of samples, {there} are there")
     content = ContentHash(sound.samplerate)
-    samples, peak = 0, 0.0
-    for block in blocks(sound):
+    samples, peak, decoded = 0, 0.0, None
+    read: Iterable[np.ndarray] = blocks(sound)
+    if file.parts > 1:  # of the length that decodes, which only whoever has decoded all of it knows
+        whole = np.concatenate([np.zeros(0, np.float32), *read])
+        read, decoded = [file.of(whole)], len(whole)
+    for block in read:
         if not np.isfinite(block).all():
             return Probe(reason="NaN or infinite samples")
         content.update(block)
         samples += len(block)
         peak = max(peak, float(np.abs(block).max(initial=0)))
-    if not lossy and samples < sound.frames:
-        return Probe(reason=f"truncated: the header states {sound.frames} samples, {samples} decode")
+    decoded = samples if decoded is None else decoded
+    if not lossy and decoded < sound.frames:
+        return Probe(reason=f"truncated: the header states {sound.frames} samples, {decoded} decode")
     if reason := fault(samples, peak, refuse_silence):
         return Probe(reason=reason)
     return Probe(content.digest().hex(), samples, sound.samplerate)

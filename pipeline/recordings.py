@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from features.audio import decode
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 LONGEST_TOLD = 8 << 20  # bytes; as Python's objects a text takes some ten times as much
 
+_PART = re.compile(r"(?s)(.+)\[(\d+)/(\d+)\]")  # of a recording, as the end of its name
+
 
 class Recording(Protocol):
     """Something that decodes to mono float32 `(samples,)` and a rate in Hz; its text is what messages call it."""
@@ -23,13 +26,39 @@ class Recording(Protocol):
 
 @dataclass(frozen=True)
 class AudioFile:
+    """A file, or one of `parts` equal parts of it, counted from 0."""
+
     path: Path
+    part: int = 0
+    parts: int = 1
 
     def __str__(self) -> str:
-        return str(self.path)
+        return part_name(str(self.path), self.part, self.parts)
 
     def decode(self) -> tuple[np.ndarray, int]:
-        return decode(self.path)
+        samples, rate_hz = decode(self.path)
+        return self.of(samples), rate_hz
+
+    def of(self, samples: np.ndarray) -> np.ndarray:
+        """The part of a file's samples."""
+        return samples[len(samples) * self.part // self.parts : len(samples) * (self.part + 1) // self.parts]
+
+
+def part_name(name: str, part: int, parts: int) -> str:
+    """What a part of a recording is called: `name[2/3]`; the whole has no addition."""
+    return name if parts == 1 else f"{name}[{part + 1}/{parts}]"
+
+
+def whole_name(name: str) -> str:
+    """The name of the recording that this is, or is a part of."""
+    return found[1] if (found := _PART.fullmatch(name)) else name
+
+
+def audio_file(root: Path, name: str) -> AudioFile:
+    """What a name stands for below a folder."""
+    if found := _PART.fullmatch(name):
+        return AudioFile(root / found[1], int(found[2]) - 1, int(found[3]))
+    return AudioFile(root / name)
 
 
 @dataclass(frozen=True)

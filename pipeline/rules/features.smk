@@ -29,6 +29,25 @@ rule fetch_archive:
         "{PYTHON:q} -m pipeline fetch {params.job:q} --lock {params.lock:q} --where {resources.where:q} --log {log:q}"
 
 
+rule label_tracks:
+    message:
+        "Reading the tags for {wildcards.labels}."
+    input:
+        demo=lambda wildcards: PLAN.demo_receipt(PLAN.by_labels(wildcards.labels)),
+        code=PLAN.modules("pipeline/labels/*.py"),
+    output:
+        update(f"{WORK}/labels/{{labels}}/labels.csv"),
+    log:
+        f"{WORK}/logs/labels/{{labels}}.log",
+    params:
+        job=lambda wildcards: PLAN.label_job(PLAN.by_labels(wildcards.labels)),
+        lock=f"{WORK}/locks/labels-{{labels}}.lock",
+    resources:
+        where=lambda wildcards: PLAN.where(PLAN.by_labels(wildcards.labels)),
+    shell:
+        "{PYTHON:q} -m pipeline labels {params.job:q} --lock {params.lock:q} --where {resources.where:q} --log {log:q}"
+
+
 rule index_corpus:
     message:
         "Looking at the recordings of {wildcards.corpus}."

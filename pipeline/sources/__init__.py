@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.corpora import AudioCorpus, CsvCorpus, JsonCorpus
 from pipeline.errors import InputError
-from pipeline.recordings import AudioFile, Recording
+from pipeline.recordings import Recording, audio_file, whole_name
 from pipeline.sources.audio import AudioSource
 from pipeline.sources.base import Source
 from pipeline.sources.csv import CsvSource
@@ -25,10 +25,10 @@ def source_of(corpus: AudioCorpus | JsonCorpus | CsvCorpus, where: str) -> Sourc
 
 
 def recording_at(path: Path) -> Recording:
-    """The recording that a path names: an audio file, or a record of a JSON file as `file.json#12`."""
-    if path.is_file():
-        return AudioFile(path)
+    """The recording that a path names: an audio file, `file[2/3]` of it, or a record of a JSON file, `file.json#12`."""
+    if Path(whole_name(str(path))).is_file():
+        return audio_file(Path(), str(path))
     name, _, number = path.name.rpartition("#")
     if number.isdecimal() and path.with_name(name).is_file():
         return record_at(path.with_name(name), int(number))
-    raise InputError(f"{path}: no such file; expected a recording, or a record of a JSON file as file.json#12")
+    raise InputError(f"{path}: no such file; expected a recording, its part file[2/3], or a record file.json#12")

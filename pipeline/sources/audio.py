@@ -15,7 +15,7 @@ from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.look import look
-from pipeline.recordings import AudioFile
+from pipeline.recordings import audio_file, part_name
 from pipeline.sources.base import LISTING, Listing, Recordings, status
 
 
@@ -33,7 +33,7 @@ class AudioSource:
             ids = self._from_table(self._table_path())["id"].to_pylist()
             found = [(name, *status(self._root() / name)) for name in ids]
         else:
-            found = [(path, *status(self._root() / path)) for path in self._walk()]
+            found = [(path, *status(self._root() / path)) for path in self.files()]
         for name, size, mtime_ns in sorted(found):
             known.update(f"{name}\0{size}\0{mtime_ns}\n".encode(errors="surrogateescape"))
         return known.hexdigest()
@@ -44,7 +44,7 @@ class AudioSource:
     def recordings(self, folder: Path, clips: pa.Table) -> Recordings:
         ids = clips["id"]
         return lambda rows: [
-            AudioFile(self._corpus.root / name) for name in ids.slice(rows.start, len(rows)).to_pylist()
+            audio_file(self._corpus.root, name) for name in ids.slice(rows.start, len(rows)).to_pylist()
         ]
 
     def listing(self) -> Listing:
@@ -58,7 +58,17 @@ class AudioSource:
         if not table.num_rows:
             looked_at = self._corpus.table or self._corpus.root
             raise InputError(f"{self._where}: {looked_at}: expected {expected}, found none")
-        return Listing(self._root(), table.sort_by("id"))
+        return Listing(self._root(), self._in_parts(table).sort_by("id"))
+
+    def _in_parts(self, table: pa.Table) -> pa.Table:
+        """Each recording as its equal parts, which form a group where none is given."""
+        parts = self._corpus.segments
+        if parts == 1:
+            return table
+        rows = table.take(np.repeat(np.arange(len(table)), parts))
+        ids = [part_name(name, part, parts) for name in table["id"].to_pylist() for part in range(parts)]
+        group = pc.coalesce(rows["group"], rows["id"])
+        return pa.table([ids, rows["label"], group, rows["fold"]], schema=LISTING)
 
     def _root(self) -> Path:
         root = self._corpus.root
@@ -69,7 +79,7 @@ class AudioSource:
             )
         return root
 
-    def _walk(self) -> Iterator[str]:
+    def files(self) -> Iterator[str]:
         """Audio files below the root, as paths relative to it with forward slashes.
 
         Links to folders are followed, but never into a folder that is being walked already.
@@ -90,7 +100,7 @@ class AudioSource:
                             folders.append((Path(entry.path), f"{prefix}{entry.name}/", above | {target}))
 
     def _from_folders(self) -> pa.Table:
-        ids = sorted(self._walk())
+        ids = sorted(self.files())
         for name in ids:
             if "/" not in name:
                 raise InputError(

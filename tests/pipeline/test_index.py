@@ -4,17 +4,20 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 from corpora import RATE_HZ, tone, tree, write_corpus
 
+from features.audio import content_hash, decode
 from pipeline import look as looking
 from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.index import Index, update_index
 from pipeline.probe import probe_all
-from pipeline.sources import AudioSource
+from pipeline.recordings import AudioFile
+from pipeline.sources import AudioSource, recording_at
 
 
 def index(folder: Path, root: Path, **options: Any) -> Index:
@@ -50,7 +53,7 @@ def test_only_what_changed_is_opened_again(tmp_path: Path, monkeypatch: pytest.M
 
     def watch(self: Engine, function: Any, tasks: Any, count: int) -> Any:
         for task in tasks:
-            opened.extend(task.paths)
+            opened.extend(file.path for file in task.files)
             yield function(task)
 
     monkeypatch.setattr(Engine, "run", watch)
@@ -208,7 +211,7 @@ def test_another_decoder_looks_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     schema = looking.FILES.with_metadata({"probe": "0"})
     monkeypatch.setattr(looking, "FILES", schema)
     opened = []
-    monkeypatch.setattr(looking, "probe_all", lambda task: opened.extend(task.paths) or probe_all(task))
+    monkeypatch.setattr(looking, "probe_all", lambda task: opened.extend(task.files) or probe_all(task))
     index(tmp_path / "i", root)
     assert len(opened) == 12
 
@@ -256,3 +259,32 @@ def test_the_fingerprint_changes_with_any_file(tmp_path: Path) -> None:
     assert len(seen) == 3
     (root / "notes.txt").write_text("x")
     assert source.fingerprint() in seen
+
+
+def test_equal_parts_of_a_recording_are_clips_of_one_group(tmp_path: Path) -> None:
+    root = write_corpus(tmp_path / "corpus", "ab", 3)
+    source = AudioSource(AudioCorpus(root=root, segments=3), "corpus")
+    clips = update_index(
+        tmp_path / "index", source.look(tmp_path / "index", Engine()), max_quarantine=0, where=""
+    ).clips
+    ids, groups = clips["id"].to_pylist(), clips["group"].to_pylist()
+    assert sorted(ids) == [f"{label}/{n}.wav[{k}/3]" for label in "ab" for n in range(3) for k in (1, 2, 3)]
+    assert groups == [name.split("[")[0] for name in ids]
+    whole, _ = decode(root / "a" / "1.wav")
+    parts = {str(file): file for file in source.recordings(tmp_path / "index", clips)(range(len(clips)))}
+    own = [parts[str(root / f"a/1.wav[{k}/3]")].decode()[0] for k in (1, 2, 3)]
+    assert np.array_equal(np.concatenate(own), whole)
+    hashes = dict(zip(ids, clips["content_hash"].to_pylist(), strict=True))
+    assert hashes["a/1.wav[2/3]"] == content_hash(own[1], RATE_HZ).hex()
+    assert recording_at(root / "a/1.wav[2/3]") == AudioFile(root / "a/1.wav", 1, 3)
+    assert source.fingerprint() == AudioSource(AudioCorpus(root=root), "corpus").fingerprint()
+
+
+def test_recordings_that_share_a_part_are_one_group(tmp_path: Path) -> None:
+    root = write_corpus(tmp_path / "corpus", "ab", 3)
+    sound, _ = decode(root / "a" / "0.wav")
+    half = sound[len(sound) // 2 :]
+    soundfile.write(root / "a" / "9.wav", np.concatenate([half, half[::-1]]), RATE_HZ)
+    found = index(tmp_path / "index", root, segments=2).clips.to_pylist()
+    groups = {clip["id"]: clip["group"] for clip in found}
+    assert groups["a/9.wav[2/2]"] == groups["a/0.wav[1/2]"] != groups["a/1.wav[1/2]"]

@@ -9,7 +9,9 @@ import soundfile
 from corpora import RATE_HZ, tone
 
 from features.audio import content_hash, decode
-from pipeline.probe import UNREADABLE, probe
+from pipeline.probe import UNREADABLE, Probe
+from pipeline.probe import probe as probe_file
+from pipeline.recordings import AudioFile
 
 SOUND = tone(440, 1.0)
 
@@ -17,6 +19,10 @@ SOUND = tone(440, 1.0)
 def cut_in_half(path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
+
+
+def probe(path: Path, refuse_silence: bool) -> Probe:
+    return probe_file(AudioFile(path), refuse_silence)
 
 
 def write(path: Path, samples: np.ndarray = SOUND, subtype: str | None = None) -> Path:

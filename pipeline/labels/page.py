@@ -1,0 +1,109 @@
+"""What the tags of tracks say: as a page with plots, and as tables on the terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from pipeline.labels.labelling import NEGATIVE, POSITIVE
+from pipeline.labels.mine import Mined
+from training.report import BLUE, ORANGE, Panel, svg, write_report
+
+MOST_TAGS = 60
+BINS = np.linspace(-1, 1, 41).tolist()
+
+Row = tuple[object, ...]
+
+
+def write_page(mined: Mined, folder: Path, title: str) -> None:
+    """`labels.html`."""
+    figures = [
+        ("tracks", str(len(mined.decisions))),
+        ("with a label", str(mined.sizes.total())),
+        ("classes", str(len(mined.sizes))),
+        ("different tags", str(len(mined.tags))),
+    ]
+    sections = [
+        Panel("Classes", "", bars(sorted(mined.sizes.items())), ("class", "tracks"), sorted(mined.sizes.items())),
+        Panel("Left out", "", None, ("reason", "tracks"), mined.left_out.most_common()),
+    ]
+    if histogram := scores(mined):
+        sections.append(Panel("Polarity", "Mean score of the words of a track that the dictionary has.", histogram))
+    note = "Those without a class are words that could stand for one."
+    sections.append(
+        Panel("Tags", note, bars(mined.tags.most_common(MOST_TAGS // 2)), ("tag", "tracks", "stands for"), tags(mined))
+    )
+    write_report(folder / "labels.html", f"Labels {title}", mined.summary(), figures, sections)
+
+
+def tables(mined: Mined) -> list[Table]:
+    """Classes, reasons and tags, and the histogram of scores if there are any."""
+    found = [
+        _table("class", "tracks", rows=sorted(mined.sizes.items())),
+        _table("left out", "tracks", rows=mined.left_out.most_common()),
+        _table("tag", "tracks", "stands for", rows=tags(mined)[:20]),
+    ]
+    if counts := _histogram(mined):
+        bins = [(f"{low:+.2f} … {low + 0.1:+.2f}", count) for low, count in counts]
+        found.append(_table("polarity", "tracks", rows=bins))
+    return [table for table in found if table.row_count]
+
+
+def tags(mined: Mined) -> list[Row]:
+    """The most frequent tags, how many tracks have each, and the class that all those with a label for it got."""
+    meant: dict[str, set[str]] = {}
+    for decision in mined.decisions:
+        for word in decision.found if decision.label else ():
+            meant.setdefault(word, set()).add(decision.label)
+    return [(tag, count, ", ".join(sorted(meant.get(tag, ())))) for tag, count in mined.tags.most_common(MOST_TAGS)]
+
+
+def bars(counts: Sequence[tuple[str, int]]) -> Markup:
+    """One horizontal bar for each name."""
+    figure = Figure(figsize=(8, 0.6 + 0.24 * len(counts)), layout="constrained")
+    axes = figure.subplots()
+    axes.barh([name for name, _ in counts], [count for _, count in counts], color=BLUE)
+    axes.invert_yaxis()
+    axes.set(xlabel="tracks")
+    axes.margins(y=0.01)
+    axes.spines[["top", "right"]].set_visible(False)
+    return svg(figure)
+
+
+def scores(mined: Mined) -> Markup | None:
+    """How many tracks have which mean score; those that became negative or positive in colour."""
+    by_label: dict[str, list[float]] = {NEGATIVE: [], "": [], POSITIVE: []}
+    for part in mined.decisions:
+        if part.score is not None:
+            by_label[part.label if part.label in by_label else ""].append(part.score)
+    if not any(by_label.values()):
+        return None
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    axes = figure.subplots()
+    colours = {NEGATIVE: ORANGE, "": "0.75", POSITIVE: BLUE}
+    axes.hist(list(by_label.values()), BINS, stacked=True, color=[colours[name] for name in by_label])
+    for name in (NEGATIVE, POSITIVE):
+        if by_label[name]:
+            axes.plot([], [], color=colours[name], linewidth=6, label=name)
+    axes.set(xlabel="mean score", ylabel="tracks", xlim=(-1, 1))
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return svg(figure)
+
+
+def _histogram(mined: Mined) -> list[tuple[float, int]]:
+    """Lower ends of bins 0.1 wide and what is in them; empty ones are left out."""
+    found = [part.score for part in mined.decisions if part.score is not None]
+    counts, ends = np.histogram(found, np.linspace(-1, 1, 21))
+    return [(float(low), int(count)) for low, count in zip(ends[:-1], counts, strict=True) if count]
+
+
+def _table(*columns: str, rows: Sequence[Row]) -> Table:
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*map(str, row))
+    return table

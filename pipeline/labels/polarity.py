@@ -1,0 +1,66 @@
+"""A polarity dictionary of lines `word:reading:part-of-speech:score`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from pipeline.errors import InputError
+from pipeline.labels.text import hiragana, plain, read_text
+
+FIELDS = 4
+
+
+@dataclass(frozen=True)
+class Polarity:
+    """Scores from -1 (negative) to 1 by word in its base form, and by its reading in hiragana.
+
+    `faults` says of each line that could not be used what is wrong with it.
+    """
+
+    scores: dict[str, dict[str, float]]
+    faults: list[str]
+
+    def score(self, word: str, reading: str = "") -> float | None:
+        """Of a word that is read in this way; where only other readings are known, or none is given, their mean."""
+        by_reading = self.scores.get(plain(word))
+        if by_reading is None:
+            return None
+        found = by_reading.get(hiragana(reading))
+        return fmean(by_reading.values()) if found is None else found
+
+
+def read_polarity(path: Path, where: str) -> Polarity:
+    """Read a dictionary. Raises `InputError` with one line when half of its lines or more cannot be used."""
+    scores: dict[str, dict[str, list[float]]] = {}
+    faults, lines = [], 0
+    for number, line in enumerate(read_text(path, where).splitlines(), start=1):
+        if not line.strip():
+            continue
+        lines += 1
+        try:
+            word, reading, score = _entry(line)
+        except ValueError as error:
+            faults.append(f"line {number}: {error}")
+        else:
+            scores.setdefault(word, {}).setdefault(reading, []).append(score)
+    if len(faults) * 2 >= lines:
+        found = f"{len(faults)} of {lines} lines are not, such as {faults[0]}" if faults else "it is empty"
+        raise InputError(f"{where}: {path}: expected lines of word:reading:part-of-speech:score, but {found}")
+    means = {word: {reading: fmean(values) for reading, values in by.items()} for word, by in scores.items()}
+    return Polarity(means, faults)
+
+
+def _entry(line: str) -> tuple[str, str, float]:
+    fields = [field.strip() for field in line.split(":")]
+    if len(fields) != FIELDS:
+        raise ValueError(f"expected {FIELDS} fields between colons, got {len(fields)}")
+    word, reading, _, text = fields
+    if not word:
+        raise ValueError("the word is empty")
+    try:
+        score = float(text)
+    except ValueError:
+        raise ValueError(f"expected a score, got {text!r}") from None
+    if not -1 <= score <= 1:
+        raise ValueError(f"expected a score from -1 to 1, got {text}")
+    return plain(word), hiragana(reading), score

@@ -1,0 +1,63 @@
+"""Japanese text as words in their base form, with their readings."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from pipeline.errors import InputError
+
+Found = TypeVar("Found")
+
+# Parts of speech without a meaning of their own: symbols, spaces, particles, auxiliaries.
+EMPTY = frozenset({"補助記号", "空白", "助詞", "助動詞"})
+
+
+@dataclass(frozen=True)
+class Word:
+    """As in a dictionary: `base` and its `reading` in katakana; `usual` is how it is usually written."""
+
+    base: str
+    reading: str
+    usual: str
+
+
+class Tokeniser:
+    """Sudachi with its dictionary of common words. `where` names, in error messages, what needs it."""
+
+    def __init__(self, where: str) -> None:
+        try:
+            from sudachipy import Dictionary, SplitMode
+        except ImportError:
+            raise InputError(
+                f"{where}: Japanese text needs a tokeniser that is not installed: pip install 'otogura[japanese]'"
+            ) from None
+        self._tokenizer: Any = Dictionary().tokenizer()
+        self._whole, self._short = SplitMode.C, SplitMode.A
+        self._reading = lru_cache(maxsize=65536)(self._reading_of)
+
+    def words(self, text: str) -> list[Word]:
+        """The longest words of a text that the dictionary has, in their order."""
+        return [self._word(token) for token in self._tokens(text)]
+
+    def look_up(self, text: str, known: Callable[[Word], Found | None]) -> Iterator[Found]:
+        """What is known of the words of a text; of a compound that is not known itself, of its parts."""
+        for token in self._tokens(text):
+            parts = [token] if known(self._word(token)) is not None else token.split(self._short)
+            for part in parts:
+                if (found := known(self._word(part))) is not None:
+                    yield found
+
+    def _tokens(self, text: str) -> list[Any]:
+        return [
+            token for token in self._tokenizer.tokenize(text, self._whole) if token.part_of_speech()[0] not in EMPTY
+        ]
+
+    def _word(self, token: Any) -> Word:
+        base = token.dictionary_form()
+        reading = token.reading_form() if base == token.surface() else self._reading(base)
+        return Word(base, reading, token.normalized_form())
+
+    def _reading_of(self, base: str) -> str:
+        """An inflected token's own reading is that of its inflection."""
+        return "".join(token.reading_form() for token in self._tokenizer.tokenize(base, self._short))
