@@ -37,6 +37,18 @@ def _fetch(text: str, options: argparse.Namespace) -> None:
     write_json(job.receipt, job.fetch.model_dump() | {"fingerprint": fingerprint})
 
 
+def _labels(text: str, options: argparse.Namespace) -> None:
+    from pipeline.labels.mine import mine, write_labels
+    from pipeline.labels.page import write_page
+    from pipeline.workflow import LabelJob
+
+    job = LabelJob.model_validate_json(text)
+    mined = mine(job.corpus, f"{options.where}.corpus")
+    write_page(mined, job.folder, job.folder.name)
+    write_labels(mined, job.folder)
+    log.info("%s: %s", job.folder / "labels.html", mined.summary())
+
+
 def _index(text: str, options: argparse.Namespace) -> None:
     from pipeline.index import update_index
     from pipeline.sources import source_of
@@ -84,9 +96,14 @@ def _train(text: str, options: argparse.Namespace) -> None:
 
     job = TrainJob.model_validate_json(text)
     torch.set_num_threads(options.workers)
+    store = open_store(job.family)
     metrics = train_experiment(
         job.folder,
-        open_store(job.family),
+        store,
+        recordings=job.recordings(store.rows),
+        classes=job.classes,
+        drop=job.drop,
+        init_from=job.init_from,
         name=job.name,
         where=options.where,
         model=job.model,
@@ -113,6 +130,7 @@ def _report(text: str, options: argparse.Namespace) -> None:
 JOBS: dict[str, Callable[[str, argparse.Namespace], None]] = {
     "demo": _demo,
     "fetch": _fetch,
+    "labels": _labels,
     "index": _index,
     "build": _build,
     "train": _train,

@@ -33,6 +33,8 @@ MODEL_FOR = {
     "environment": "cnn8",
     "csv": "resnet_bottleneck",
     "spectrogram": "resnet_bottleneck",
+    "tags": "cnn",
+    "bgm": "cnn",
 }
 RECIPE_FOR = {
     "four_channel": "music",
@@ -74,9 +76,18 @@ class Experiment(Section):
     recipe: str
     model: Model
     training: Training
+    classes: Annotated[tuple[str, ...], Field(min_length=2)] | None = None  # of the corpus; all, unless said
+    drop: tuple[str, ...] = ()  # or all but these
+    init_from: str | None = None  # the experiment whose trained weights, and whose split, are the beginning
     positive: str | None = None  # of two classes, the one to be detected: NG, or else the last by name
     split: Split = Split()
     folds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_different)] | None = None  # test on each
+
+    @model_validator(mode="after")
+    def _chooses_classes_once(self) -> "Experiment":
+        if self.classes is not None and self.drop:
+            raise ValueError("say classes or drop, not both")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -154,7 +165,38 @@ class Config(Section):
                     f"got {experiment.recipe!r}; add it under recipes:"
                 )
             _refuse_unfit(self.recipes[experiment.recipe], experiment, f"experiments.{name}")
+            self._refuse_start(name, experiment)
         return self
+
+    def _refuse_start(self, name: str, experiment: Experiment) -> None:
+        """Weights of a run that does not exist, or that has learned from clips which are kept from this one."""
+        if experiment.init_from is None:
+            return
+        where = f"experiments.{name}"
+        chain = [name]
+        while (before := self.experiments[chain[-1]].init_from) is not None:
+            if before in chain:
+                raise ValueError(f"{where}.init_from: expected another beginning, but {before} starts from itself")
+            if before not in self.experiments:
+                others = ", ".join(sorted(set(self.experiments) - {chain[-1]}))
+                raise ValueError(f"experiments.{chain[-1]}.init_from: expected one of {others}, got {before!r}")
+            chain.append(before)
+        source = self.experiments[experiment.init_from]
+        for key in ("split", "folds"):
+            if key in experiment.model_fields_set and getattr(experiment, key) != getattr(source, key):
+                raise ValueError(
+                    f"{where}.{key}: expected that of {experiment.init_from}, whose weights have learned from its "
+                    "training clips; leave it out"
+                )
+        if experiment.training.validates and not source.training.validates:
+            raise ValueError(
+                f"{where}.training.keep: expected last, because {experiment.init_from} keeps the last epoch, and has "
+                "learned from the clips that would validate"
+            )
+        if self.recipes[experiment.recipe] != self.recipes[source.recipe]:
+            raise ValueError(
+                f"{where}.recipe: expected that of {experiment.init_from}, {source.recipe}, got {experiment.recipe}"
+            )
 
 
 def _refuse_unfit(recipe: AnyRecipe, experiment: Experiment, where: str) -> None:
@@ -235,7 +277,7 @@ def _explain(error: ValidationError) -> str:
 
 def _is_kind(before: tuple[int | str, ...], part: int | str) -> bool:
     if before[-1:] == ("corpus",):
-        return part in ("audio", "json", "csv", "esc50", "demo")
+        return part in ("audio", "json", "csv", "esc50", "tags", "demo")
     if before[-1:] == ("model",):
         return part in MODELS
     if before[-1:] == ("class_weight",):

@@ -9,7 +9,7 @@ import numpy as np
 from stores.files import read_json, write_json
 from training.detection import Detection
 from training.evaluation import Scores, score_confusion
-from training.report import Panel, class_sections, detection_sections, link, run_sections, write_report
+from training.report import Panel, class_sections, curves_of, detection_sections, link, run_sections, write_report
 
 FIGURES = {
     "accuracy": "test accuracy",
@@ -22,7 +22,14 @@ FIGURES = {
 DETECTION = {"roc_auc": "ROC-AUC", "pauc": "partial AUC", "pr_auc": "PR-AUC"}  # where one of two classes is detected
 
 
-def write_run(folder: Path, title: str, metrics: dict[str, Any], scores: Scores, detection: Detection | None) -> None:
+def write_run(
+    folder: Path,
+    title: str,
+    metrics: dict[str, Any],
+    scores: Scores,
+    detection: Detection | None,
+    more: Sequence[Panel] = (),
+) -> None:
     """`metrics.json` and `report.html` of one run. `detection` is of those that detect one of two classes."""
     subtitle = (
         f"{metrics['train_clips']} training, {metrics['validation_clips']} validation and {metrics['test_clips']} "
@@ -36,8 +43,31 @@ def write_run(folder: Path, title: str, metrics: dict[str, Any], scores: Scores,
     sections = run_sections(metrics["history"], scores.per_class, scores.confusion)
     if detection is not None:
         sections[1:1] = detection_sections(detection, metrics["positive"])
-    write_report(folder / "report.html", title, subtitle, figures, sections)
+    write_report(folder / "report.html", title, subtitle, figures, [*sections, *more])
     write_json(folder / "metrics.json", metrics)
+
+
+def before_and_after(before: dict[str, Any], after: dict[str, Any], run: Path) -> Panel:
+    """How well the classes of a run were known to the one whose weights it started from."""
+    confusion = np.array(before["confusion"])
+    kept = [before["classes"].index(name) for name in after["classes"] if name in before["classes"]]
+    clips = confusion[kept].sum()
+    rows: list[list[Any]] = []
+    if clips:
+        among = f"{confusion[kept, kept].sum() / clips:.3f}"
+        rows.append(["all of these classes: accuracy", "", "", among, "", "", f"{after['accuracy']:.3f}"])
+    columns = ("precision", "recall", "f1")
+    known = {row["class"]: row for row in before["per_class"]}
+    for row in after["per_class"]:
+        old = known.get(row["class"])
+        cells = [f"{old[name]:.3f}" if old else "" for name in columns]
+        rows.append([row["class"], *cells, *(f"{row[name]:.3f}" for name in columns)])
+    dropped = [name for name in before["classes"] if name not in after["classes"]]
+    note = f"The weights come from {run.name}, model {before['model_version']}."
+    if dropped:
+        note += f" It knew {', '.join(dropped)} as well, and mistook clips for that."
+    heads = ("before: precision", "recall", "F1", "after: precision", "recall", "F1")
+    return Panel("Before and after", note, None, ("", *heads), rows)
 
 
 def write_folds(folder: Path, name: str, folds: Sequence[int], results: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -91,4 +121,20 @@ def compare(folder: Path, runs: Sequence[Path]) -> None:
         rows.append([name, *cells, round(values["parameters"]), round(values["test_clips"]), metrics["store"]])
     columns = ("experiment", *(FIGURES | DETECTION).values(), "parameters", "test clips", "store")
     table = Panel("Experiments", "", None, columns, rows)
-    write_report(folder / "report.html", "All experiments", "Scores on test clips", [], [table])
+    sections = [table, *_curves_together(runs)]
+    write_report(folder / "report.html", "All experiments", "Scores on test clips", [], sections)
+
+
+def _curves_together(runs: Sequence[Path]) -> list[Panel]:
+    """Learning curves of those runs that learned the same classes from the same store."""
+    alike: dict[str, dict[str, Sequence[dict[str, float]]]] = {}
+    for run in runs:
+        metrics = read_json(run / "metrics.json")
+        if "history" in metrics:
+            learned = f"{', '.join(metrics['classes'])}; store {metrics['store']}"
+            alike.setdefault(learned, {})[run.name] = metrics["history"]
+    return [
+        Panel("Learning curves side by side", learned, curves_of(histories))
+        for learned, histories in alike.items()
+        if len(histories) > 1
+    ]

@@ -19,6 +19,10 @@ class Sides:
     test: np.ndarray
     left_out: np.ndarray
 
+    def of(self, chosen: np.ndarray) -> "Sides":
+        """Only those rows for which `chosen` `(rows,)` is true."""
+        return Sides(*(rows[chosen[rows]] for rows in (self.train, self.validation, self.test, self.left_out)))
+
     def digest(self) -> str:
         """Equal for equal splits of one store."""
         whole = blake2b(digest_size=16)

@@ -13,12 +13,16 @@ import torch
 from features.recipe import ORIGINAL
 from pipeline.config import Split
 from pipeline.errors import InputError
-from pipeline.results import write_folds, write_run
+from pipeline.mistakes import mistakes_of, mistakes_panel, write_mistakes
+from pipeline.recordings import whole_name
+from pipeline.results import before_and_after, write_folds, write_run
+from pipeline.sources.base import Recordings
 from pipeline.split import Sides, by_fold, by_group, has_folds
+from stores.files import read_json
 from stores.reader import Store
-from training.artefact import write_artefact
+from training.artefact import read_artefact, write_artefact
 from training.detection import BEST, EVEN, Detection, choose_threshold, detect, probabilities
-from training.evaluation import Predictions, Scores, predict, score
+from training.evaluation import Predictions, Scores, averaged, predict, score
 from training.fit import device_of, fit
 from training.settings import Model, SpectrogramModel, Training
 from training.standard import fitted_standard
@@ -33,6 +37,7 @@ DETECTED = "NG"  # unless the configuration names another
 class _Run:
     """What the runs of an experiment share. `positive` is the one of two classes to be detected."""
 
+    recordings: Recordings | None
     model: Model
     training: Training
     where: str
@@ -55,11 +60,25 @@ def train_experiment(
     split: Split,
     folds: Sequence[int] | None,
     positive: str | None = None,
+    classes: Sequence[str] | None = None,
+    drop: Sequence[str] = (),
+    init_from: Path | None = None,
+    recordings: Recordings | None = None,
 ) -> dict[str, Any]:
     """Train, evaluate and report below `folder`; returns what metrics.json holds.
 
-    With `folds`, one run for each in a folder of its own, and their mean and standard deviation. `positive` is the one
-    of two classes to be detected.
+    Parameters
+    ----------
+    folds : sequence of int, optional
+        With them one run for each in a folder of its own, and their mean and standard deviation.
+    positive : str, optional
+        The one of two classes to be detected.
+    classes, drop : sequences of str, optional
+        The classes of the corpus to be learned, or those to be left out. Which clips test does not depend on it.
+    init_from : Path, optional
+        The folder of another run, whose weights are the beginning.
+    recordings : optional
+        Those of the store's rows, so that mistakes can be listened to.
     """
     if training.device == "cuda" and not torch.cuda.is_available():
         raise InputError(f"{where}.training.device: expected a GPU that torch can use, found none; say auto or cpu")
@@ -68,30 +87,32 @@ def train_experiment(
             f"{where}.recipe: the model {model.name} reads recipes of kind {model.reads}, this one is of kind {kind}; "
             "choose another recipe or another model"
         )
-    classes = sorted(set(store.rows["label"].to_pylist()))
-    detected = _positive(classes, positive, where)
+    learned = _learned(sorted(set(store.rows["label"].to_pylist())), classes, drop, where)
+    detected = _positive(learned, positive, where)
     if detected is None and isinstance(training.class_weight, float):
         raise InputError(
             f"{where}.training.class_weight: a number is the weight of the positive one of two classes, and there are "
-            f"{len(classes)}; say balanced or none"
+            f"{len(learned)}; say balanced or none"
         )
-    run = _Run(model, training, where, classes, detected)
+    run = _Run(recordings, model, training, where, learned, detected)
+    chosen = np.isin(store.rows["label"].to_pylist(), learned)
     if folds is None:
-        sides = _sides(store.rows, split, where, training.validates)
-        return _single(folder, store, sides, f"{name} on {store.manifest['corpus']}", run)
+        sides = _sides(store.rows, split, where, training.validates).of(chosen)
+        return _single(folder, store, sides, f"{name} on {store.manifest['corpus']}", run, init_from)
     # Before the first hour of training.
-    all_sides = [_fold_sides(store.rows, fold, split, where, training.validates) for fold in folds]
+    all_sides = [_fold_sides(store.rows, fold, split, where, training.validates).of(chosen) for fold in folds]
     results = []
     for fold, sides in zip(folds, all_sides, strict=True):
         title = f"{name} on {store.manifest['corpus']}, tested on fold {fold}"
-        results.append(_single(folder / f"fold-{fold}", store, sides, title, run))
+        before = None if init_from is None else init_from / f"fold-{fold}"
+        results.append(_single(folder / f"fold-{fold}", store, sides, title, run, before))
     return write_folds(folder, name, folds, results)
 
 
-def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run) -> dict[str, Any]:
+def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run, init_from: Path | None) -> dict[str, Any]:
     training, classes = run.training, run.classes
     number = {label: place for place, label in enumerate(classes)}
-    labels = np.array([number[label] for label in store.rows["label"].to_pylist()], dtype=np.int64)
+    labels = np.array([number.get(label, -1) for label in store.rows["label"].to_pylist()], dtype=np.int64)
     _refuse_unlearnable(sides, labels, run)
 
     def stream(rows: np.ndarray) -> ClipStream:
@@ -120,19 +141,26 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run) -> 
         folder,
         train,
         validation,
-        classes=len(classes),
+        classes=classes,
         model=run.model,
         training=training,
         identity={"store": store.identity, "split": sides.digest()},
         class_weights=_class_weights(training, labels[sides.train], len(classes), run.positive_number),
         standard=fitted_standard(store, sides.train, variants) if isinstance(run.model, SpectrogramModel) else None,
+        start=None if init_from is None else read_artefact(init_from),
     )
     device = device_of(training)
-    tested = predict(fitted.network, stream(sides.test), device)
+
+    def predicted(rows: np.ndarray) -> tuple[Predictions, list[str]]:
+        """Of whole recordings, and their names."""
+        found = predict(fitted.network, stream(rows), device)
+        return averaged(found, [whole_name(name) for name in store.rows["id"].take(found.rows).to_pylist()])
+
+    tested, names = predicted(sides.test)
     if run.positive_number is None:
         detection, scores = None, score(tested, classes)
     else:
-        validated = predict(fitted.network, stream(sides.validation), device) if validation else None
+        validated = predicted(sides.validation)[0] if validation else None
         detection, scores = _detected(validated, tested, classes, run.positive_number)
     decided = {} if detection is None else {"positive": run.positive, "threshold": detection.summary["threshold"]}
     version = write_artefact(
@@ -152,14 +180,21 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run) -> 
         "parameters": sum(weight.numel() for weight in fitted.network.parameters()),
         "train_clips": len(sides.train),
         "validation_clips": len(sides.validation),
-        "test_clips": len(sides.test),
+        "test_clips": len(names),
         "store": store.identity,
         "model_version": version,
         "per_class": scores.per_class,
         "confusion": scores.confusion.tolist(),
         "history": fitted.history,
     }
-    write_run(folder, title, metrics, scores, detection)
+    wrong = mistakes_of(tested, scores.decided, names, classes)
+    write_mistakes(folder / "mistakes.csv", wrong, classes)
+    read = run.recordings
+    sound = None if read is None else lambda row: read(range(row, row + 1))[0]
+    sections = [mistakes_panel(wrong, classes, sound)]
+    if init_from is not None:
+        sections.insert(0, before_and_after(read_json(init_from / "metrics.json"), metrics, init_from))
+    write_run(folder, title, metrics, scores, detection, sections)
     return metrics
 
 
@@ -200,6 +235,19 @@ def _positive(classes: Sequence[str], named: str | None, where: str) -> str | No
     if len(classes) != 2:
         return None
     return named or (DETECTED if DETECTED in classes else classes[-1])
+
+
+def _learned(there: list[str], classes: Sequence[str] | None, drop: Sequence[str], where: str) -> list[str]:
+    """The classes that are learned, of those that are there."""
+    for key, named in (("classes", classes or ()), ("drop", drop)):
+        if unknown := [name for name in named if name not in there]:
+            raise InputError(
+                f"{where}.{key}: expected classes of the corpus, got {unknown[0]!r}; there are {', '.join(there)}"
+            )
+    learned = [name for name in there if (classes is None or name in classes) and name not in drop]
+    if len(learned) < 2:
+        raise InputError(f"{where}.drop: expected two classes or more to be left of {', '.join(there)}")
+    return learned
 
 
 def _class_weights(training: Training, labels: np.ndarray, classes: int, positive: int | None) -> list[float] | None:

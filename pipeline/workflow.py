@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from features.recipe import AnyRecipe
 from pipeline.config import Config, Experiment, Split, parse, read_yaml
-from pipeline.corpora import AnyCorpus, AudioCorpus, DemoCorpus, Esc50Corpus, Fetch, OnDisk
+from pipeline.corpora import AnyCorpus, AudioCorpus, DemoCorpus, Esc50Corpus, Fetch, OnDisk, TagsCorpus
 from pipeline.demos import DEMOS
 from pipeline.errors import InputError
+from pipeline.labels.mine import LABELS, fingerprint
 from pipeline.sources import source_of
 from pipeline.sources.base import Recordings
 from stores.codec import Compression
@@ -30,6 +31,12 @@ class FetchJob(Section):
     corpus: AudioCorpus
     receipt: Path
     lost: bool  # whether what had been fetched is gone
+
+
+class LabelJob(Section):
+    corpus: TagsCorpus
+    folder: Path
+    fingerprint: str
 
 
 class IndexJob(Section):
@@ -54,13 +61,22 @@ class BuildJob(Section):
 
 class TrainJob(Section):
     name: str
+    corpus: AnyCorpus
+    index: Path
     family: Path
     folder: Path
+    classes: tuple[str, ...] | None
+    drop: tuple[str, ...]
+    init_from: Path | None  # the folder of that run
     model: Model
     training: Training
     split: Split
     folds: tuple[int, ...] | None
     positive: str | None
+
+    def recordings(self, clips: pa.Table) -> Recordings:
+        """Where the samples of clips come from."""
+        return source_of(self.corpus, self.name).recordings(self.index, clips)
 
 
 class ReportJob(Section):
@@ -121,10 +137,59 @@ class Plan:
 
     def corpus(self, experiment: str) -> OnDisk:
         """An experiment's corpus; a demo is one that is synthesised first."""
+        if (tags := self.tags(experiment)) is not None:
+            return tags.audio(self.labels_folder(experiment) / LABELS)
+        corpus = self._on_disk(experiment)
+        assert not isinstance(corpus, TagsCorpus)
+        return corpus.audio() if isinstance(corpus, Esc50Corpus) else corpus
+
+    def _on_disk(self, experiment: str) -> OnDisk | Esc50Corpus | TagsCorpus:
+        """As the configuration says it, but with a demo as what it is synthesised as."""
         corpus = self.config.experiments[experiment].corpus
         if isinstance(corpus, DemoCorpus):
-            corpus = DEMOS[corpus.name].corpus(self.demos / corpus.name)
-        return corpus.audio() if isinstance(corpus, Esc50Corpus) else corpus
+            made: OnDisk | Esc50Corpus | TagsCorpus = DEMOS[corpus.name].corpus(self.demos / corpus.name)
+            if isinstance(made, TagsCorpus) and corpus.labels is not None:
+                return made.model_copy(update={"labels": corpus.labels})
+            return made
+        return corpus
+
+    def tags(self, experiment: str) -> TagsCorpus | None:
+        """The tracks whose tags give an experiment's labels, if they do."""
+        corpus = self._on_disk(experiment)
+        return corpus if isinstance(corpus, TagsCorpus) else None
+
+    def labels_folder(self, experiment: str) -> Path:
+        """Where the labels of an experiment on tags are."""
+        tags = self.tags(experiment)
+        assert tags is not None
+        chosen = tags.labels if isinstance(tags.labels, str) else "labels"
+        said = tags.model_dump_json(exclude={"max_quarantine", "segments", "silent"}, exclude_defaults=True)
+        return self.work / "labels" / _name(chosen, [said])
+
+    def by_labels(self, name: str) -> str:
+        """The first experiment on a folder of labels."""
+        return next(
+            experiment
+            for experiment in self.config.experiments
+            if self.tags(experiment) is not None and self.labels_folder(experiment).name == name
+        )
+
+    def label_job(self, experiment: str) -> str:
+        tags = self.tags(experiment)
+        assert tags is not None
+        return _text(
+            LabelJob(
+                corpus=tags, folder=self.labels_folder(experiment), fingerprint=self._tags_fingerprint(experiment, tags)
+            )
+        )
+
+    def _tags_fingerprint(self, experiment: str, tags: TagsCorpus) -> str:
+        if demo := self.demo(experiment):
+            return f"demo {DEMOS[demo].VERSION}"
+        try:
+            return fingerprint(tags, self.where(experiment))
+        except (InputError, OSError):
+            return "unreadable"
 
     def demo(self, experiment: str) -> str | None:
         """The name of the demo that an experiment runs on, if it does."""
@@ -133,9 +198,16 @@ class Plan:
 
     def receipts(self, experiment: str) -> list[Path]:
         """What must be there before an experiment's corpus can be indexed."""
-        if demo := self.demo(experiment):
-            return [self.demos / f"{demo}.json"]
+        if self.tags(experiment) is not None:
+            return [self.labels_folder(experiment) / LABELS]
+        if receipt := self.demo_receipt(experiment):
+            return receipt
         return [job.receipt] if (job := self._fetch(experiment)) else []
+
+    def demo_receipt(self, experiment: str) -> list[Path]:
+        """What says that an experiment's demo is synthesised, if it is on one."""
+        demo = self.demo(experiment)
+        return [self.demos / f"{demo}.json"] if demo else []
 
     def fetch_job(self, experiment: str) -> str:
         job = self._fetch(experiment)
@@ -162,6 +234,8 @@ class Plan:
         """Of the files; of what is still to be made or fetched, and untouched since, of that."""
         if demo := self.demo(experiment):
             return f"demo {DEMOS[demo].VERSION}"
+        if (tags := self.tags(experiment)) is not None:
+            return self._tags_fingerprint(experiment, tags)
         fetched = self._fetch(experiment)
         if fetched and not (fetched.receipt.is_file() and fetched.root.is_dir()):
             return f"fetched {fetched.fetch.sha256}"
@@ -243,18 +317,31 @@ class Plan:
 
     def train_job(self, experiment: str) -> str:
         chosen = self._experiment(experiment)
+        first = chosen  # of those that start from each other's weights: what it has tested on, all do
+        while first.init_from is not None:
+            first = self._experiment(first.init_from)
         return _text(
             TrainJob(
                 name=experiment,
+                corpus=self.corpus(experiment),
+                index=self.index_folder(experiment),
+                classes=chosen.classes,
+                drop=chosen.drop,
+                init_from=None if chosen.init_from is None else self.run_folder(chosen.init_from),
                 family=self.family(experiment),
                 folder=self.run_folder(experiment),
                 model=chosen.model,
                 training=chosen.training,
-                split=chosen.split,
-                folds=chosen.folds,
+                split=first.split,
+                folds=first.folds,
                 positive=chosen.positive,
             )
         )
+
+    def started_from(self, experiment: str) -> list[Path]:
+        """The metrics of the run whose weights an experiment starts from, if it does."""
+        source = self._experiment(experiment).init_from
+        return [] if source is None else [self.run_folder(source) / "metrics.json"]
 
     def modules(self, *patterns: str) -> list[Path]:
         """Source files that a rule runs: without them as its inputs, an edit would rerun nothing."""
@@ -270,6 +357,7 @@ class Plan:
             path
             for name in self.config.experiments
             for path in (
+                *([self.labels_folder(name) / LABELS] if self.tags(name) is not None else []),
                 self.index(name),
                 self.pointer(name),
                 self.run_folder(name) / "metrics.json",

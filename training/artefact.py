@@ -2,14 +2,35 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save
-from torch import nn
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
 
-from stores.files import write_bytes, write_json
+from stores.files import read_json, write_bytes, write_json
 from training.settings import Model
+
+WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """Weights by name, and the classes in the order of the network's outputs."""
+
+    folder: Path
+    weights: dict[str, Tensor]
+    classes: list[str]
+    recipe: dict[str, Any]
+    version: str
+
+
+def read_artefact(folder: Path) -> Artefact:
+    """What `write_artefact` wrote."""
+    described = read_json(folder / DESCRIPTION)
+    weights = load_file(folder / WEIGHTS)
+    return Artefact(folder, weights, described["classes"], described["recipe"], described["version"])
 
 
 def write_artefact(
@@ -33,6 +54,6 @@ def write_artefact(
     version = hashlib.blake2b(digest_size=8)
     version.update(weights)
     version.update(json.dumps(described, sort_keys=True).encode())
-    write_bytes(folder / "model.safetensors", weights)
-    write_json(folder / "model.json", described | {"version": version.hexdigest()})
+    write_bytes(folder / WEIGHTS, weights)
+    write_json(folder / DESCRIPTION, described | {"version": version.hexdigest()})
     return version.hexdigest()

@@ -1,5 +1,6 @@
 """Scores of a trained network, in float32 on features as the store holds them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,11 +33,12 @@ class Predictions:
 @dataclass(frozen=True)
 class Scores:
     """`summary` goes into metrics.json; `per_class` has one dictionary a class; `confusion` is
-    `(true, predicted)` counts."""
+    `(true, predicted)` counts; `decided` `(clips,)` are the classes that count as predicted."""
 
     summary: dict[str, float]
     per_class: list[dict[str, Any]]
     confusion: np.ndarray
+    decided: np.ndarray
 
 
 def score_confusion(confusion: np.ndarray, classes: list[str]) -> list[dict[str, Any]]:
@@ -49,6 +51,21 @@ def score_confusion(confusion: np.ndarray, classes: list[str]) -> list[dict[str,
         {"class": name, **{metric: float(columns[metric][number]) for metric in METRICS}, "clips": int(clips[number])}
         for number, name in enumerate(classes)
     ]
+
+
+def averaged(predictions: Predictions, recordings: Sequence[str]) -> tuple[Predictions, list[str]]:
+    """One prediction for all clips of a recording: the mean of their probabilities; and the recordings' names.
+
+    `recordings` `(clips,)` names that of each clip; the row is that of its first clip.
+    """
+    names, first, number = np.unique(recordings, return_index=True, return_inverse=True)
+    if len(names) == len(recordings):
+        return predictions, list(recordings)
+    shares = torch.from_numpy(predictions.logits).double().softmax(dim=1).numpy()
+    sums = np.zeros((len(names), shares.shape[1]))
+    np.add.at(sums, number, shares)
+    logits = np.log(np.maximum(sums / np.bincount(number)[:, None], np.finfo(np.float64).tiny)).astype(np.float32)
+    return Predictions(predictions.rows[first], predictions.labels[first], logits), names.tolist()
 
 
 @torch.inference_mode()
@@ -90,4 +107,4 @@ def score(predictions: Predictions, classes: list[str], decided: np.ndarray | No
         for number, name in enumerate(classes)
     ]
     confusion = multiclass_confusion_matrix(chosen, labels, count).numpy()
-    return Scores(summary, per_class, confusion)
+    return Scores(summary, per_class, confusion, chosen.numpy())

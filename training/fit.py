@@ -20,11 +20,13 @@ from torch.utils.data import DataLoader
 
 from features.recipe import recorded_recipe
 from stores.files import read_json, write_json
+from training.artefact import Artefact
 from training.checkpoints import Checkpoints
 from training.errors import TrainingError
 from training.models import Standard, build
 from training.module import Classifier
 from training.settings import Model, Training
+from training.start import start_from
 from training.stream import ClipStream
 
 log = logging.getLogger("otogura")
@@ -43,6 +45,7 @@ CODE = (
     "schedule.py",
     "settings.py",
     "standard.py",
+    "start.py",
     "stream.py",
 )
 
@@ -60,12 +63,13 @@ def fit(
     train: ClipStream,
     validation: ClipStream | None,
     *,
-    classes: int,
+    classes: Sequence[str],
     model: Model,
     training: Training,
     identity: dict[str, Any],
     class_weights: Sequence[float] | None = None,
     standard: Standard | None = None,
+    start: Artefact | None = None,
     callbacks: Sequence[pl.Callback] = (),
 ) -> Fitted:
     """Train, or go on training, or take what the folder holds when just this has been trained before.
@@ -82,6 +86,8 @@ def fit(
         In the loss, one for each class.
     standard : Standard, optional
         Of the training clips, for networks whose tensors are not normalised.
+    start : Artefact, optional
+        Whose weights to begin with, but for the rows of other classes.
     callbacks : sequence of lightning.pytorch.Callback, optional
         Of those who watch, and may raise to break off.
 
@@ -89,14 +95,18 @@ def fit(
     """
     settings = training.model_dump(mode="json", exclude={"max_time"})
     whole = {**identity, "model": model.model_dump(mode="json"), "training": settings, "class_weights": class_weights}
-    whole["code"] = _code_digest(model.name)
+    whole |= {"code": _code_digest(model.name)} | ({} if start is None else {"start": start.version})
     state = folder / "run.json"
     checkpoints = Checkpoints(folder / "checkpoints", training)
     if not state.is_file() or read_json(state) != json.loads(json.dumps(whole)):
         checkpoints.clear()
         write_json(state, whole)
     pl.seed_everything(training.seed, verbose=False)
-    network = build(model, classes, recorded_recipe(train.store.manifest["recipe"]), standard)
+    recipe = recorded_recipe(train.store.manifest["recipe"])
+    network = build(model, len(classes), recipe, standard)
+    if start is not None:
+        kept = start_from(network, start, model=model, classes=list(classes), recipe=recipe)
+        log.info("starting from %s, with the rows of %s", start.folder, ", ".join(kept) or "no class")
     if not checkpoints.finished():
         _train(checkpoints, network, train, validation, training, class_weights, callbacks)
     if not checkpoints.finished():

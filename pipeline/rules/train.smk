@@ -3,7 +3,9 @@ rule train:
         "Training {wildcards.experiment}."
     input:
         store=lambda wildcards: PLAN.pointer(wildcards.experiment),
+        before=lambda wildcards: PLAN.started_from(wildcards.experiment),
         code=PLAN.modules(
+            "pipeline/mistakes.py",
             "pipeline/results.py",
             "pipeline/split.py",
             "pipeline/train.py",

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.config import Config, parse, read_yaml
 from pipeline.errors import InputError
-from pipeline.workflow import plan
+from pipeline.workflow import TrainJob, plan
 
 DEFAULT = Path(__file__).parents[2] / "config" / "config.yaml"
 
@@ -188,7 +188,38 @@ def test_no_file(tmp_path: Path) -> None:
         load(tmp_path / "c.yaml")
 
 
+STARTING = {"corpus": {"root": "x"}, "init_from": "first"}
+
+
+@pytest.mark.parametrize(
+    ("first", "options", "said"),
+    [
+        ({}, {"init_from": "frist"}, "experiments.x.init_from: expected one of first, got 'frist'"),
+        ({"init_from": "x"}, {}, "init_from: expected another beginning, but first starts from itself"),
+        ({}, {"split": {"seed": 1}}, "experiments.x.split: expected that of first, whose weights have learned"),
+        ({"folds": [1, 2]}, {"folds": [2]}, "experiments.x.folds: expected that of first"),
+        ({"training": {"keep": "last"}}, {}, "experiments.x.training.keep: expected last, because first keeps the"),
+        ({}, {"recipe": "environment", "model": "cnn8"}, "experiments.x.recipe: expected that of first, music, got"),
+        ({}, {"classes": ["a", "b"], "drop": ["c"]}, "experiments.x: say classes or drop, not both"),
+    ],
+)
+def test_weights_to_start_from_that_do_not_fit(first: dict[str, Any], options: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse({"experiments": {"first": {"corpus": {"root": "x"}} | first, "x": STARTING | options}}, "mine.yaml")
+    assert said in str(caught.value)
+
+
 class TestPlan:
+    def test_a_run_that_starts_from_another_tests_on_the_same_clips(self) -> None:
+        split = {"seed": 3, "test": 0.3}
+        experiments = {"first": STARTING | {"init_from": None, "split": split}, "x": STARTING, "y": {"init_from": "x"}}
+        chosen = plan({"experiments": experiments}, ["mine.yaml"], DEFAULT)
+        jobs = [TrainJob.model_validate_json(chosen.train_job(name)) for name in experiments]
+        assert jobs[0].split.seed == 3
+        assert jobs[0].split == jobs[1].split == jobs[2].split
+        assert [job.init_from for job in jobs] == [None, Path("work/runs/first"), Path("work/runs/x")]
+        assert chosen.started_from("x") == [Path("work/runs/first/metrics.json")]
+
     def test_a_given_file_stands_on_its_own(self) -> None:
         chosen = plan(genre() | {"experiments": {"mine": {}}}, ["mine.yaml"], DEFAULT)
         assert list(chosen.config.experiments) == ["mine"]

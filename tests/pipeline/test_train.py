@@ -1,5 +1,6 @@
 """What an experiment cannot be trained on is one line, before the first hour of training."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipeline.config import parse
 from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
+from pipeline.results import compare
 from pipeline.sources import AudioSource
 from pipeline.train import _class_weights, _detected, train_experiment
 from stores import Store, open_store
@@ -39,7 +41,9 @@ def two_classes(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def train(store: Store, folder: Path, **options: Any) -> str:
     """What is said against an experiment."""
     chosen = parse({"experiments": {"x": options}}, "").experiments["x"]
-    parts = {name: getattr(chosen, name) for name in ("model", "training", "split", "folds", "positive")}
+    parts = {
+        name: getattr(chosen, name) for name in ("model", "training", "split", "folds", "positive", "classes", "drop")
+    }
     with pytest.raises(InputError) as caught:
         train_experiment(folder, store, name="x", where="mine.yaml: experiments.x", **parts)
     assert not list(folder.iterdir())
@@ -154,3 +158,58 @@ def test_classes_of_a_confusion_matrix_score_as_their_predictions_do() -> None:
     scores = score(Predictions(np.arange(60), labels, logits), list("abcd"))  # d is never true
     for found, expected in zip(score_confusion(scores.confusion, list("abcd")), scores.per_class, strict=True):
         assert found == pytest.approx(expected)
+
+
+@pytest.fixture(scope="module")
+def dropped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], dict[str, Any]]:
+    """A run of four classes, and one that began with its weights without one of them: where, and their metrics."""
+    folder = tmp_path_factory.mktemp("dropped")
+    store = small_store(folder, "abcd", 12)
+    model = {"name": "cnn", "depth": 2, "width": 16, "dense": [8]}
+    training = {"epochs": 2, "batch_size": 8, "device": "cpu", "precision": "float32"}
+    found = []
+    for number, options in enumerate([{}, {"drop": ["b"], "init_from": folder / "run0"}]):
+        chosen = parse({"experiments": {"x": {"model": model, "training": training}}}, "").experiments["x"]
+        parts = {name: getattr(chosen, name) for name in ("model", "training", "split", "folds")} | options
+        found.append(train_experiment(folder / f"run{number}", store, name=f"run{number}", where="", **parts))
+    return folder, found[0], found[1]
+
+
+def test_without_a_class_the_others_stay_on_their_sides(dropped: tuple[Path, Any, Any]) -> None:
+    _, before, after = dropped
+    assert after["classes"] == ["a", "c", "d"]
+    assert after["train_clips"] < before["train_clips"]
+    clips = {row["class"]: row["clips"] for row in before["per_class"]}
+    assert {row["class"]: row["clips"] for row in after["per_class"]} == {name: clips[name] for name in "acd"}
+
+
+def test_a_run_that_began_with_other_weights_says_how_it_was_before(dropped: tuple[Path, Any, Any]) -> None:
+    folder, before, _ = dropped
+    page = (folder / "run1" / "report.html").read_text()
+    assert "Before and after" in page
+    assert f"The weights come from run0, model {before['model_version']}. It knew b as well" in page
+    assert "Before and after" not in (folder / "run0" / "report.html").read_text()
+    compare(folder, [folder / "run0", folder / "run1"])
+    assert "side by side" not in (folder / "report.html").read_text()  # they learned other classes
+
+
+def test_runs_of_the_same_classes_are_shown_together(dropped: tuple[Path, Any, Any], tmp_path: Path) -> None:
+    folder, _, _ = dropped
+    for name in ("one", "two"):
+        shutil.copytree(folder / "run1", tmp_path / name)
+    compare(tmp_path, [tmp_path / "one", tmp_path / "two"])
+    page = (tmp_path / "report.html").read_text()
+    assert "Learning curves side by side" in page
+    assert "one (validation)" in page
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"drop": ["z"]}, "x.drop: expected classes of the corpus, got 'z'; there are a, b, c"),
+        ({"classes": ["a", "z"]}, "x.classes: expected classes of the corpus, got 'z'; there are a, b, c"),
+        ({"drop": ["a", "b"]}, "x.drop: expected two classes or more to be left of a, b, c"),
+    ],
+)
+def test_classes_that_are_not_there(three_classes: Store, tmp_path: Path, options: dict[str, Any], said: str) -> None:
+    assert said in train(three_classes, tmp_path, **options)

@@ -71,7 +71,12 @@ def test_training_learns_the_same(stores: tuple[Store, Store], tmp_path: Path) -
     for number, store in enumerate(stores):
         sides = [stream(store, shuffle=shuffle, expand=False) for shuffle in (True, False)]
         fitted = fit(
-            tmp_path / str(number), *sides, classes=3, model=model, training=training, identity={"store": str(number)}
+            tmp_path / str(number),
+            *sides,
+            classes=["a", "b", "c"],
+            model=model,
+            training=training,
+            identity={"store": str(number)},
         )
         losses.append([epoch["train_loss"] for epoch in fitted.history])
         assert not [name for name in fitted.network.state_dict() if "expand" in name]

@@ -30,7 +30,7 @@ def run(folder: Path, store: Store, epochs: int = 4, **options: Any) -> Fitted:
     )
     validation = None if training.keep == "last" else ClipStream(store, np.arange(12, 18), labels, batch_size=6)
     identity = {"store": store.identity}
-    return fit(folder, train, validation, classes=3, model=MODEL, training=training, identity=identity)
+    return fit(folder, train, validation, classes=["a", "b", "c"], model=MODEL, training=training, identity=identity)
 
 
 def weights(fitted: Fitted) -> list[np.ndarray]:
