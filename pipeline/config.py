@@ -217,8 +217,8 @@ def _refuse_unfit(recipe: AnyRecipe, experiment: Experiment, where: str) -> None
         )
     if experiment.training.augment.of_spectrograms and not isinstance(model, SpectrogramModel):
         raise ValueError(
-            f"{where}.training.augment: masks and shifts are for networks of one spectrogram channel, and {model.name} "
-            "is none; the stored variants are its augmentation"
+            f"{where}.training.augment: masks, shifts and filters are for networks of one spectrogram channel, and "
+            f"{model.name} is none; the stored variants are its augmentation"
         )
     if not isinstance(model, SpectrogramModel) or model.reads != recipe.kind:
         return

@@ -1,10 +1,11 @@
-"""Augmentation while training: parts, shifts and masks of stored tensors, and mixtures of two, where the network is.
+"""Augmentation while training: parts, filters, shifts, masks and mixtures of stored tensors, where the network is.
 
 What is drawn depends on the clip's content, the variant, the view, the epoch and the seed alone: it is the same on
 every device, in every order and after an interruption. (What a clip is mixed with is the next one of its batch.)
 """
 
 import torch
+import torch.nn.functional as F
 from scipy.special import betaincinv
 from torch import Tensor
 
@@ -13,7 +14,8 @@ from training.settings import Augment
 ROWS, FRAMES = 2, 3  # axes
 
 # Where the draws of one item begin; each kind has places of its own, so that a mask more moves nothing else.
-CROP, MIXTURE = 0, 2
+CROP, MIXTURE, GAIN, FILTER = 0, 2, 3, 4
+FILTER_PLACES = 5
 SHIFT = {ROWS: 16, FRAMES: 17}
 MASKS = {ROWS: 32, FRAMES: 64}
 
@@ -43,6 +45,21 @@ def crop_at_random(images: Tensor, size: tuple[int, int], keys: Tensor) -> Tenso
     top, left = ((drawn * places).long() for drawn, places in zip(uniform(keys, CROP, 2).T, free, strict=True))
     parts = images.unfold(ROWS, rows, 1).unfold(FRAMES, frames, 1)
     return parts[torch.arange(len(images), device=images.device), :, top, left]
+
+
+def filtered(images: Tensor, settings: Augment, keys: Tensor) -> Tensor:
+    """As if recorded louder or softer and by another microphone: in dB, `(items, channels, rows, frames)` float32.
+
+    A gain for the whole and a curve over the rows (FilterAugment: Nam and others, 2022).
+    """
+    if settings.gain_db:
+        gains = (2 * uniform(keys, GAIN, 1) - 1) * settings.gain_db
+        images = images + gains.float()[:, :, None, None]
+    if settings.filter_db:
+        points = (2 * uniform(keys, FILTER, FILTER_PLACES) - 1) * settings.filter_db
+        curve = F.interpolate(points.float()[:, None], images.shape[ROWS], mode="linear", align_corners=True)
+        images = images + curve[:, :, :, None]
+    return images
 
 
 def shift(images: Tensor, settings: Augment, fill: Tensor, keys: Tensor) -> Tensor:
@@ -81,9 +98,10 @@ def _along(axis: int, values: Tensor) -> Tensor:
 
 def augmented(images: Tensor, settings: Augment, size: tuple[int, int], fill: Tensor, keys: Tensor) -> Tensor:
     """What a network is shown in training of `(items, channels, rows, frames)`: float32, of `size` rows and frames."""
+    images = filtered(images.float(), settings, keys)
     if tuple(images.shape[2:]) != size:
         images = crop_at_random(images, size, keys)
-    return mask(shift(images.float(), settings, fill, keys), settings, fill, keys)
+    return mask(shift(images, settings, fill, keys), settings, fill, keys)
 
 
 def mixture(keys: Tensor, alpha: float) -> Tensor:

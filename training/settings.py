@@ -115,6 +115,15 @@ class Cnn8Model(LogMelModel):
     dropout: Dropout = 0.0
 
 
+class Cnn6Model(LogMelModel):
+    """Six convolutions, four of them with max-pooling, and mean and maximum over time: otogura's own."""
+
+    smallest: ClassVar[int] = 31
+    name: Literal["cnn6"] = "cnn6"
+    channels: Annotated[tuple[Positive, ...], Field(min_length=6, max_length=6)] = (32, 48, 96, 128, 192, 192)
+    dropout: Dropout = 0.0
+
+
 class Cnn4Model(LogMelModel):
     """Four convolutions, each with max-pooling, and dense layers."""
 
@@ -138,6 +147,7 @@ AnyModel = (
     | CnnModel
     | ResNet18Model
     | Cnn8Model
+    | Cnn6Model
     | Cnn4Model
     | ResNetBottleneckModel
 )
@@ -154,12 +164,17 @@ class Augment(Section):
     frame_mask: Annotated[float, Field(gt=0, lt=1)] = 0.1
     row_shift: Annotated[int, Field(ge=0)] = 0  # the largest, up or down
     frame_shift: Annotated[int, Field(ge=0)] = 0
+    # Decibels, up or down: of a clip as a whole, and at five places over its rows, with straight lines between them.
+    gain_db: Annotated[float, Field(ge=0, le=40)] = 0.0
+    filter_db: Annotated[float, Field(ge=0, le=40)] = 0.0
     mixup: Annotated[float, Field(ge=0)] = 0.0  # alpha of the Beta distribution; 0 mixes nothing
 
     @property
     def of_spectrograms(self) -> bool:
         """Whether anything is drawn that only networks for one channel are shown."""
-        return bool(self.row_masks or self.frame_masks or self.row_shift or self.frame_shift)
+        return bool(
+            self.row_masks or self.frame_masks or self.row_shift or self.frame_shift or self.gain_db or self.filter_db
+        )
 
 
 class Training(Section):
@@ -221,6 +236,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "cnn": {"epochs": 60, "batch_size": 32, "schedule": "cosine"},
     "resnet18": ENVIRONMENT,
     "cnn8": ENVIRONMENT,
+    "cnn6": ENVIRONMENT,
     "cnn4": ENVIRONMENT,
     "resnet_bottleneck": {
         "epochs": 60,

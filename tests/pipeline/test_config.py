@@ -162,7 +162,7 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
             "corpus.values: expected the 500 values of the recipe spectrogram, got 1000",
         ),
         (genre(corpus={"root": "x", "only": {"esc10": True}}), "corpus: only chooses rows of a table, and there is"),
-        (genre(training={"augment": {"row_masks": 1}}), "training.augment: masks and shifts are for networks of one"),
+        (genre(training={"augment": {"row_masks": 1}}), "training.augment: masks, shifts and filters are for netw"),
         (
             genre(corpus={"source": "esc50", "root": "x", "fetch": {"url": "ftp://x"}}),
             "corpus.fetch.url: string should",

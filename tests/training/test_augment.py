@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from stores_of import small_store
 
-from training.augment import augmented, crop_at_random, mask, mixed, mixture, shift, uniform
+from training.augment import augmented, crop_at_random, filtered, mask, mixed, mixture, shift, uniform
 from training.settings import Augment
 from training.stream import ClipStream
 
@@ -99,6 +99,26 @@ def test_one_mask_more_moves_nothing_else(more: dict[str, int]) -> None:
     many = mask(images, Augment(**{"row_masks": 1, "frame_masks": 1, **more}), fill, KEYS) == -1
     assert bool((few <= many).all())
     assert int(many.sum()) > int(few.sum())
+
+
+def test_a_gain_is_one_number_within_its_limits() -> None:
+    images = numbered(6, 8)
+    gains = filtered(images, Augment(gain_db=6), KEYS) - images
+    assert torch.allclose(gains, gains[:, :, :1, :1], atol=1e-5)
+    assert -6 <= float(gains.min()) < -5.8
+    assert 5.8 < float(gains.max()) <= 6.0
+
+
+def test_a_filter_is_a_curve_of_four_straight_lines_over_the_rows() -> None:
+    images = numbered(9, 3)
+    curves = filtered(images, Augment(filter_db=4), KEYS) - images
+    assert torch.allclose(curves, curves[..., :1], atol=1e-5)
+    bends = curves[:, 0, :, 0].diff(n=2).abs()  # (items, 7), around rows 1 to 7; the inner places are rows 2, 4 and 6
+    assert float(bends[:, [0, 2, 4, 6]].max()) < 1e-4
+    assert float(bends[:, [1, 3, 5]].median()) > 0.5
+    assert 3.9 < float(curves.abs().max()) <= 4.0
+    both = filtered(images, Augment(filter_db=4, gain_db=6), KEYS) - curves
+    torch.testing.assert_close(both, filtered(images, Augment(gain_db=6), KEYS))
 
 
 def test_without_settings_only_the_size_changes() -> None:

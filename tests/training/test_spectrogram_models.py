@@ -6,7 +6,7 @@ import torch
 
 from features.recipe import LogMelRecipe, SpectrogramRecipe, recorded_recipe
 from training.models import Crops, Standard, build
-from training.settings import MODELS, Cnn4Model, Cnn8Model, ResNet18Model, ResNetBottleneckModel
+from training.settings import MODELS, Cnn4Model, Cnn6Model, Cnn8Model, ResNet18Model, ResNetBottleneckModel
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
@@ -39,6 +39,17 @@ def test_cnn4_leaves_what_is_published_before_its_dense_layers() -> None:
     network = build(Cnn4Model(), 50, LogMelRecipe()).eval()
     assert network.network.convolutions(torch.zeros(1, 1, 100, 384)).shape == (1, 512, 2, 11)
     assert network(torch.randn(2, 1, 128, 431)).shape == (2, 50)
+
+
+@torch.inference_mode()
+def test_cnn6_pools_means_over_rows_by_their_mean_and_maximum() -> None:
+    network = build(Cnn6Model(crop=(31, 31)), 50, LogMelRecipe()).eval().network
+    assert network.convolutions(torch.zeros(1, 1, 100, 384)).shape == (1, 192, 3, 12)
+    assert network.convolutions(torch.zeros(1, 1, 31, 31)).shape == (1, 192, 1, 1)
+    network.convolutions = torch.nn.Identity()
+    network.head = torch.nn.Identity()
+    places = torch.tensor([[1.0, 5.0, 3.0], [3.0, 7.0, 5.0]])  # rows, frames
+    assert network(places[None, None]).tolist() == [[4.0, 6.0]]
 
 
 @torch.inference_mode()

@@ -7,6 +7,7 @@ from training.compact import reading_compact
 from training.models.cnn import Cnn
 from training.models.cnn1d_attention import Cnn1dAttention
 from training.models.cnn4 import Cnn4
+from training.models.cnn6 import Cnn6
 from training.models.cnn8 import Cnn8
 from training.models.crops import Crops, Standard
 from training.models.resnet18 import ResNet18
@@ -18,6 +19,7 @@ __all__ = [
     "Cnn",
     "Cnn1dAttention",
     "Cnn4",
+    "Cnn6",
     "Cnn8",
     "Crops",
     "ResNet18",
@@ -34,6 +36,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "cnn": Cnn,
     "resnet18": ResNet18,
     "cnn8": Cnn8,
+    "cnn6": Cnn6,
     "cnn4": Cnn4,
     "resnet_bottleneck": ResNetBottleneck,
 }
