@@ -391,3 +391,36 @@ def test_a_table_of_spectrograms_is_learned(tmp_path: Path) -> None:
         "otogura: mine.yaml: experiments.table.corpus.test: test.csv: expected lines of a label and values, found none"
     )
     assert folder.metrics("table") == metrics
+
+
+def test_tags_are_mined_and_a_class_is_dropped_from_the_trained_weights(tmp_path: Path) -> None:
+    """Two clips of each track; the second experiment brings the first along."""
+    folder = Folder(tmp_path)
+    write_corpus(tmp_path / "bgm", "abc", 12)
+    words = {"a": "ロック、夜", "b": "朝/クラシック", "c": "ピアノのバラード"}
+    lines = [f"{label}/{n}.wav,曲{label}{n},{words[label]}" for label in "abc" for n in range(12)]
+    (tmp_path / "tracks.csv").write_text(
+        "\n".join(["file,title,tags", *lines, "a/99.wav,無い,ロック"]), encoding="cp932"
+    )
+    classes = {"rock": ["ロック"], "classical": ["クラシック"], "ballad": ["バラード"]}
+    tags = {"source": "tags", "root": "bgm", "table": "tracks.csv", "path": "file", "labels": classes, "segments": 2}
+    model = {"name": "cnn", "depth": 2, "width": 16, "dense": [8]}
+    split = {"validation": 0.25, "test": 0.25, "seed": 3}
+    first = dict(EXPERIMENT) | {"corpus": tags, "model": model, "split": split}
+    folder.config["experiments"] = {"genre": first, "fewer": first | {"drop": ["ballad"], "init_from": "genre"}}
+    output = folder.run("--cores", "2", "train_fewer")
+    assert "ballad 12, classical 12, rock 12, 1 left out (no file)" in output
+    assert folder.computed(output) == [72 * 6]
+    assert "starting from work/runs/genre, with the rows of classical, rock" in output
+    before, after = folder.metrics("genre"), folder.metrics("fewer")
+    assert before["test_clips"] == sum(row["clips"] for row in before["per_class"])
+    assert before["train_clips"] + before["validation_clips"] + 2 * before["test_clips"] == 72
+    assert after["classes"] == ["classical", "rock"]
+    mistakes = (tmp_path / "work" / "runs" / "genre" / "mistakes.csv").read_text().splitlines()
+    assert len(mistakes) - 1 == round((1 - before["accuracy"]) * before["test_clips"])
+    assert "Nothing to be done" in folder.run("train_fewer")
+    (tmp_path / "tracks.csv").touch()
+    assert "Nothing to be done" in folder.run("train_fewer")
+    lines[0] = lines[0].replace("ロック", "クラシック")
+    (tmp_path / "tracks.csv").write_text("\n".join(["file,title,tags", *lines]), encoding="utf-8")
+    assert folder.computed(folder.run("features")) == [0]
