@@ -39,12 +39,12 @@ def _fetch(text: str, options: argparse.Namespace) -> None:
 
 def _labels(text: str, options: argparse.Namespace) -> None:
     from pipeline.labels.mine import mine, write_labels
-    from pipeline.labels.page import write_page
+    from pipeline.labels.page import write_labels_page
     from pipeline.workflow import LabelJob
 
     job = LabelJob.model_validate_json(text)
     mined = mine(job.corpus, f"{options.where}.corpus")
-    write_page(mined, job.folder, job.folder.name)
+    write_labels_page(mined, job.folder, job.folder.name)
     write_labels(mined, job.folder)
     log.info("%s: %s", job.folder / "labels.html", mined.summary())
 

@@ -139,7 +139,7 @@ def labels(
 ) -> None:
     """Show what the tags of an experiment's tracks say, as tables and as a page, and write its table of labels."""
     from pipeline.labels.mine import mine, write_labels
-    from pipeline.labels.page import tables, write_page
+    from pipeline.labels.page import tables, write_labels_page
     from pipeline.workflow import plan_of
 
     plan = plan_of(configfile or [])
@@ -150,7 +150,7 @@ def labels(
         raise InputError(f"{plan.where(experiment)}.corpus: its labels do not come from tags; expected source: tags")
     folder = plan.labels_folder(experiment)
     mined = mine(corpus, f"{plan.where(experiment)}.corpus")
-    write_page(mined, folder, folder.name)
+    write_labels_page(mined, folder, folder.name)
     write_labels(mined, folder)
     for table in tables(mined):
         Console().print(table)

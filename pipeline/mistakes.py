@@ -15,7 +15,7 @@ from features.audio import resample
 from pipeline.recordings import Recording
 from stores.files import write_bytes
 from training.evaluation import Predictions
-from training.report import Panel
+from training.page import Panel
 
 LISTED = 100
 PLAYED = 12  # each some 50 kB in the page

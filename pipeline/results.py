@@ -9,7 +9,8 @@ import numpy as np
 from stores.files import read_json, write_json
 from training.detection import Detection
 from training.evaluation import Scores, score_confusion
-from training.report import Panel, class_sections, curves_of, detection_sections, link, run_sections, write_report
+from training.page import Panel, link, write_page
+from training.report import class_sections, curves_of, detection_sections, run_sections
 
 FIGURES = {
     "accuracy": "test accuracy",
@@ -43,7 +44,7 @@ def write_run(
     sections = run_sections(metrics["history"], scores.per_class, scores.confusion)
     if detection is not None:
         sections[1:1] = detection_sections(detection, metrics["positive"])
-    write_report(folder / "report.html", title, subtitle, figures, [*sections, *more])
+    write_page(folder / "report.html", title, subtitle, figures, [*sections, *more])
     write_json(folder / "metrics.json", metrics)
 
 
@@ -101,7 +102,7 @@ def write_folds(folder: Path, name: str, folds: Sequence[int], results: Sequence
     table = Panel("Folds", "Each fold is tested by a model that never saw it.", None,
                     ("", *FIGURES.values(), "test clips"), rows)  # fmt: skip
     title, subtitle = f"{name}, {len(folds)} folds", f"Mean ± standard deviation; store {metrics['store']}"
-    write_report(folder / "report.html", title, subtitle, figures, [table, *class_sections(per_class, confusion)])
+    write_page(folder / "report.html", title, subtitle, figures, [table, *class_sections(per_class, confusion)])
     write_json(folder / "metrics.json", metrics)
     return metrics
 
@@ -122,7 +123,7 @@ def compare(folder: Path, runs: Sequence[Path]) -> None:
     columns = ("experiment", *(FIGURES | DETECTION).values(), "parameters", "test clips", "store")
     table = Panel("Experiments", "", None, columns, rows)
     sections = [table, *_curves_together(runs)]
-    write_report(folder / "report.html", "All experiments", "Scores on test clips", [], sections)
+    write_page(folder / "report.html", "All experiments", "Scores on test clips", [], sections)
 
 
 def _curves_together(runs: Sequence[Path]) -> list[Panel]:

@@ -1,48 +1,14 @@
-"""One HTML page about a run that opens without a network: everything it shows is inside it."""
+"""What a report shows of a run: learning curves, confusion matrix, classes, detection."""
 
-import io
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import jinja2
-import matplotlib
 import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from stores.files import write_bytes
 from training.detection import Detection
-
-BLUE, ORANGE = "#2457a6", "#d2691e"
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A heading with a picture or a table, or both."""
-
-    title: str
-    note: str = ""
-    svg: Markup | None = None
-    columns: Sequence[str] = ()
-    rows: Sequence[Sequence[Any]] = ()
-
-
-def link(text: str, address: str) -> Markup:
-    """A table cell that leads somewhere."""
-    return Markup('<a href="{}">{}</a>').format(address, text)
-
-
-def write_report(
-    path: Path, title: str, subtitle: str, figures: Sequence[tuple[str, str]], sections: Sequence[Panel]
-) -> None:
-    """Write a page of key figures and sections."""
-    template = Path(__file__).with_name("report.html.jinja").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    page = environment.from_string(template).render(title=title, subtitle=subtitle, figures=figures, sections=sections)
-    write_bytes(path, page.encode())
+from training.page import BLUE, ORANGE, Panel, svg
 
 
 def run_sections(
@@ -167,13 +133,3 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str]) -> Markup:
             colour = "white" if shares[row, column] > 0.6 else "black"
             axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
     return svg(figure)
-
-
-def svg(figure: Figure) -> Markup:
-    """The figure as an SVG element; equal figures give equal text. The browser's fonts draw labels in any script."""
-    with matplotlib.rc_context({"svg.hashsalt": "otogura", "svg.fonttype": "none"}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the browser has one that has it
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    return Markup(text[text.index("<svg") :])

@@ -10,15 +10,16 @@ from rich.table import Table
 
 from pipeline.labels.labelling import NEGATIVE, POSITIVE
 from pipeline.labels.mine import Mined
-from training.report import BLUE, ORANGE, Panel, svg, write_report
+from training.page import BLUE, ORANGE, Panel, svg, write_page
 
 MOST_TAGS = 60
+TAG_COLUMNS = ("tag", "tracks", "stands for", "score")
 BINS = np.linspace(-1, 1, 41).tolist()
 
 Row = tuple[object, ...]
 
 
-def write_page(mined: Mined, folder: Path, title: str) -> None:
+def write_labels_page(mined: Mined, folder: Path, title: str) -> None:
     """`labels.html`."""
     figures = [
         ("tracks", str(len(mined.decisions))),
@@ -32,11 +33,9 @@ def write_page(mined: Mined, folder: Path, title: str) -> None:
     ]
     if histogram := scores(mined):
         sections.append(Panel("Polarity", "Mean score of the words of a track that the dictionary has.", histogram))
-    note = "Those without a class are words that could stand for one."
-    sections.append(
-        Panel("Tags", note, bars(mined.tags.most_common(MOST_TAGS // 2)), ("tag", "tracks", "stands for"), tags(mined))
-    )
-    write_report(folder / "labels.html", f"Labels {title}", mined.summary(), figures, sections)
+    note = "Those without a class are words that could stand for one; the score is that of the dictionary."
+    sections.append(Panel("Tags", note, bars(mined.tags.most_common(MOST_TAGS // 2)), TAG_COLUMNS, tags(mined)))
+    write_page(folder / "labels.html", f"Labels {title}", mined.summary(), figures, sections)
 
 
 def tables(mined: Mined) -> list[Table]:
@@ -44,7 +43,7 @@ def tables(mined: Mined) -> list[Table]:
     found = [
         _table("class", "tracks", rows=sorted(mined.sizes.items())),
         _table("left out", "tracks", rows=mined.left_out.most_common()),
-        _table("tag", "tracks", "stands for", rows=tags(mined)[:20]),
+        _table(*TAG_COLUMNS, rows=tags(mined)[:20]),
     ]
     if counts := _histogram(mined):
         bins = [(f"{low:+.2f} … {low + 0.1:+.2f}", count) for low, count in counts]
@@ -53,12 +52,18 @@ def tables(mined: Mined) -> list[Table]:
 
 
 def tags(mined: Mined) -> list[Row]:
-    """The most frequent tags, how many tracks have each, and the class that all those with a label for it got."""
-    meant: dict[str, set[str]] = {}
-    for decision in mined.decisions:
-        for word in decision.found if decision.label else ():
-            meant.setdefault(word, set()).add(decision.label)
-    return [(tag, count, ", ".join(sorted(meant.get(tag, ())))) for tag, count in mined.tags.most_common(MOST_TAGS)]
+    """The most frequent tags, how many tracks have each, the class that a tag stands for, and its score."""
+    meant = {
+        word: part.label
+        for part in mined.decisions
+        for word in (part.found if part.label not in (NEGATIVE, POSITIVE) else ())
+        if part.label
+    }
+    found: list[Row] = []
+    for tag, count in mined.tags.most_common(MOST_TAGS):
+        score = None if mined.polarity is None else mined.polarity.score(tag)
+        found.append((tag, count, meant.get(tag, ""), "" if score is None else f"{score:+.2f}"))
+    return found
 
 
 def bars(counts: Sequence[tuple[str, int]]) -> Markup:

@@ -14,7 +14,7 @@ from pipeline.corpora import TagsCorpus
 from pipeline.errors import InputError
 from pipeline.labels.labelling import BETWEEN, NEGATIVE, NO_CLASS, POSITIVE, TWO_CLASSES
 from pipeline.labels.mine import Mined, fingerprint, mine, write_labels
-from pipeline.labels.page import write_page
+from pipeline.labels.page import write_labels_page
 from pipeline.labels.polarity import read_polarity
 from pipeline.labels.tracks import NO_FILE, SEVERAL_FILES, TWICE, split_tags
 from pipeline.labels.words import Tokeniser
@@ -225,7 +225,7 @@ def test_equal_tables_give_equal_files_and_another_fingerprint_follows_a_change(
     for name in ("one", "two"):
         found = mine(corpus, "corpus")
         write_labels(found, tmp_path / name)
-        write_page(found, tmp_path / name, "mine")
+        write_labels_page(found, tmp_path / name, "mine")
     for name in ("labels.csv", "decisions.csv", "labels.html"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     assert (tmp_path / "one" / "labels.csv").read_text() == "path,label,group\n夜.flac,rock,\n朝.flac,classical,\n"
