@@ -29,8 +29,9 @@ def write_labels_page(mined: Mined, folder: Path, title: str) -> None:
     ]
     sections = [
         Panel("Classes", "", bars(sorted(mined.sizes.items())), ("class", "tracks"), sorted(mined.sizes.items())),
-        Panel("Left out", "", None, ("reason", "tracks"), mined.left_out.most_common()),
     ]
+    if mined.left_out:
+        sections.append(Panel("Left out", "", None, ("reason", "tracks"), mined.left_out.most_common()))
     if histogram := scores(mined):
         sections.append(Panel("Polarity", "Mean score of the words of a track that the dictionary has.", histogram))
     note = "Those without a class are words that could stand for one; the score is that of the dictionary."
