@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
+from lightning.pytorch import Callback
 
 from features.recipe import ORIGINAL
 from pipeline.config import Split
@@ -19,7 +21,7 @@ from stores.reader import Store
 from training.artefact import write_artefact
 from training.detection import BEST, EVEN, Detection, choose_threshold, detect, probabilities
 from training.evaluation import Predictions, Scores, predict, score
-from training.fit import device_of, fit
+from training.fit import Fitted, device_of, fit
 from training.settings import Model, SpectrogramModel, Training
 from training.standard import fitted_standard
 from training.stream import ClipStream
@@ -30,9 +32,10 @@ DETECTED = "NG"  # unless the configuration names another
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
     """What the runs of an experiment share. `positive` is the one of two classes to be detected."""
 
+    store: Store
     model: Model
     training: Training
     where: str
@@ -42,6 +45,12 @@ class _Run:
     @property
     def positive_number(self) -> int | None:
         return None if self.positive is None else self.classes.index(self.positive)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The number of each row's class, `(rows,)` int64."""
+        number = {label: place for place, label in enumerate(self.classes)}
+        return np.array([number[label] for label in self.store.rows["label"].to_pylist()], dtype=np.int64)
 
 
 def train_experiment(
@@ -61,6 +70,20 @@ def train_experiment(
     With `folds`, one run for each in a folder of its own, and their mean and standard deviation. `positive` is the one
     of two classes to be detected.
     """
+    run = run_of(store, where=where, model=model, training=training, positive=positive)
+    if folds is None:
+        return _single(folder, sides_of(run, split), f"{name} on {store.manifest['corpus']}", run)
+    # Before the first hour of training.
+    all_sides = [_fold_sides(store.rows, fold, split, where, training.validates) for fold in folds]
+    results = []
+    for fold, sides in zip(folds, all_sides, strict=True):
+        title = f"{name} on {store.manifest['corpus']}, tested on fold {fold}"
+        results.append(_single(folder / f"fold-{fold}", sides, title, run))
+    return write_folds(folder, name, folds, results)
+
+
+def run_of(store: Store, *, where: str, model: Model, training: Training, positive: str | None) -> Run:
+    """What an experiment runs on a store. Raises `InputError` for what does not fit together."""
     if training.device == "cuda" and not torch.cuda.is_available():
         raise InputError(f"{where}.training.device: expected a GPU that torch can use, found none; say auto or cpu")
     if (kind := store.manifest["recipe"]["kind"]) != model.reads:
@@ -75,28 +98,21 @@ def train_experiment(
             f"{where}.training.class_weight: a number is the weight of the positive one of two classes, and there are "
             f"{len(classes)}; say balanced or none"
         )
-    run = _Run(model, training, where, classes, detected)
-    if folds is None:
-        sides = _sides(store.rows, split, where, training.validates)
-        return _single(folder, store, sides, f"{name} on {store.manifest['corpus']}", run)
-    # Before the first hour of training.
-    all_sides = [_fold_sides(store.rows, fold, split, where, training.validates) for fold in folds]
-    results = []
-    for fold, sides in zip(folds, all_sides, strict=True):
-        title = f"{name} on {store.manifest['corpus']}, tested on fold {fold}"
-        results.append(_single(folder / f"fold-{fold}", store, sides, title, run))
-    return write_folds(folder, name, folds, results)
+    return Run(store, model, training, where, classes, detected)
 
 
-def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run) -> dict[str, Any]:
-    training, classes = run.training, run.classes
-    number = {label: place for place, label in enumerate(classes)}
-    labels = np.array([number[label] for label in store.rows["label"].to_pylist()], dtype=np.int64)
+def sides_of(run: Run, split: Split) -> Sides:
+    """Of a single run: given folds as they are, tested on the highest; otherwise by group."""
+    rows, validate = run.store.rows, run.training.validates
+    if has_folds(rows):
+        return _fold_sides(rows, max(rows["fold"].to_pylist()), split, run.where, validate)
+    return by_group(rows, split, validate)
+
+
+def fit_run(folder: Path, sides: Sides, run: Run, callbacks: Sequence[Callback] = ()) -> Fitted:
+    """`fit` on the training clips, and on those that validate; no clip that tests is read."""
+    store, training, labels = run.store, run.training, run.labels
     _refuse_unlearnable(sides, labels, run)
-
-    def stream(rows: np.ndarray) -> ClipStream:
-        return ClipStream(store, rows, labels, batch_size=training.batch_size, expand=False)
-
     variants = (ORIGINAL,) if training.variants == "original" else store.variants
     train = ClipStream(
         store,
@@ -111,28 +127,39 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run) -> 
         pin=device_of(training).type == "cuda",
         expand=False,
     )
+    return fit(
+        folder,
+        train,
+        _originals(sides.validation, run) if training.validates else None,
+        classes=len(run.classes),
+        model=run.model,
+        training=training,
+        identity={"store": store.identity, "split": sides.digest()},
+        class_weights=_class_weights(training, labels[sides.train], len(run.classes), run.positive_number),
+        standard=fitted_standard(store, sides.train, variants) if isinstance(run.model, SpectrogramModel) else None,
+        callbacks=callbacks,
+    )
+
+
+def _originals(rows: np.ndarray, run: Run) -> ClipStream:
+    """Clips as they were recorded, in the order of the store."""
+    return ClipStream(run.store, rows, run.labels, batch_size=run.training.batch_size, expand=False)
+
+
+def _single(folder: Path, sides: Sides, title: str, run: Run) -> dict[str, Any]:
+    store, training, classes = run.store, run.training, run.classes
     counts = tuple(len(part) for part in (sides.train, sides.validation, sides.test))
     log.info("%s: %d training, %d validation, %d test clips", title, *counts)
     if len(sides.left_out):
         log.info("%s: %d clips left out, because their group is on another side", title, len(sides.left_out))
-    validation = stream(sides.validation) if training.validates else None
-    fitted = fit(
-        folder,
-        train,
-        validation,
-        classes=len(classes),
-        model=run.model,
-        training=training,
-        identity={"store": store.identity, "split": sides.digest()},
-        class_weights=_class_weights(training, labels[sides.train], len(classes), run.positive_number),
-        standard=fitted_standard(store, sides.train, variants) if isinstance(run.model, SpectrogramModel) else None,
-    )
+    fitted = fit_run(folder, sides, run)
     device = device_of(training)
-    tested = predict(fitted.network, stream(sides.test), device)
+    tested = predict(fitted.network, _originals(sides.test, run), device)
     if run.positive_number is None:
         detection, scores = None, score(tested, classes)
     else:
-        validated = predict(fitted.network, stream(sides.validation), device) if validation else None
+        validating = _originals(sides.validation, run) if training.validates else None
+        validated = None if validating is None else predict(fitted.network, validating, device)
         detection, scores = _detected(validated, tested, classes, run.positive_number)
     decided = {} if detection is None else {"positive": run.positive, "threshold": detection.summary["threshold"]}
     version = write_artefact(
@@ -175,13 +202,6 @@ def _detected(
     return detect(found, tested.labels == positive, threshold, chosen), scores
 
 
-def _sides(rows: pa.Table, split: Split, where: str, validate: bool) -> Sides:
-    """Given folds as they are, tested on the highest; otherwise by group."""
-    if has_folds(rows):
-        return _fold_sides(rows, max(rows["fold"].to_pylist()), split, where, validate)
-    return by_group(rows, split, validate)
-
-
 def _fold_sides(rows: pa.Table, fold: int, split: Split, where: str, validate: bool) -> Sides:
     if not has_folds(rows):
         raise InputError(f"{where}.folds: the corpus has no folds; name their column as corpus.fold")
@@ -211,7 +231,7 @@ def _class_weights(training: Training, labels: np.ndarray, classes: int, positiv
     return [float(training.class_weight) if number == positive else 1.0 for number in range(classes)]
 
 
-def _refuse_unlearnable(sides: Sides, labels: np.ndarray, run: _Run) -> None:
+def _refuse_unlearnable(sides: Sides, labels: np.ndarray, run: Run) -> None:
     classes, where = run.classes, run.where
     evaluated = ("validation", "test") if run.training.validates else ("test",)
     for side in ("train", *evaluated):

@@ -110,7 +110,7 @@ def detection_curves(detection: Detection) -> Markup:
     for axes in (roc, pr, by_threshold):
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         axes.spines[["top", "right"]].set_visible(False)
-    return _svg(figure)
+    return svg(figure)
 
 
 def curves(history: Sequence[dict[str, float]]) -> Markup:
@@ -134,7 +134,7 @@ def curves(history: Sequence[dict[str, float]]) -> Markup:
     for axes in (loss, accuracy, rate):
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.get_major_locator().set_params(integer=True)
-    return _svg(figure)
+    return svg(figure)
 
 
 def confusion_matrix(counts: np.ndarray, classes: Sequence[str]) -> Markup:
@@ -151,10 +151,10 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str]) -> Markup:
         if count:
             colour = "white" if shares[row, column] > 0.6 else "black"
             axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
-    return _svg(figure)
+    return svg(figure)
 
 
-def _svg(figure: Figure) -> Markup:
+def svg(figure: Figure) -> Markup:
     """The figure as an SVG element; equal figures give equal text. The browser's fonts draw labels in any script."""
     with matplotlib.rc_context({"svg.hashsalt": "otogura", "svg.fonttype": "none"}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the browser has one that has it
