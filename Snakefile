@@ -45,9 +45,20 @@ for experiment in EXPERIMENTS:
         input:
             PLAN.run_folder(experiment) / "report.html",
 
+    if PLAN.config.experiments[experiment].search:
+
+        rule:
+            name:
+                f"search_{experiment}"
+            message:
+                f"{experiment} is searched."
+            input:
+                PLAN.search_folder(experiment) / "best.yaml",
+
 
 include: "pipeline/rules/features.smk"
 include: "pipeline/rules/train.smk"
+include: "pipeline/rules/search.smk"
 
 
 # What a failed or interrupted job was to update Snakemake restores, as new and recorded as done, so it is made to look

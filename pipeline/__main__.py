@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow as pa
@@ -119,6 +120,29 @@ def _train(text: str, options: argparse.Namespace) -> None:
     log.info("%s: %s; report: %s", job.name, found, job.folder / "report.html")
 
 
+def _search(text: str, options: argparse.Namespace) -> None:
+    import torch
+
+    if find_spec("optuna") is None:
+        raise InputError(
+            f"{options.where}.search: expected Optuna, which is not installed; pip install 'otogura[search]'"
+        )
+    from pipeline.search import search
+    from pipeline.search_page import loss_of
+    from pipeline.workflow import SearchJob
+
+    job = SearchJob.model_validate_json(text)
+    torch.set_num_threads(options.workers)
+    best = search(job, workers=options.workers, where=options.where)
+    log.info(
+        "%s: lowest validation loss %.3f, trial %d; page: %s",
+        job.name,
+        loss_of(best),
+        best.number,
+        job.folder / "search.html",
+    )
+
+
 def _report(text: str, options: argparse.Namespace) -> None:
     from pipeline.results import compare
     from pipeline.workflow import ReportJob
@@ -134,6 +158,7 @@ JOBS: dict[str, Callable[[str, argparse.Namespace], None]] = {
     "index": _index,
     "build": _build,
     "train": _train,
+    "search": _search,
     "report": _report,
 }
 

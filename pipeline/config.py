@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from features.recipe import AnyRecipe, SpectrogramRecipe
 from pipeline.corpora import Corpus, CsvCorpus, DemoCorpus, UserPath, unless_named
 from pipeline.errors import InputError
+from pipeline.search_space import Search, alternatives, with_usual_space
 from stores.codec import Compression
 from training.settings import (
     MODELS,
@@ -82,11 +83,14 @@ class Experiment(Section):
     positive: str | None = None  # of two classes, the one to be detected: NG, or else the last by name
     split: Split = Split()
     folds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_different)] | None = None  # test on each
+    search: Search | None = None  # the target `search_<name>`
 
     @model_validator(mode="after")
-    def _chooses_classes_once(self) -> "Experiment":
+    def _makes_sense(self) -> "Experiment":
         if self.classes is not None and self.drop:
             raise ValueError("say classes or drop, not both")
+        if self.search is not None and self.init_from is not None:
+            raise ValueError("say search or init_from, not both: weights fit one structure")
         return self
 
     @model_validator(mode="before")
@@ -112,7 +116,8 @@ class Experiment(Section):
                 augment = published.get("augment", {}) | augment
             training = published | training | {"augment": augment}
         kind = MODELS.get(str(model["name"]), ResNetAttentionModel)
-        return {"recipe": RECIPE_FOR[kind.reads]} | data | {"model": model, "training": training}
+        search = with_usual_space(data.get("search"), kind.model_fields["name"].default)
+        return {"recipe": RECIPE_FOR[kind.reads]} | data | {"model": model, "training": training, "search": search}
 
 
 def _plain_name(name: str) -> str:
@@ -164,7 +169,12 @@ class Config(Section):
                     f"experiments.{name}.recipe: expected one of {', '.join(sorted(self.recipes))}, "
                     f"got {experiment.recipe!r}; add it under recipes:"
                 )
-            _refuse_unfit(self.recipes[experiment.recipe], experiment, f"experiments.{name}")
+            where, recipe = f"experiments.{name}", self.recipes[experiment.recipe]
+            _refuse_unfit(recipe, experiment, where)
+            if experiment.search is not None:
+                for model, training in alternatives(experiment.search, experiment.model, experiment.training, where):
+                    other = experiment.model_copy(update={"model": model, "training": training})
+                    _refuse_unfit(recipe, other, f"{where}.search.space")
             self._refuse_start(name, experiment)
         return self
 

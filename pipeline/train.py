@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
+from lightning.pytorch import Callback
 
 from features.recipe import ORIGINAL
 from pipeline.config import Split
@@ -23,7 +24,7 @@ from stores.reader import Store
 from training.artefact import read_artefact, write_artefact
 from training.detection import BEST, EVEN, Detection, choose_threshold, detect, probabilities
 from training.evaluation import Predictions, Scores, averaged, predict, score
-from training.fit import device_of, fit
+from training.fit import Fitted, device_of, fit
 from training.settings import Model, SpectrogramModel, Training
 from training.standard import fitted_standard
 from training.stream import ClipStream
@@ -34,19 +35,25 @@ DETECTED = "NG"  # unless the configuration names another
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
     """What the runs of an experiment share. `positive` is the one of two classes to be detected."""
 
-    recordings: Recordings | None
+    store: Store
     model: Model
     training: Training
     where: str
-    classes: list[str]
+    classes: list[str]  # that are learned
     positive: str | None
 
     @property
     def positive_number(self) -> int | None:
         return None if self.positive is None else self.classes.index(self.positive)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The number of each row's class, `(rows,)` int64; -1 where it is none that is learned."""
+        number = {label: place for place, label in enumerate(self.classes)}
+        return np.array([number.get(label, -1) for label in self.store.rows["label"].to_pylist()], dtype=np.int64)
 
 
 def train_experiment(
@@ -71,14 +78,45 @@ def train_experiment(
     ----------
     folds : sequence of int, optional
         With them one run for each in a folder of its own, and their mean and standard deviation.
-    positive : str, optional
-        The one of two classes to be detected.
-    classes, drop : sequences of str, optional
-        The classes of the corpus to be learned, or those to be left out. Which clips test does not depend on it.
+    positive, classes, drop
+        As `run_of` takes them.
     init_from : Path, optional
         The folder of another run, whose weights are the beginning.
     recordings : optional
         Those of the store's rows, so that mistakes can be listened to.
+    """
+    run = run_of(store, where=where, model=model, training=training, positive=positive, classes=classes, drop=drop)
+    if folds is None:
+        title = f"{name} on {store.manifest['corpus']}"
+        return _single(folder, sides_of(run, split), title, run, init_from, recordings)
+    # Before the first hour of training.
+    all_sides = [_fold_sides(run, fold, split) for fold in folds]
+    results = []
+    for fold, sides in zip(folds, all_sides, strict=True):
+        title = f"{name} on {store.manifest['corpus']}, tested on fold {fold}"
+        before = None if init_from is None else init_from / f"fold-{fold}"
+        results.append(_single(folder / f"fold-{fold}", sides, title, run, before, recordings))
+    return write_folds(folder, name, folds, results)
+
+
+def run_of(
+    store: Store,
+    *,
+    where: str,
+    model: Model,
+    training: Training,
+    positive: str | None,
+    classes: Sequence[str] | None = None,
+    drop: Sequence[str] = (),
+) -> Run:
+    """What an experiment runs on a store. Raises `InputError` for what does not fit together.
+
+    Parameters
+    ----------
+    positive : str or None
+        The one of two classes to be detected.
+    classes, drop : sequences of str, optional
+        The classes of the corpus to be learned, or those to be left out. Which clips test does not depend on it.
     """
     if training.device == "cuda" and not torch.cuda.is_available():
         raise InputError(f"{where}.training.device: expected a GPU that torch can use, found none; say auto or cpu")
@@ -94,30 +132,23 @@ def train_experiment(
             f"{where}.training.class_weight: a number is the weight of the positive one of two classes, and there are "
             f"{len(learned)}; say balanced or none"
         )
-    run = _Run(recordings, model, training, where, learned, detected)
-    chosen = np.isin(store.rows["label"].to_pylist(), learned)
-    if folds is None:
-        sides = _sides(store.rows, split, where, training.validates).of(chosen)
-        return _single(folder, store, sides, f"{name} on {store.manifest['corpus']}", run, init_from)
-    # Before the first hour of training.
-    all_sides = [_fold_sides(store.rows, fold, split, where, training.validates).of(chosen) for fold in folds]
-    results = []
-    for fold, sides in zip(folds, all_sides, strict=True):
-        title = f"{name} on {store.manifest['corpus']}, tested on fold {fold}"
-        before = None if init_from is None else init_from / f"fold-{fold}"
-        results.append(_single(folder / f"fold-{fold}", store, sides, title, run, before))
-    return write_folds(folder, name, folds, results)
+    return Run(store, model, training, where, learned, detected)
 
 
-def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run, init_from: Path | None) -> dict[str, Any]:
-    training, classes = run.training, run.classes
-    number = {label: place for place, label in enumerate(classes)}
-    labels = np.array([number.get(label, -1) for label in store.rows["label"].to_pylist()], dtype=np.int64)
+def sides_of(run: Run, split: Split) -> Sides:
+    """Of a single run: given folds as they are, tested on the highest; otherwise by group."""
+    rows = run.store.rows
+    if has_folds(rows):
+        return _fold_sides(run, max(rows["fold"].to_pylist()), split)
+    return by_group(rows, split, run.training.validates).of(run.labels >= 0)
+
+
+def fit_run(
+    folder: Path, sides: Sides, run: Run, init_from: Path | None = None, callbacks: Sequence[Callback] = ()
+) -> Fitted:
+    """`fit` on the training clips, and on those that validate; no clip that tests is read."""
+    store, training, labels = run.store, run.training, run.labels
     _refuse_unlearnable(sides, labels, run)
-
-    def stream(rows: np.ndarray) -> ClipStream:
-        return ClipStream(store, rows, labels, batch_size=training.batch_size, expand=False)
-
     variants = (ORIGINAL,) if training.variants == "original" else store.variants
     train = ClipStream(
         store,
@@ -132,35 +163,46 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run, ini
         pin=device_of(training).type == "cuda",
         expand=False,
     )
+    return fit(
+        folder,
+        train,
+        _originals(sides.validation, run) if training.validates else None,
+        classes=run.classes,
+        model=run.model,
+        training=training,
+        identity={"store": store.identity, "split": sides.digest()},
+        class_weights=_class_weights(training, labels[sides.train], len(run.classes), run.positive_number),
+        standard=fitted_standard(store, sides.train, variants) if isinstance(run.model, SpectrogramModel) else None,
+        start=None if init_from is None else read_artefact(init_from),
+        callbacks=callbacks,
+    )
+
+
+def _originals(rows: np.ndarray, run: Run) -> ClipStream:
+    """Clips as they were recorded, in the order of the store."""
+    return ClipStream(run.store, rows, run.labels, batch_size=run.training.batch_size, expand=False)
+
+
+def _single(
+    folder: Path, sides: Sides, title: str, run: Run, init_from: Path | None, recordings: Recordings | None
+) -> dict[str, Any]:
+    store, training, classes = run.store, run.training, run.classes
     counts = tuple(len(part) for part in (sides.train, sides.validation, sides.test))
     log.info("%s: %d training, %d validation, %d test clips", title, *counts)
     if len(sides.left_out):
         log.info("%s: %d clips left out, because their group is on another side", title, len(sides.left_out))
-    validation = stream(sides.validation) if training.validates else None
-    fitted = fit(
-        folder,
-        train,
-        validation,
-        classes=classes,
-        model=run.model,
-        training=training,
-        identity={"store": store.identity, "split": sides.digest()},
-        class_weights=_class_weights(training, labels[sides.train], len(classes), run.positive_number),
-        standard=fitted_standard(store, sides.train, variants) if isinstance(run.model, SpectrogramModel) else None,
-        start=None if init_from is None else read_artefact(init_from),
-    )
-    device = device_of(training)
+    fitted = fit_run(folder, sides, run, init_from)
 
     def predicted(rows: np.ndarray) -> tuple[Predictions, list[str]]:
         """Of whole recordings, and their names."""
-        found = predict(fitted.network, stream(rows), device)
+        found = predict(fitted.network, _originals(rows, run), device_of(training))
         return averaged(found, [whole_name(name) for name in store.rows["id"].take(found.rows).to_pylist()])
 
     tested, names = predicted(sides.test)
     if run.positive_number is None:
         detection, scores = None, score(tested, classes)
     else:
-        validated = predicted(sides.validation)[0] if validation else None
+        validated = predicted(sides.validation)[0] if training.validates else None
         detection, scores = _detected(validated, tested, classes, run.positive_number)
     decided = {} if detection is None else {"positive": run.positive, "threshold": detection.summary["threshold"]}
     version = write_artefact(
@@ -189,8 +231,7 @@ def _single(folder: Path, store: Store, sides: Sides, title: str, run: _Run, ini
     }
     wrong = mistakes_of(tested, scores.decided, names, classes)
     write_mistakes(folder / "mistakes.csv", wrong, classes)
-    read = run.recordings
-    sound = None if read is None else lambda row: read(range(row, row + 1))[0]
+    sound = None if recordings is None else lambda row: recordings(range(row, row + 1))[0]
     sections = [mistakes_panel(wrong, classes, sound)]
     if init_from is not None:
         sections.insert(0, before_and_after(read_json(init_from / "metrics.json"), metrics, init_from))
@@ -210,31 +251,14 @@ def _detected(
     return detect(found, tested.labels == positive, threshold, chosen), scores
 
 
-def _sides(rows: pa.Table, split: Split, where: str, validate: bool) -> Sides:
-    """Given folds as they are, tested on the highest; otherwise by group."""
-    if has_folds(rows):
-        return _fold_sides(rows, max(rows["fold"].to_pylist()), split, where, validate)
-    return by_group(rows, split, validate)
-
-
-def _fold_sides(rows: pa.Table, fold: int, split: Split, where: str, validate: bool) -> Sides:
+def _fold_sides(run: Run, fold: int, split: Split) -> Sides:
+    rows = run.store.rows
     if not has_folds(rows):
-        raise InputError(f"{where}.folds: the corpus has no folds; name their column as corpus.fold")
+        raise InputError(f"{run.where}.folds: the corpus has no folds; name their column as corpus.fold")
     try:
-        return by_fold(rows, fold, split, validate)
+        return by_fold(rows, fold, split, run.training.validates).of(run.labels >= 0)
     except InputError as error:
-        raise InputError(f"{where}.folds: {error}") from None
-
-
-def _positive(classes: Sequence[str], named: str | None, where: str) -> str | None:
-    """The class to be detected, if there are two."""
-    if named is not None and (named not in classes or len(classes) != 2):
-        raise InputError(
-            f"{where}.positive: expected one of two classes, got {named!r}; there are {', '.join(classes)}"
-        )
-    if len(classes) != 2:
-        return None
-    return named or (DETECTED if DETECTED in classes else classes[-1])
+        raise InputError(f"{run.where}.folds: {error}") from None
 
 
 def _learned(there: list[str], classes: Sequence[str] | None, drop: Sequence[str], where: str) -> list[str]:
@@ -250,6 +274,17 @@ def _learned(there: list[str], classes: Sequence[str] | None, drop: Sequence[str
     return learned
 
 
+def _positive(classes: Sequence[str], named: str | None, where: str) -> str | None:
+    """The class to be detected, if there are two."""
+    if named is not None and (named not in classes or len(classes) != 2):
+        raise InputError(
+            f"{where}.positive: expected one of two classes, got {named!r}; there are {', '.join(classes)}"
+        )
+    if len(classes) != 2:
+        return None
+    return named or (DETECTED if DETECTED in classes else classes[-1])
+
+
 def _class_weights(training: Training, labels: np.ndarray, classes: int, positive: int | None) -> list[float] | None:
     if training.class_weight == "none":
         return None
@@ -259,7 +294,7 @@ def _class_weights(training: Training, labels: np.ndarray, classes: int, positiv
     return [float(training.class_weight) if number == positive else 1.0 for number in range(classes)]
 
 
-def _refuse_unlearnable(sides: Sides, labels: np.ndarray, run: _Run) -> None:
+def _refuse_unlearnable(sides: Sides, labels: np.ndarray, run: Run) -> None:
     classes, where = run.classes, run.where
     evaluated = ("validation", "test") if run.training.validates else ("test",)
     for side in ("train", *evaluated):

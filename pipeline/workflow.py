@@ -15,6 +15,7 @@ from pipeline.corpora import AnyCorpus, AudioCorpus, DemoCorpus, Esc50Corpus, Fe
 from pipeline.demos import DEMOS
 from pipeline.errors import InputError
 from pipeline.labels.mine import LABELS, fingerprint
+from pipeline.search_space import Search
 from pipeline.sources import source_of
 from pipeline.sources.base import Recordings
 from stores.codec import Compression
@@ -77,6 +78,20 @@ class TrainJob(Section):
     def recordings(self, clips: pa.Table) -> Recordings:
         """Where the samples of clips come from."""
         return source_of(self.corpus, self.name).recordings(self.index, clips)
+
+
+class SearchJob(Section):
+    name: str
+    family: Path
+    folder: Path
+    model: Model
+    training: Training
+    split: Split
+    positive: str | None
+    classes: tuple[str, ...] | None
+    drop: tuple[str, ...]
+    search: Search
+    best: dict[str, Any]  # a configuration of one experiment, which gets the settings that are found
 
 
 class ReportJob(Section):
@@ -283,6 +298,9 @@ class Plan:
     def run_folder(self, experiment: str) -> Path:
         return self.work / "runs" / experiment
 
+    def search_folder(self, experiment: str) -> Path:
+        return self.work / "searches" / experiment
+
     def where(self, experiment: str) -> str:
         """How messages name an experiment's part of the configuration."""
         return f"{self.origin}: experiments.{experiment}"
@@ -343,6 +361,32 @@ class Plan:
         source = self._experiment(experiment).init_from
         return [] if source is None else [self.run_folder(source) / "metrics.json"]
 
+    def search_job(self, experiment: str) -> str:
+        chosen = self._experiment(experiment)
+        assert chosen.search is not None
+        return _text(
+            SearchJob(
+                name=experiment,
+                family=self.family(experiment),
+                folder=self.search_folder(experiment),
+                model=chosen.model,
+                training=chosen.training,
+                split=chosen.split,
+                positive=chosen.positive,
+                classes=chosen.classes,
+                drop=chosen.drop,
+                search=chosen.search,
+                best=self._alone(experiment, f"{experiment}_best"),
+            )
+        )
+
+    def _alone(self, experiment: str, name: str) -> dict[str, Any]:
+        """The configuration with this experiment under another name, and no other."""
+        whole = self.config.model_dump(mode="json")
+        section = whole["experiments"][experiment] | {"search": None}
+        recipe = section["recipe"]
+        return whole | {"experiments": {name: section}, "recipes": {recipe: whole["recipes"][recipe]}}
+
     def modules(self, *patterns: str) -> list[Path]:
         """Source files that a rule runs: without them as its inputs, an edit would rerun nothing."""
         root = Path(__file__).parents[1]
@@ -362,6 +406,8 @@ class Plan:
                 self.pointer(name),
                 self.run_folder(name) / "metrics.json",
                 self.run_folder(name) / "report.html",
+                self.search_folder(name) / "best.yaml",
+                self.search_folder(name) / "search.html",
             )
         }
         return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths if path.is_file()}

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def fit(
     """
     settings = training.model_dump(mode="json", exclude={"max_time"})
     whole = {**identity, "model": model.model_dump(mode="json"), "training": settings, "class_weights": class_weights}
-    whole |= {"code": _code_digest(model.name)} | ({} if start is None else {"start": start.version})
+    whole |= {"code": code_digest(model.name)} | ({} if start is None else {"start": start.version})
     state = folder / "run.json"
     checkpoints = Checkpoints(folder / "checkpoints", training)
     if not state.is_file() or read_json(state) != json.loads(json.dumps(whole)):
@@ -167,7 +168,7 @@ def _train(
         logger=False,
         num_sanity_val_steps=0,
         enable_model_summary=False,
-        enable_progress_bar=sys.stderr.isatty(),
+        enable_progress_bar=sys.stderr.isatty() and parent_process() is None,  # workers share one terminal
     )
     resumed = checkpoints.last_path if checkpoints.last_path.is_file() else None
     if resumed:
@@ -223,7 +224,8 @@ def _loader(stream: ClipStream) -> DataLoader[Any]:
     return DataLoader(stream, batch_size=None)
 
 
-def _code_digest(model: str) -> str:
+def code_digest(model: str) -> str:
+    """Of the code that decides what weights a model is given."""
     here = Path(__file__).parent
     whole = hashlib.blake2b(digest_size=16)
     for name in (*CODE, f"models/{model}.py"):

@@ -226,6 +226,45 @@ def test_a_training_that_was_broken_off_is_not_taken_for_done(folder: Folder, si
     assert "Nothing to be done" in folder.run("train_genre")
 
 
+def test_a_search_goes_on_and_its_best_trains_on_the_same_store(folder: Folder) -> None:
+    search: dict[str, Any] = {"trials": 2, "epochs": 2, "space": {"training.learning_rate": [1e-4, 1e-3, 1e-2]}}
+    experiment = EXPERIMENT | {"model": {"name": "cnn", "depth": 2, "width": 16, "dense": []}, "search": search}
+    folder.config["experiments"] = {"deep": experiment}
+    output = folder.run("search_deep", "--cores", "1")
+    assert folder.computed(output) == []
+    assert "Nothing to be done" in folder.run("search_deep")
+    found = folder.path / "work" / "searches" / "deep"
+    before = [(found / name).read_bytes() for name in ("best.yaml", "search.html")]
+    search["trials"] = 8
+    process = subprocess.Popen(
+        folder.command("search_deep", "--cores", "1"),
+        cwd=folder.path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("trial 2, 3 of 8: "):
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60)
+    assert [(found / name).read_bytes() for name in ("best.yaml", "search.html")] == before
+    output = folder.run("search_deep", "--cores", "1")
+    assert "3 of 8: " not in output
+    assert "8 of 8: " in output
+    assert len((found / "trials.csv").read_text().splitlines()) == 1 + 8
+    assert "Nothing to be done" in folder.run("search_deep")
+    folder.config = yaml.safe_load((found / "best.yaml").read_text())
+    output = folder.run("train_deep_best")
+    assert folder.computed(output) == []
+    assert folder.metrics("deep_best")["store"] == folder.metrics()["store"]
+    assert "Nothing to be done" in folder.run("train_deep_best")
+
+
 def test_cross_validation_reports_mean_and_sd(folder: Folder) -> None:
     lines = [f"{label}/{n}.wav,{label},{n % 3 + 1}" for label in "abc" for n in range(14)]
     (folder.path / "folds.csv").write_text("\n".join(["path,label,fold", *lines]))

@@ -1,0 +1,31 @@
+rule search:
+    message:
+        "Searching settings of {wildcards.experiment}."
+    input:
+        store=lambda wildcards: PLAN.pointer(wildcards.experiment),
+        code=PLAN.modules(
+            "pipeline/search*.py",
+            "pipeline/split.py",
+            "pipeline/train.py",
+            "pipeline/trial.py",
+            "training/*.py",
+            "training/models/*.py",
+            "training/*.jinja",
+        ),
+    output:
+        # The study beside them is no output: Snakemake would remove it when a search is broken off.
+        update(f"{WORK}/searches/{{experiment}}/best.yaml"),
+        update(f"{WORK}/searches/{{experiment}}/search.html"),
+    log:
+        f"{WORK}/logs/search/{{experiment}}.log",
+    params:
+        job=lambda wildcards: PLAN.search_job(wildcards.experiment),
+        lock=f"{WORK}/locks/search-{{experiment}}.lock",
+    resources:
+        where=lambda wildcards: PLAN.where(wildcards.experiment),
+    threads: workflow.cores
+    shell:
+        # As in training: large buffers are kept.
+        "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 "
+        "{PYTHON:q} -m pipeline search {params.job:q} --lock {params.lock:q} --where {resources.where:q} "
+        "--workers {threads} --log {log:q}"
