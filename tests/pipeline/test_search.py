@@ -299,7 +299,7 @@ def test_settings_that_do_not_go_together_fail_by_themselves(folder: Path, tmp_p
 
 
 def test_what_is_unknown_is_loud(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*arguments: Any) -> None:
+    def broken(*arguments: Any, **options: Any) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr("pipeline.trial.fit_run", broken)
