@@ -6,11 +6,12 @@ then says so in a file; and `corpus(root)`, which says how it is to be read.
 
 from types import ModuleType
 
-from pipeline.demos import environment, genres, spectrogram, strikes
+from pipeline.demos import bgm, environment, genres, spectrogram, strikes
 
 DEMOS: dict[str, ModuleType] = {
     "genres": genres,
     "strikes": strikes,
     "environment": environment,
     "spectrogram": spectrogram,
+    "bgm": bgm,
 }
