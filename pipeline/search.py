@@ -117,7 +117,8 @@ def _outcomes(study: Study, job: SearchJob, workers: int, where: str) -> Iterato
         while True:
             # None is asked for before it can begin: each is drawn with all that is known by then.
             while len(running) < processes and (task := next(tasks, None)) is not None:
-                running.add(pool.submit(run_trial, task))
+                with _uninterrupted():
+                    running.add(pool.submit(run_trial, task))
             if not running:
                 return
             ended, running = wait(running, return_when=FIRST_COMPLETED)
@@ -195,9 +196,18 @@ def _workers(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits, and for ever in a process that is started here: the one that starts it also ends it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin(threads: int) -> None:
     """In a worker, before its first trial."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the one that started them ends them
     torch.set_num_threads(threads)
     Thread(target=_end_with_parent, daemon=True).start()
 

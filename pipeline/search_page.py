@@ -5,14 +5,15 @@ import io
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 import yaml
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -21,7 +22,8 @@ from pipeline.workflow import SearchJob
 from stores.files import write_bytes
 from training.page import BLUE, ORANGE, Panel, svg, write_page
 
-ENOUGH = 10  # trials that came to their end, for saying which setting matters
+ENOUGH, BEST_SHARE = 10, 0.25  # trials that came to their end, and how many of them are compared with the rest
+TICKS = 9
 ENDED = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
 GREY = "0.6"
 
@@ -46,19 +48,24 @@ def write_best(job: SearchJob, best: FrozenTrial) -> None:
 
 def write_table(job: SearchJob, trials: Sequence[FrozenTrial]) -> None:
     """`trials.csv`: all trials in the order in which they began."""
+    rows = [
+        {
+            "number": trial.number,
+            "state": ENDED[trial.state],
+            "validation_loss": None if math.isnan(loss := loss_of(trial)) else loss,
+            "validation_accuracy": trial.user_attrs.get("accuracy"),
+            "epochs": len(trial.intermediate_values),
+            "seconds": trial.user_attrs.get("seconds"),
+            "parameters": trial.user_attrs.get("parameters"),
+            **{name: trial.params.get(name) for name in job.search.space},
+            "reason": trial.user_attrs.get("reason"),
+        }
+        for trial in trials
+    ]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    names = list(job.search.space)
-    writer.writerow(["number", "state", "validation_loss", "validation_accuracy", "epochs", "seconds", "parameters",
-                     *names, "reason"])  # fmt: skip
-    for trial in trials:
-        attributes = trial.user_attrs
-        found = [attributes.get(name, "") for name in ("accuracy", "seconds", "parameters")]
-        accuracy, seconds, parameters = found
-        loss = loss_of(trial)
-        row = [trial.number, ENDED[trial.state], "" if math.isnan(loss) else loss, accuracy]
-        row += [len(trial.intermediate_values), seconds, parameters]
-        writer.writerow([*row, *(trial.params.get(name, "") for name in names), attributes.get("reason", "")])
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     write_bytes(job.folder / "trials.csv", text.getvalue().encode())
 
 
@@ -87,10 +94,9 @@ def write_search_page(job: SearchJob, study: Study, clips: Mapping[str, int], st
 
 def _best_section(job: SearchJob, best: FrozenTrial) -> Panel:
     (name,) = job.best["experiments"]
-    note = (
-        f"It trains as an experiment of {job.training.epochs} epochs, and is tested, by: "
-        f"snakemake train_{name} --configfile {job.folder / 'best.yaml'}"
-    )
+    command = f"snakemake train_{name} --configfile {job.folder / 'best.yaml'}"
+    told = "It trains as an experiment of {} epochs, and is tested, by <code>{}</code>"
+    note = Markup(told).format(job.training.epochs, command)
     rows = [[setting, _shown(value)] for setting, value in best.params.items()]
     return Panel("Best settings", note, None, ("setting", "value"), rows)
 
@@ -107,11 +113,10 @@ def _slices_section(job: SearchJob, trials: Sequence[FrozenTrial], best: FrozenT
 
 def _importance_section(study: Study, count: int) -> Panel:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that there are few trials is said below
-        found = optuna.importance.get_param_importances(study)
-    note = (
-        f"Share of each setting in telling the best tenth of {count} complete trials from the rest (PED-ANOVA): a hint."
-    )
+        warnings.simplefilter("ignore")  # that it is experimental, and that there are few trials
+        evaluator = PedAnovaImportanceEvaluator(target_quantile=BEST_SHARE)
+        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    note = f"Share of each setting in what tells the best quarter of {count} complete trials from the rest (PED-ANOVA)."
     return Panel(
         "What matters", note, None, ("setting", "share"), [[name, f"{share:.2f}"] for name, share in found.items()]
     )
@@ -158,10 +163,11 @@ def history(trials: Sequence[FrozenTrial], best: FrozenTrial) -> Markup:
     by_trial.xaxis.get_major_locator().set_params(integer=True)
     for trial in shown:
         epochs = [epoch + 1 for epoch in trial.intermediate_values]
-        colour = ORANGE if trial is best else BLUE if trial.state is TrialState.COMPLETE else GREY
-        front = 3 if trial is best else 2 if colour == BLUE else 1
+        colour, front = (BLUE, 2) if trial.state is TrialState.COMPLETE else (GREY, 1)
+        if trial.number == best.number:
+            colour, front = ORANGE, 3
         losses = list(trial.intermediate_values.values())
-        by_epoch.plot(epochs, losses, color=colour, alpha=1 if trial is best else 0.5, zorder=front)
+        by_epoch.plot(epochs, losses, color=colour, alpha=1 if front == 3 else 0.5, zorder=front)
     by_epoch.set(xlabel="epoch", ylabel="validation loss")
     by_epoch.xaxis.get_major_locator().set_params(integer=True)
     _tidy(by_trial, by_epoch)
@@ -176,16 +182,7 @@ def slices(space: Mapping[str, Dimension], trials: Sequence[FrozenTrial], best: 
     grid = figure.subplots(lines, columns, squeeze=False, sharey=True).ravel()
     for axes, (name, dimension) in zip(grid, space.items(), strict=False):
         shown = [trial for trial in trials if name in trial.params and not math.isnan(loss_of(trial))]
-        if dimension.choices is None:
-            places = [trial.params[name] for trial in shown]
-            axes.set_xscale("log" if dimension.log else "linear")
-            if dimension.whole:
-                axes.xaxis.get_major_locator().set_params(integer=True)
-        else:
-            labels = [str(label) for label in map(dimension.label_of, dimension.choices)]
-            places = [labels.index(str(trial.params[name])) for trial in shown]
-            axes.set_xticks(range(len(labels)), labels)
-            axes.set_xlim(-0.5, len(labels) - 0.5)
+        places = _on_axis(axes, dimension, [trial.params[name] for trial in shown])
         _dots(axes, shown, places, best)
         axes.set_xlabel(name)
     for axes in grid[len(space) :]:
@@ -194,6 +191,20 @@ def slices(space: Mapping[str, Dimension], trials: Sequence[FrozenTrial], best: 
     for axes in grid[::columns]:
         axes.set_ylabel("lowest validation loss")
     return svg(figure)
+
+
+def _on_axis(axes: Axes, dimension: Dimension, values: Sequence[Any]) -> list[float]:
+    """Where values of a setting go."""
+    if dimension.choices is not None:
+        labels = [str(dimension.label_of(choice)) for choice in dimension.choices]
+        axes.set_xticks(range(len(labels)), labels)
+        axes.set_xlim(-0.5, len(labels) - 0.5)
+        return [labels.index(str(value)) for value in values]
+    if dimension.log:
+        _plain_log(axes, "x", (1, 3))
+    elif dimension.whole and len(dimension.samples()) <= TICKS:
+        axes.set_xticks(dimension.samples())
+    return list(values)
 
 
 def _dots(axes: Axes, trials: Sequence[FrozenTrial], places: Sequence[float], best: FrozenTrial) -> None:
@@ -209,10 +220,15 @@ def _dots(axes: Axes, trials: Sequence[FrozenTrial], places: Sequence[float], be
 
 
 def _tidy(*grid: Axes) -> None:
-    """A logarithmic loss, written in plain numbers."""
     for axes in grid:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(ScalarFormatter())
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        _plain_log(axes, "y", (1, 2, 5))
         axes.spines[["top", "right"]].set_visible(False)
+
+
+def _plain_log(axes: Axes, which: Literal["x", "y"], steps: Sequence[float]) -> None:
+    """A logarithmic axis whose numbers are written out."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axes.set(**{f"{which}scale": "log"})
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())

@@ -1,5 +1,7 @@
 """One trial of a search, in a worker: trained on training clips, watched on those that validate."""
 
+import ctypes
+import gc
 import math
 import shutil
 import time
@@ -64,6 +66,13 @@ def opened(database: Path, name: str, epochs: int) -> Iterator[Study]:
 
 def run_trial(task: Task) -> FrozenTrial:
     """Train, or go on training, until the last epoch or until it is pruned; tells the study how it ended."""
+    try:
+        return _run(task)
+    finally:
+        _give_back()
+
+
+def _run(task: Task) -> FrozenTrial:
     with opened(task.database, task.study, task.training.epochs) as study:
         trial = Trial(study, task.trial_id)
         reporter = Reporter(trial)
@@ -80,6 +89,13 @@ def run_trial(task: Task) -> FrozenTrial:
             found = failed(study, trial, " ".join(str(error).split()))
         shutil.rmtree(task.folder)
         return found
+
+
+def _give_back() -> None:
+    """What a trial leaves in cycles of references, and the memory that the allocator was told to keep."""
+    gc.collect()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc has it
+        trim(0)
 
 
 def failed(study: Study, trial: Trial, reason: str) -> FrozenTrial:

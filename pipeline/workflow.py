@@ -383,9 +383,10 @@ class Plan:
     def _alone(self, experiment: str, name: str) -> dict[str, Any]:
         """The configuration with this experiment under another name, and no other."""
         whole = self.config.model_dump(mode="json")
-        section = whole["experiments"][experiment] | {"search": None}
+        section = _given(whole["experiments"][experiment] | {"search": None})
+        section["corpus"] = _given(section["corpus"])
         recipe = section["recipe"]
-        return whole | {"experiments": {name: section}, "recipes": {recipe: whole["recipes"][recipe]}}
+        return _given(whole) | {"experiments": {name: section}, "recipes": {recipe: whole["recipes"][recipe]}}
 
     def modules(self, *patterns: str) -> list[Path]:
         """Source files that a rule runs: without them as its inputs, an edit would rerun nothing."""
@@ -437,6 +438,11 @@ class Plan:
 
     def _experiment(self, name: str) -> Experiment:
         return self.config.experiments[name]
+
+
+def _given(section: dict[str, Any]) -> dict[str, Any]:
+    """Without what is left open."""
+    return {key: value for key, value in section.items() if value is not None}
 
 
 def _text(job: Section) -> str:

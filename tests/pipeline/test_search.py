@@ -21,8 +21,15 @@ from pipeline.config import parse
 from pipeline.errors import InputError
 from pipeline.search import search
 from pipeline.search_page import loss_of
+from pipeline.search_space import changed
+from pipeline.split import by_group
+from pipeline.train import train_experiment
 from pipeline.workflow import SearchJob, plan_of
+from stores import open_store
 from stores.files import read_json
+from training.module import Classifier
+from training.settings import CnnModel
+from training.stream import ClipStream
 
 SPACE: dict[str, Any] = {
     "model.depth": {"low": 1, "high": 3},
@@ -152,8 +159,6 @@ def test_epochs_of_the_best_do_not_start_anew(folder: Path, searched: Path, monk
 
 def test_no_clip_that_tests_is_read(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: set[int] = set()
-    from training.stream import ClipStream
-
     made = ClipStream.__init__
 
     def watched(self: Any, store: Any, rows: Any, *rest: Any, **options: Any) -> None:
@@ -162,9 +167,6 @@ def test_no_clip_that_tests_is_read(folder: Path, tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(ClipStream, "__init__", watched)
     run(folder, tmp_path, search={"trials": 1})
-    from pipeline.split import by_group
-    from stores import open_store
-
     made_job = job(folder, tmp_path)
     sides = by_group(open_store(made_job.family).rows, made_job.split)
     assert len(sides.test)
@@ -246,8 +248,6 @@ def test_a_trial_that_was_broken_off_ends_like_one_that_was_not(
     folder: Path, searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With one worker at a time all trials are the same, killed or not."""
-    from training.module import Classifier
-
     whole, epochs = Classifier.on_train_epoch_end, 0
 
     def breaking(self: Any) -> None:
@@ -292,7 +292,22 @@ def test_a_trial_whose_loss_is_not_finite_counts_as_failed(folder: Path, tmp_pat
     assert "failed: " in (tmp_path / "search.html").read_text()
 
 
-def test_settings_that_do_not_go_together_fail_by_themselves(folder: Path, tmp_path: Path) -> None:
+def test_settings_that_do_not_go_together_count_as_failed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_limits(model: Any, training: Any, values: dict[str, Any]) -> Any:
+        return changed(CnnModel(depth=0) if values["model.depth"] == 3 else model, training, values)
+
+    monkeypatch.setattr("pipeline.search.changed", with_limits)
+    run(folder, tmp_path, search={"trials": 4, "space": {"model.depth": [2, 3]}})
+    failed = [row for row in table(tmp_path) if row["state"] == "failed"]
+    assert failed
+    assert {row["model.depth"] for row in failed} == {"3"}
+    assert {row["reason"] for row in failed} == {"input should be greater than or equal to 1"}
+    assert len(table(tmp_path)) == 4
+
+
+def test_a_search_that_finds_nothing_says_why(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none of 2 trials came to its end, the first because the training loss is"):
         run(folder, tmp_path, search={"trials": 2, "space": {"training.learning_rate": [1e30]}})
     assert not (tmp_path / "best.yaml").exists()
@@ -425,9 +440,6 @@ def test_without_optuna_one_line_says_what_to_install(folder: Path, tmp_path: Pa
 
 def test_a_trial_that_was_searched_alone_trains_to_the_same_loss(folder: Path, searched: Path, tmp_path: Path) -> None:
     """A trial is no other training than that of an experiment with the same settings and epochs."""
-    from pipeline.train import train_experiment
-    from stores import open_store
-
     chosen = plan_of([searched / "best.yaml"]).config.experiments["x_best"]
     parts = {name: getattr(chosen, name) for name in ("model", "split", "folds", "positive")}
     training = chosen.training.model_copy(update={"epochs": 2})
