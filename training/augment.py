@@ -113,6 +113,7 @@ def mixture(keys: Tensor, alpha: float) -> Tensor:
 
 
 def mixed(images: Tensor, share: Tensor) -> Tensor:
-    """Each item with the next of the batch, whose order is random already (mixup: Zhang and others, 2018)."""
+    """Each item with the next of the batch, whose order is random already (mixup: Zhang and others, 2018): float32."""
+    images = images.float()  # torch's autocast on a CPU rolls no float16
     share = share.view(-1, *[1] * (images.ndim - 1))
     return share * images + (1 - share) * images.roll(-1, dims=0)
