@@ -2,7 +2,7 @@
 
 A track has a genre, an instrument and an emotion, drawn apart from each other. A genre is what is played, an
 instrument who plays the chords and the lead, an emotion in which scale, how high, how bright and how fast. Pops is
-vague, as it is in catalogues: its tracks are rock, fusion or ballad but for two or three parts.
+vague, as it is in catalogues: its tracks are rock, fusion or ballad with something of another of them.
 """
 
 import csv
@@ -45,7 +45,6 @@ GENRES = {
                        lead="4.2.0.2.4.5.", lead_beats=0.45, chord_beats=0.8),
 }  # fmt: skip
 VAGUE = ("rock", "fusion", "ballad")  # what pops may be like
-ON_EVERY_BEAT = 0.7  # share of pops with a kick on every beat
 CHANGED = 0.06  # share of its genre's steps that a track strikes or leaves out otherwise
 
 
@@ -148,10 +147,10 @@ def _played(genre: str, rng: np.random.Generator) -> Genre:
 
 
 def pops(rng: np.random.Generator) -> Genre:
-    """A genre of `VAGUE` with two parts of another one, now and then with a kick on every beat."""
+    """A genre of `VAGUE` on the way to another one: with two of its parts, and half-way to its tempo."""
     own, other = (GENRES[name] for name in _some(VAGUE, 2, rng))
-    patterns = {part: getattr(other, part) for part in _some(PARTS, 2, rng)}
-    return _with(own, patterns | {"kick": "x..." * 4} if rng.uniform() < ON_EVERY_BEAT else patterns)
+    low, high = np.mean([own.bpm, other.bpm], axis=0).tolist()
+    return _with(replace(own, bpm=(low, high)), {part: getattr(other, part) for part in _some(PARTS, 2, rng)})
 
 
 def _with(genre: Genre, patterns: dict[str, str]) -> Genre:

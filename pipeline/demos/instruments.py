@@ -20,7 +20,7 @@ def instrument(name: str, bright: float, rng: np.random.Generator) -> Voice:
 
 def _piano(bright: float, rng: np.random.Generator) -> Voice:
     """Struck strings: stiff, so that high harmonics are sharp; those fade sooner than the low ones. A hammer thumps."""
-    stiffness, decay_s, thump = rng.uniform(2e-4, 8e-4), rng.uniform(0.7, 1.3), rng.uniform(0.1, 0.3)
+    stiffness, decay_s, thump = rng.uniform(2e-4, 8e-4), rng.uniform(0.9, 1.5), rng.uniform(0.1, 0.3)
 
     def note(hz: float, seconds: float) -> np.ndarray:
         t = _time(seconds + 0.1)
@@ -34,7 +34,7 @@ def _piano(bright: float, rng: np.random.Generator) -> Voice:
 
 def _synthesiser(bright: float, rng: np.random.Generator) -> Voice:
     """A sawtooth with vibrato that swells and stays, through a filter that opens with it."""
-    attack_s, vibrato_hz, depth = rng.uniform(0.03, 0.08), rng.uniform(4.5, 6.5), rng.uniform(0.15, 0.35)
+    attack_s, vibrato_hz, depth = rng.uniform(0.03, 0.08), rng.uniform(4.5, 6.5), rng.uniform(0.25, 0.45)
 
     def note(hz: float, seconds: float) -> np.ndarray:
         t = _time(seconds + 0.05)
@@ -49,7 +49,7 @@ def _synthesiser(bright: float, rng: np.random.Generator) -> Voice:
 
 def _guitar(bright: float, rng: np.random.Generator) -> Voice:
     """Strings plucked at some point, whose harmonics with a node there are missing; they fade fast; a pick's click."""
-    point, decay_s, click = rng.uniform(0.12, 0.3), rng.uniform(0.18, 0.32), rng.uniform(0.4, 0.8)
+    point, decay_s, click = rng.uniform(0.12, 0.3), rng.uniform(0.16, 0.28), rng.uniform(0.4, 0.8)
 
     def note(hz: float, seconds: float) -> np.ndarray:
         t = _time(seconds + 0.1)
@@ -64,7 +64,7 @@ def _guitar(bright: float, rng: np.random.Generator) -> Voice:
 
 def _electric(bright: float, rng: np.random.Generator) -> Voice:
     """Two strings a little apart through an overdriven amplifier, which sustains what it flattens."""
-    drive, apart, decay_s = rng.uniform(6, 14), rng.uniform(1.003, 1.008), rng.uniform(1.5, 3)
+    drive, apart, decay_s = rng.uniform(10, 20), rng.uniform(1.003, 1.008), rng.uniform(1.5, 3)
 
     def note(hz: float, seconds: float) -> np.ndarray:
         t = _time(seconds + 0.03)
