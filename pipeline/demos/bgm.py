@@ -98,16 +98,18 @@ def track(number: int) -> Track:
     tags = [*_naming(genre, words.GENRE_TAGS, rng), *_naming(player, words.INSTRUMENT_TAGS, rng), *moods, *uses]
     (sentence,) = _some(words.DESCRIPTIONS, 1, rng)
     sentence = sentence.format(use=uses[0], instrument=words.INSTRUMENT_TAGS[player], genre=words.GENRE_TAGS[genre])
-    place = 11 * number  # which has no factor in common with the 210 titles, so that each comes once
+    image = words.MOODS.format("".join(f"「{mood}」" for mood in moods)) if moods else ""
+    wheres, things = words.TITLES
+    place = 11 * number  # 11 and the number of titles, 210, have no factor in common: each title comes once
     return Track(
         number,
         genre,
         player,
         emotion,
-        title=words.TITLES[0][place % 15] + words.TITLES[1][place // 15 % 14],
+        title=wheres[place % len(wheres)] + things[place // len(wheres) % len(things)],
         tags=tuple(_some(tags, len(tags), rng)),
         separator=_some(SEPARATORS, 1, rng)[0],
-        description=words.MOODS.format("".join(f"「{mood}」" for mood in moods)) * bool(moods) + sentence,
+        description=image + sentence,
     )
 
 
