@@ -148,6 +148,8 @@ def labels(
     corpus = plan.tags(experiment)
     if corpus is None:
         raise InputError(f"{plan.where(experiment)}.corpus: its labels do not come from tags; expected source: tags")
+    if (demo := plan.demo(experiment)) and not corpus.table.is_file():
+        raise InputError(f"the demo {demo} is not there yet; snakemake train_{experiment} synthesises it")
     folder = plan.labels_folder(experiment)
     mined = mine(corpus, f"{plan.where(experiment)}.corpus")
     write_labels_page(mined, folder, folder.name)

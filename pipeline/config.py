@@ -290,7 +290,7 @@ def _is_kind(before: tuple[int | str, ...], part: int | str) -> bool:
         return part in ("audio", "json", "csv", "esc50", "tags", "demo")
     if before[-1:] == ("model",):
         return part in MODELS
-    if before[-1:] == ("class_weight",):
+    if before[-1:] in (("class_weight",), ("labels",)):
         return True
     return before[:1] == ("recipes",) and len(before) == 2 and part in RECIPE_FOR
 
@@ -299,8 +299,10 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
     """The keys that the schema knows at a place of the configuration."""
     schema = Config.model_json_schema()
     node: Any = schema
-    for part in location:
+    for place, part in enumerate(location):
         node = _resolve(schema, node, str(part))
+        if _is_kind(location[:place], part):
+            continue
         if part in node.get("properties", {}):
             node = node["properties"][part]
         elif isinstance(node.get("additionalProperties"), dict):

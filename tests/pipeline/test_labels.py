@@ -212,6 +212,22 @@ def test_a_table_that_is_not_as_configured_is_refused(
         mined(tmp_path, **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"lables": "genre"}, "experiments.bgm.corpus.lables: unknown key; did you mean 'labels'?"),
+        ({"labels": "moods"}, "experiments.bgm.corpus.labels: input should be 'emotion', 'genre' or 'instrument', got"),
+        ({"labels": {"a": ["x"]}}, "experiments.bgm.corpus.labels"),
+        ({"labels": {"a": [], "b": ["x"]}}, "experiments.bgm.corpus.labels"),
+    ],
+)
+def test_a_mistake_in_the_section_is_one_line(options: dict[str, Any], said: str) -> None:
+    corpus = {"source": "tags", "root": "bgm", "table": "tracks.csv"} | options
+    with pytest.raises(InputError) as caught:
+        parse({"experiments": {"bgm": {"corpus": corpus}}}, "mine.yaml")
+    assert said in str(caught.value)
+
+
 def test_emotion_needs_a_dictionary() -> None:
     corpus = {"source": "tags", "root": "bgm", "table": "tracks.csv", "labels": "emotion"}
     with pytest.raises(InputError, match=r"experiments.bgm.corpus: the labels emotion need a polarity dictionary"):
