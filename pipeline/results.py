@@ -54,9 +54,6 @@ def before_and_after(before: dict[str, Any], after: dict[str, Any], run: Path) -
     kept = [before["classes"].index(name) for name in after["classes"] if name in before["classes"]]
     clips = confusion[kept].sum()
     rows: list[list[Any]] = []
-    if clips:
-        among = f"{confusion[kept, kept].sum() / clips:.3f}"
-        rows.append(["all of these classes: accuracy", "", "", among, "", "", f"{after['accuracy']:.3f}"])
     columns = ("precision", "recall", "f1")
     known = {row["class"]: row for row in before["per_class"]}
     for row in after["per_class"]:
@@ -66,7 +63,10 @@ def before_and_after(before: dict[str, Any], after: dict[str, Any], run: Path) -
     dropped = [name for name in before["classes"] if name not in after["classes"]]
     note = f"The weights come from {run.name}, model {before['model_version']}."
     if dropped:
-        note += f" It knew {', '.join(dropped)} as well, and mistook clips for that."
+        note += f" It knew {', '.join(dropped)} as well."
+    if clips:
+        had = confusion[kept, kept].sum() / clips
+        note += f" Of the test clips of these classes it had {had:.3f} right, now it is {after['accuracy']:.3f}."
     heads = ("before: precision", "recall", "F1", "after: precision", "recall", "F1")
     return Panel("Before and after", note, None, ("", *heads), rows)
 
