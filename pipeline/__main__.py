@@ -28,8 +28,8 @@ def _demo(text: str, options: argparse.Namespace) -> None:
 
 def _fetch(text: str, options: argparse.Namespace) -> None:
     from pipeline.fetch import fetch_archive
+    from pipeline.jobs import FetchJob
     from pipeline.sources import source_of
-    from pipeline.workflow import FetchJob
     from stores.files import write_json
 
     job = FetchJob.model_validate_json(text)
@@ -39,9 +39,9 @@ def _fetch(text: str, options: argparse.Namespace) -> None:
 
 
 def _labels(text: str, options: argparse.Namespace) -> None:
+    from pipeline.jobs import LabelJob
     from pipeline.labels.mine import mine, write_labels
     from pipeline.labels.page import write_labels_page
-    from pipeline.workflow import LabelJob
 
     job = LabelJob.model_validate_json(text)
     mined = mine(job.corpus, f"{options.where}.corpus")
@@ -52,8 +52,8 @@ def _labels(text: str, options: argparse.Namespace) -> None:
 
 def _index(text: str, options: argparse.Namespace) -> None:
     from pipeline.index import update_index
+    from pipeline.jobs import IndexJob
     from pipeline.sources import source_of
-    from pipeline.workflow import IndexJob
 
     job = IndexJob.model_validate_json(text)
     where = f"{options.where}.corpus"
@@ -66,7 +66,7 @@ def _index(text: str, options: argparse.Namespace) -> None:
 def _build(text: str, options: argparse.Namespace) -> None:
     from pipeline.build import ChangedError, build_store
     from pipeline.index import forget, read_index
-    from pipeline.workflow import BuildJob
+    from pipeline.jobs import BuildJob
 
     job = BuildJob.model_validate_json(text)
     clips = read_index(job.index)
@@ -91,8 +91,8 @@ def _build(text: str, options: argparse.Namespace) -> None:
 def _train(text: str, options: argparse.Namespace) -> None:
     import torch
 
+    from pipeline.jobs import TrainJob
     from pipeline.train import train_experiment
-    from pipeline.workflow import TrainJob
     from stores import open_store
 
     job = TrainJob.model_validate_json(text)
@@ -127,9 +127,9 @@ def _search(text: str, options: argparse.Namespace) -> None:
         raise InputError(
             f"{options.where}.search: expected Optuna, which is not installed; pip install 'otogura[search]'"
         )
+    from pipeline.jobs import SearchJob
     from pipeline.search import search
     from pipeline.search_page import loss_of
-    from pipeline.workflow import SearchJob
 
     job = SearchJob.model_validate_json(text)
     torch.set_num_threads(options.workers)
@@ -144,8 +144,8 @@ def _search(text: str, options: argparse.Namespace) -> None:
 
 
 def _report(text: str, options: argparse.Namespace) -> None:
+    from pipeline.jobs import ReportJob
     from pipeline.results import compare
-    from pipeline.workflow import ReportJob
 
     job = ReportJob.model_validate_json(text)
     compare(job.folder, job.runs)

@@ -10,8 +10,9 @@ from pipeline.build import array_specs, build_store, store_identity
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.index import read_index
+from pipeline.jobs import BuildJob
 from pipeline.lock import exclusive
-from pipeline.workflow import BuildJob, Plan
+from pipeline.workflow import Plan
 from stores.files import read_checked
 from stores.layout import POINTER, Layout, shard_ranges
 from stores.verify import Damage

@@ -17,8 +17,8 @@ from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from pipeline.jobs import SearchJob
 from pipeline.search_space import Dimension, changed
-from pipeline.workflow import SearchJob
 from stores.files import write_bytes
 from training.page import BLUE, ORANGE, Panel, svg, write_page
 

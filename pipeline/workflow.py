@@ -7,96 +7,19 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from features.recipe import AnyRecipe
-from pipeline.config import Config, Experiment, Split, parse, read_yaml
-from pipeline.corpora import AnyCorpus, AudioCorpus, DemoCorpus, Esc50Corpus, Fetch, OnDisk, TagsCorpus
+from pipeline.config import Config, Experiment, parse, read_yaml
+from pipeline.corpora import DemoCorpus, Esc50Corpus, OnDisk, TagsCorpus
 from pipeline.demos import DEMOS
 from pipeline.errors import InputError
+from pipeline.jobs import BuildJob, FetchJob, IndexJob, LabelJob, ReportJob, SearchJob, TrainJob
 from pipeline.labels.mine import LABELS, fingerprint
-from pipeline.search_space import Search
 from pipeline.sources import source_of
-from pipeline.sources.base import Recordings
-from stores.codec import Compression
 from stores.files import read_json
 from stores.layout import POINTER
-from training.settings import Model, Section, Training
+from training.settings import Section
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
-
-
-class FetchJob(Section):
-    fetch: Fetch
-    root: Path
-    corpus: AudioCorpus
-    receipt: Path
-    lost: bool  # whether what had been fetched is gone
-
-
-class LabelJob(Section):
-    corpus: TagsCorpus
-    folder: Path
-    fingerprint: str
-
-
-class IndexJob(Section):
-    corpus: AnyCorpus
-    folder: Path
-    fingerprint: str  # of the files: a change runs the job again
-
-
-class BuildJob(Section):
-    name: str
-    corpus: AnyCorpus
-    recipe: AnyRecipe
-    index: Path
-    family: Path
-    clips_per_shard: int
-    compression: Compression | None
-
-    def recordings(self, clips: pa.Table) -> Recordings:
-        """Where the samples of clips come from."""
-        return source_of(self.corpus.resolved(), self.name).recordings(self.index, clips)
-
-
-class TrainJob(Section):
-    name: str
-    corpus: AnyCorpus
-    index: Path
-    family: Path
-    folder: Path
-    classes: tuple[str, ...] | None
-    drop: tuple[str, ...]
-    init_from: Path | None  # the folder of that run
-    model: Model
-    training: Training
-    split: Split
-    folds: tuple[int, ...] | None
-    positive: str | None
-
-    def recordings(self, clips: pa.Table) -> Recordings:
-        """Where the samples of clips come from."""
-        return source_of(self.corpus, self.name).recordings(self.index, clips)
-
-
-class SearchJob(Section):
-    name: str
-    family: Path
-    folder: Path
-    model: Model
-    training: Training
-    split: Split
-    positive: str | None
-    classes: tuple[str, ...] | None
-    drop: tuple[str, ...]
-    search: Search
-    best: dict[str, Any]  # a configuration of one experiment, which gets the settings that are found
-
-
-class ReportJob(Section):
-    folder: Path
-    runs: tuple[Path, ...]
 
 
 def plan(overrides: Mapping[str, Any], files: Sequence[str | Path], default: Path) -> "Plan":

@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.config import Config, parse, read_yaml
 from pipeline.errors import InputError
-from pipeline.workflow import TrainJob, plan
+from pipeline.jobs import TrainJob
+from pipeline.workflow import plan
 
 DEFAULT = Path(__file__).parents[2] / "config" / "config.yaml"
 

@@ -19,12 +19,13 @@ from stores_of import built, plan_of_tones
 
 from pipeline.config import parse
 from pipeline.errors import InputError
+from pipeline.jobs import SearchJob
 from pipeline.search import search
 from pipeline.search_page import loss_of
 from pipeline.search_space import changed
 from pipeline.split import by_group
 from pipeline.train import train_experiment
-from pipeline.workflow import SearchJob, plan_of
+from pipeline.workflow import plan_of
 from stores import open_store
 from stores.files import read_json
 from training.module import Classifier

@@ -13,8 +13,9 @@ from pipeline.build import build_store
 from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.index import update_index
+from pipeline.jobs import BuildJob, IndexJob
 from pipeline.sources import AudioSource, Source, source_of
-from pipeline.workflow import BuildJob, IndexJob, Plan, plan_of
+from pipeline.workflow import Plan, plan_of
 from stores import Store, open_store
 from stores.codec import Compression
 from stores.layout import ArraySpec
