@@ -198,6 +198,13 @@ class Config(Section):
                     f"{where}.{key}: expected that of {experiment.init_from}, whose weights have learned from its "
                     "training clips; leave it out"
                 )
+        for key in ("group", "segments"):  # by which sides are drawn
+            here, there = (getattr(one.corpus, key, None) for one in (experiment, source))
+            if here != there:
+                raise ValueError(
+                    f"{where}.corpus.{key}: expected that of {experiment.init_from}, {there}, got {here}: its training "
+                    "clips could test here"
+                )
         if experiment.training.validates and not source.training.validates:
             raise ValueError(
                 f"{where}.training.keep: expected last, because {experiment.init_from} keeps the last epoch, and has "

@@ -199,6 +199,11 @@ STARTING = {"corpus": {"root": "x"}, "init_from": "first"}
         ({"init_from": "x"}, {}, "init_from: expected another beginning, but first starts from itself"),
         ({}, {"split": {"seed": 1}}, "experiments.x.split: expected that of first, whose weights have learned"),
         ({"folds": [1, 2]}, {"folds": [2]}, "experiments.x.folds: expected that of first"),
+        (
+            {},
+            {"corpus": {"root": "x", "segments": 3}},
+            "experiments.x.corpus.segments: expected that of first, 1, got 3",
+        ),
         ({"training": {"keep": "last"}}, {}, "experiments.x.training.keep: expected last, because first keeps the"),
         ({}, {"recipe": "environment", "model": "cnn8"}, "experiments.x.recipe: expected that of first, music, got"),
         ({}, {"classes": ["a", "b"], "drop": ["c"]}, "experiments.x: say classes or drop, not both"),
