@@ -198,8 +198,8 @@ class Config(Section):
                     f"{where}.{key}: expected that of {experiment.init_from}, whose weights have learned from its "
                     "training clips; leave it out"
                 )
-        for key in ("group", "segments"):  # by which sides are drawn
-            here, there = (getattr(one.corpus, key, None) for one in (experiment, source))
+        for key, usual in (("group", None), ("segments", 1)):  # by which sides are drawn
+            here, there = (getattr(one.corpus, key, usual) for one in (experiment, source))
             if here != there:
                 raise ValueError(
                     f"{where}.corpus.{key}: expected that of {experiment.init_from}, {there}, got {here}: its training "
