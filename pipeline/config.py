@@ -207,8 +207,8 @@ class Config(Section):
                 )
         if experiment.training.validates and not source.training.validates:
             raise ValueError(
-                f"{where}.training.keep: expected last, because {experiment.init_from} keeps the last epoch, and has "
-                "learned from the clips that would validate"
+                f"{where}.training: no clip can validate, because {experiment.init_from}, which has no validation, has "
+                "learned from them all; say keep: last and validation: false"
             )
         if self.recipes[experiment.recipe] != self.recipes[source.recipe]:
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,6 +20,8 @@ FIGURES = {
     "macro_f1": "macro F1",
     "loss": "loss",
 }
+# What experiments are to be compared by, of clips that neither train nor test.
+VALIDATION = {"validation_accuracy": "validation accuracy", "validation_loss": "validation loss"}
 DETECTION = {"roc_auc": "ROC-AUC", "pauc": "partial AUC", "pr_auc": "PR-AUC"}  # where one of two classes is detected
 
 
@@ -30,18 +32,21 @@ def write_run(
     scores: Scores,
     detection: Detection | None,
     more: Sequence[Panel] = (),
+    *,
+    keep: Literal["best", "last"],
 ) -> None:
-    """`metrics.json` and `report.html` of one run. `detection` is of those that detect one of two classes."""
+    """`metrics.json` and `report.html` of one run. `detection` is of those that detect one of two classes, `keep` the
+    training's."""
     subtitle = (
         f"{metrics['train_clips']} training, {metrics['validation_clips']} validation and {metrics['test_clips']} "
         f"test clips, no group on two sides; {metrics['parameters']:,} parameters; store {metrics['store']}, "
         f"model {metrics['model_version']}"
     )
-    shown = [name for name in FIGURES | DETECTION if name in metrics]
+    shown = _shown([metrics])
     if len(metrics["classes"]) <= 5:
-        shown.remove("top5_accuracy")
-    figures = [((FIGURES | DETECTION)[name], f"{metrics[name]:.3f}") for name in shown]
-    sections = run_sections(metrics["history"], scores.per_class, scores.confusion)
+        shown.pop("top5_accuracy")
+    figures = [(label, f"{metrics[name]:.3f}") for name, label in shown.items()]
+    sections = run_sections(metrics["history"], scores.per_class, scores.confusion, keep)
     if detection is not None:
         sections[1:1] = detection_sections(detection, metrics["positive"])
     write_page(folder / "report.html", title, subtitle, figures, [*sections, *more])
@@ -90,17 +95,18 @@ def write_folds(folder: Path, name: str, folds: Sequence[int], results: Sequence
         "per_class": per_class,
         "confusion": confusion.tolist(),
     }
-    figures = [(label, f"{values[key].mean():.3f} ± {values[key].std():.3f}") for key, label in FIGURES.items()]
+    shown = _shown(results)
+    figures = [(label, f"{values[key].mean():.3f} ± {values[key].std():.3f}") for key, label in shown.items()]
     rows = [
         [
             link(f"fold {fold}", f"fold-{fold}/report.html"),
-            *(f"{result[key]:.3f}" for key in FIGURES),
+            *(f"{result[key]:.3f}" for key in shown),
             result["test_clips"],
         ]
         for fold, result in zip(folds, results, strict=True)
     ]
     table = Panel("Folds", "Each fold is tested by a model that never saw it.", None,
-                    ("", *FIGURES.values(), "test clips"), rows)  # fmt: skip
+                    ("", *shown.values(), "test clips"), rows)  # fmt: skip
     title, subtitle = f"{name}, {len(folds)} folds", f"Mean ± standard deviation; store {metrics['store']}"
     write_page(folder / "report.html", title, subtitle, figures, [table, *class_sections(per_class, confusion)])
     write_json(folder / "metrics.json", metrics)
@@ -110,20 +116,26 @@ def write_folds(folder: Path, name: str, folds: Sequence[int], results: Sequence
 def compare(folder: Path, runs: Sequence[Path]) -> None:
     """`report.html` over all experiments that have been trained."""
     rows = []
-    for run in runs:
-        metrics = read_json(run / "metrics.json")
+    found = [read_json(run / "metrics.json") for run in runs]
+    shown = _shown([metrics.get("mean", metrics) for metrics in found])
+    for run, metrics in zip(runs, found, strict=True):
         values = metrics.get("mean", metrics)
         spread = metrics.get("sd", {})
         cells = [
-            f"{values[key]:.3f}" + (f" ± {spread[key]:.3f}" if spread else "") if key in values else ""
-            for key in FIGURES | DETECTION
+            f"{values[key]:.3f}" + (f" ± {spread[key]:.3f}" if spread else "") if key in values else "" for key in shown
         ]
         name = link(run.name, (run / "report.html").relative_to(folder).as_posix())
         rows.append([name, *cells, round(values["parameters"]), round(values["test_clips"]), metrics["store"]])
-    columns = ("experiment", *(FIGURES | DETECTION).values(), "parameters", "test clips", "store")
+    columns = ("experiment", *shown.values(), "parameters", "test clips", "store")
     table = Panel("Experiments", "", None, columns, rows)
     sections = [table, *_curves_together(runs)]
     write_page(folder / "report.html", "All experiments", "Scores on test clips", [], sections)
+
+
+def _shown(results: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """The figures that any of these has, and what they are called."""
+    known = FIGURES | VALIDATION | DETECTION
+    return {name: label for name, label in known.items() if any(name in result for result in results)}
 
 
 def _curves_together(runs: Sequence[Path]) -> list[Panel]:

@@ -20,6 +20,7 @@ FIXED = {
     "model.preset": "what it stands for is set one by one; search filters, kernels or the like",
     "training.epochs": "a trial trains for search.epochs, the best one afterwards for training.epochs",
     "training.keep": "trials are compared by clips that validate",
+    "training.validation": "trials are compared by clips that validate",
     "training.class_weight": "it weighs the validation loss, by which trials are compared",
     "training.max_time": "a trial has no time of its own",
     "training.device": "it changes no structure",
@@ -179,7 +180,7 @@ def alternatives(
     search: Search, model: AnyModel, training: Training, where: str
 ) -> Iterator[tuple[AnyModel, Training]]:
     """The settings with each value by itself. Raises `ValueError` with one line for what cannot be searched."""
-    if not training.validates:
+    if training.keep != "best":
         raise ValueError(
             f"{where}.training.keep: expected best, got {training.keep}; a search compares trials on clips of "
             "validation"

@@ -199,11 +199,11 @@ def _single(
         return averaged(found, [whole_name(name) for name in store.rows["id"].take(found.rows).to_pylist()])
 
     tested, names = predicted(sides.test)
-    if run.positive_number is None:
-        detection, scores = None, score(tested, classes)
-    else:
-        validated = predicted(sides.validation)[0] if training.validates else None
-        detection, scores = _detected(validated, tested, classes, run.positive_number)
+    validated = predicted(sides.validation)[0] if training.validates else None
+    positive = run.positive_number
+    detection = None if positive is None else _detected(validated, tested, positive)
+    scores = _scored(tested, classes, positive, detection)
+    validation = {} if validated is None else _scored(validated, classes, positive, detection).summary
     decided = {} if detection is None else {"positive": run.positive, "threshold": detection.summary["threshold"]}
     version = write_artefact(
         folder,
@@ -218,6 +218,7 @@ def _single(
         **scores.summary,
         **decided,
         **({} if detection is None else detection.summary),
+        **{f"validation_{name}": validation[name] for name in ("accuracy", "loss") if validation},
         "classes": classes,
         "parameters": sum(weight.numel() for weight in fitted.network.parameters()),
         "train_clips": len(sides.train),
@@ -235,20 +236,24 @@ def _single(
     sections = [mistakes_panel(wrong, classes, sound)]
     if init_from is not None:
         sections.insert(0, before_and_after(read_json(init_from / "metrics.json"), metrics, init_from))
-    write_run(folder, title, metrics, scores, detection, sections)
+    write_run(folder, title, metrics, scores, detection, sections, keep=training.keep)
     return metrics
 
 
-def _detected(
-    validated: Predictions | None, tested: Predictions, classes: list[str], positive: int
-) -> tuple[Detection, Scores]:
-    """Scores of the test clips, decided by the threshold that is best on those of validation, if there are any."""
+def _detected(validated: Predictions | None, tested: Predictions, positive: int) -> Detection:
+    """The positive class in test clips, by the threshold that is best on those of validation, if there are any."""
     threshold, chosen = 0.5, EVEN
     if validated is not None:
         threshold, chosen = choose_threshold(probabilities(validated, positive), validated.labels == positive), BEST
-    found = probabilities(tested, positive)
-    scores = score(tested, classes, np.where(found >= threshold, positive, 1 - positive))
-    return detect(found, tested.labels == positive, threshold, chosen), scores
+    return detect(probabilities(tested, positive), tested.labels == positive, threshold, chosen)
+
+
+def _scored(predictions: Predictions, classes: list[str], positive: int | None, detection: Detection | None) -> Scores:
+    """Decided by the threshold, where one of two classes is detected."""
+    if positive is None or detection is None:
+        return score(predictions, classes)
+    found = probabilities(predictions, positive) >= detection.summary["threshold"]
+    return score(predictions, classes, np.where(found, positive, 1 - positive))
 
 
 def _fold_sides(run: Run, fold: int, split: Split) -> Sides:

@@ -25,7 +25,7 @@ class Checkpoints(Checkpoint):
     def __init__(self, folder: Path, training: Training) -> None:
         self.last_path = folder / "last.ckpt"
         self.best_path = folder / "best.ckpt"
-        self.kept_path = self.best_path if training.validates else self.last_path
+        self.kept_path = self.best_path if training.keep == "best" else self.last_path
         self._training = training
 
     def clear(self) -> None:
@@ -59,13 +59,13 @@ class Checkpoints(Checkpoint):
             trainer.should_stop = True
 
     def _is_best(self, history: list[dict[str, float]]) -> bool:
-        if not self._training.validates:
+        if self._training.keep == "last":
             return False
         losses = _losses(history)
         return len(losses) == 1 or losses[-1] < min(losses[:-1])
 
     def _patience_ended(self, history: list[dict[str, float]]) -> bool:
-        if not self._training.validates:
+        if self._training.keep == "last":
             return False
         losses = _losses(history)
         return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= self._training.patience

@@ -1,7 +1,7 @@
 """What a report shows of a run: learning curves, confusion matrix, classes, detection."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from markupsafe import Markup
@@ -10,17 +10,19 @@ from matplotlib.figure import Figure
 from training.detection import Detection
 from training.page import BLUE, ORANGE, Panel, svg
 
+KEPT = {"best": "epoch with the lowest validation loss", "last": "last epoch"}
+
 
 def run_sections(
-    history: Sequence[dict[str, float]], per_class: Sequence[dict[str, Any]], confusion: np.ndarray
+    history: Sequence[dict[str, float]],
+    per_class: Sequence[dict[str, Any]],
+    confusion: np.ndarray,
+    keep: Literal["best", "last"],
 ) -> list[Panel]:
-    """Learning curves, confusion matrix and the table of classes of one run."""
-    return [
-        Panel("Learning curves", "The model of the epoch with the lowest validation loss is kept."
-              if "validation_loss" in history[0] else "The model of the last epoch is kept; no clip validates.",
-              curves(history)),
-        *class_sections(per_class, confusion),
-    ]  # fmt: skip
+    """Learning curves, confusion matrix and the table of classes of one run; `keep` is the training's."""
+    note = f"The model of the {KEPT[keep]} is kept"
+    note += "." if "validation_loss" in history[0] else "; no clip validates."
+    return [Panel("Learning curves", note, curves(history, keep)), *class_sections(per_class, confusion)]
 
 
 def class_sections(per_class: Sequence[dict[str, Any]], confusion: np.ndarray) -> list[Panel]:
@@ -79,7 +81,7 @@ def detection_curves(detection: Detection) -> Markup:
     return svg(figure)
 
 
-def curves(history: Sequence[dict[str, float]]) -> Markup:
+def curves(history: Sequence[dict[str, float]], keep: Literal["best", "last"]) -> Markup:
     """Loss, accuracy and learning rate over the epochs."""
     epochs = [int(row["epoch"]) + 1 for row in history]
     figure = Figure(figsize=(11, 3.2), layout="constrained")
@@ -90,7 +92,7 @@ def curves(history: Sequence[dict[str, float]]) -> Markup:
                 continue
             axes.plot(epochs, [row[f"{side}_{what}"] for row in history], color=colour, label=side)
         axes.set(xlabel="epoch", title=what)
-    if "validation_loss" in history[0]:
+    if keep == "best":
         best = min(history, key=lambda row: row["validation_loss"])
         loss.axvline(int(best["epoch"]) + 1, color="0.7", linestyle=":", label="kept")
     loss.legend(frameon=False)

@@ -190,8 +190,9 @@ class Training(Section):
     # In the loss: of every class alike, against their shares of the training clips, or so much for the positive one.
     class_weight: Literal["none", "balanced"] | Annotated[float, Field(gt=0)] = "none"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    # The weights of the epoch with the lowest validation loss; or those of the last epoch, and no clip validates.
-    keep: Literal["best", "last"] = "best"
+    keep: Literal["best", "last"] = "best"  # the weights of the epoch with the lowest validation loss, or of the last
+    # Whether clips are kept from training, to choose the epoch and to compare experiments by: where `keep` needs them.
+    validation: bool | None = None
     patience: Positive = 25  # epochs without a better validation loss before training stops
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0  # decay per step of the weights' moving average, which is kept
     # Per clip, view and epoch: every stored variant, one that is drawn, or the original alone.
@@ -206,8 +207,14 @@ class Training(Section):
 
     @property
     def validates(self) -> bool:
-        """Whether some clips are kept from training to choose the epoch."""
-        return self.keep == "best"
+        """Whether some clips are kept from training and scored after each epoch."""
+        return self.keep == "best" if self.validation is None else self.validation
+
+    @model_validator(mode="after")
+    def _has_what_it_chooses_by(self) -> "Training":
+        if self.keep == "best" and not self.validates:
+            raise ValueError("the best epoch is the one with the lowest validation loss; say keep: last as well")
+        return self
 
 
 ENVIRONMENT = {

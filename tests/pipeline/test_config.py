@@ -86,7 +86,9 @@ def test_a_recipe_of_a_known_name_changes_what_it_says_alone() -> None:
     assert (config.recipes["environment"].kind, config.recipes["environment"].fmax_hz) == ("log_mel", 16000)
 
 
-@pytest.mark.parametrize(("name", "experiment"), [("config.yaml", "genre"), ("esc10.yaml", "esc10")])
+@pytest.mark.parametrize(
+    ("name", "experiment"), [("config.yaml", "genre"), ("esc10.yaml", "esc10"), ("esc10-additions.yaml", "nine_parts")]
+)
 def test_the_shipped_configurations_are_valid(name: str, experiment: str) -> None:
     assert experiment in load(DEFAULT.with_name(name)).experiments
 
@@ -107,6 +109,7 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
     [
         ({"experiment": {}}, "experiment: unknown key; did you mean 'experiments'?"),
         (genre(recipee="music"), "experiments.genre.recipee: unknown key; did you mean 'recipe'?"),
+        (genre(training={"validation": False}), "is the one with the lowest validation loss; say keep: last as well"),
         (genre(training={"lerning_rate": 1}), "training.lerning_rate: unknown key; did you mean 'learning_rate'?"),
         (genre(model={"widht": 1}), "model.widht: unknown key; did you mean 'width'?"),
         (genre(corpus={"source": "audio", "rot": "x"}), "corpus.rot: unknown key; did you mean 'root'?"),
@@ -204,7 +207,7 @@ STARTING = {"corpus": {"root": "x"}, "init_from": "first"}
             {"corpus": {"root": "x", "segments": 3}},
             "experiments.x.corpus.segments: expected that of first, 1, got 3",
         ),
-        ({"training": {"keep": "last"}}, {}, "experiments.x.training.keep: expected last, because first keeps the"),
+        ({"training": {"keep": "last"}}, {}, "experiments.x.training: no clip can validate, because first"),
         ({}, {"recipe": "environment", "model": "cnn8"}, "experiments.x.recipe: expected that of first, music, got"),
         ({}, {"classes": ["a", "b"], "drop": ["c"]}, "experiments.x: say classes or drop, not both"),
     ],

@@ -19,7 +19,7 @@ from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.results import compare
 from pipeline.sources import AudioSource
-from pipeline.train import _class_weights, _detected, train_experiment
+from pipeline.train import _class_weights, _detected, _scored, train_experiment
 from stores import Store, open_store
 from stores.files import read_json
 from training.evaluation import Predictions, score, score_confusion
@@ -77,7 +77,8 @@ def test_two_classes_of_which_validation_has_one(two_classes: Store, tmp_path: P
 def test_without_validation_the_likelier_of_two_classes_counts() -> None:
     logits = np.array([[2, 0], [0, 1], [0.1, 0], [0, 3]], np.float32)
     tested = Predictions(np.arange(4), np.array([0, 1, 1, 0]), logits)
-    detection, scores = _detected(None, tested, ["NG", "OK"], 0)
+    detection = _detected(None, tested, 0)
+    scores = _scored(tested, ["NG", "OK"], 0, detection)
     assert detection.summary["threshold"] == 0.5
     assert detection.points[0].demand == "more likely than not, since no clip validates"
     assert scores.confusion.tolist() == [[1, 1], [1, 1]]
@@ -191,6 +192,39 @@ def test_a_run_that_began_with_other_weights_says_how_it_was_before(dropped: tup
     assert "Before and after" not in (folder / "run0" / "report.html").read_text()
     compare(folder, [folder / "run0", folder / "run1"])
     assert "side by side" not in (folder / "report.html").read_text()  # they learned other classes
+
+
+def test_experiments_are_compared_by_clips_that_validate(
+    dropped: tuple[Path, Any, Any], three_folds: tuple[Store, Path, Any], tmp_path: Path
+) -> None:
+    folder, before, _ = dropped
+    assert before["validation_loss"] == pytest.approx(min(row["validation_loss"] for row in before["history"]))
+    assert before["validation_accuracy"] in [row["validation_accuracy"] for row in before["history"]]
+    compare(folder, [folder / "run0"])
+    assert "validation accuracy" in (folder / "report.html").read_text()
+    # Where all clips train or test, there is nothing to compare by.
+    _, run, metrics = three_folds
+    assert "validation_accuracy" not in metrics["mean"]
+    shutil.copytree(run, tmp_path / "run")
+    compare(tmp_path, [tmp_path / "run"])
+    assert "validation" not in (tmp_path / "report.html").read_text()
+
+
+def test_clips_validate_though_the_last_epoch_is_kept(three_classes: Store, tmp_path: Path) -> None:
+    training = {"epochs": 2, "batch_size": 8, "device": "cpu", "precision": "float32", "keep": "last"}
+    model = {"name": "cnn", "depth": 2, "width": 16, "dense": [8]}
+    found = []
+    for validation in (False, True):
+        options = {"model": model, "training": training | {"validation": validation}}
+        chosen = parse({"experiments": {"x": options}}, "").experiments["x"]
+        parts = {name: getattr(chosen, name) for name in ("model", "training", "split", "folds")}
+        found.append(train_experiment(tmp_path / str(validation), three_classes, name="x", where="", **parts))
+    without, with_them = found
+    assert without["validation_clips"] == 0 < with_them["validation_clips"]
+    assert without["train_clips"] == with_them["train_clips"] + with_them["validation_clips"]
+    assert without["test_clips"] == with_them["test_clips"]
+    assert with_them["validation_loss"] == pytest.approx(with_them["history"][-1]["validation_loss"])
+    assert "The model of the last epoch is kept.<" in (tmp_path / "True" / "report.html").read_text()
 
 
 def test_runs_of_the_same_classes_are_shown_together(dropped: tuple[Path, Any, Any], tmp_path: Path) -> None:

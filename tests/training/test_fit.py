@@ -28,7 +28,7 @@ def run(folder: Path, store: Store, epochs: int = 4, **options: Any) -> Fitted:
     train = ClipStream(
         store, np.arange(12), labels, batch_size=6, variants=store.variants, views=training.views, shuffle=True
     )
-    validation = None if training.keep == "last" else ClipStream(store, np.arange(12, 18), labels, batch_size=6)
+    validation = None if not training.validates else ClipStream(store, np.arange(12, 18), labels, batch_size=6)
     identity = {"store": store.identity}
     return fit(folder, train, validation, classes=["a", "b", "c"], model=MODEL, training=training, identity=identity)
 
@@ -217,6 +217,16 @@ def test_the_last_epoch_is_kept_where_nothing_validates(tmp_path: Path, store: S
     assert not (tmp_path / "whole" / "checkpoints" / "best.ckpt").exists()
     again = run(tmp_path / "whole", store, keep="last", schedule="constant")
     assert again.history == whole.history
+
+
+def test_the_last_epoch_is_kept_though_clips_validate(tmp_path: Path, store: Store) -> None:
+    fitted = run(tmp_path, store, keep="last", validation=True, schedule="cosine", learning_rate=1e-12, patience=1)
+    losses = [row["validation_loss"] for row in fitted.history]
+    assert len(losses) == 4  # no patience ends it
+    saved = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    for name, weight in fitted.network.state_dict().items():
+        assert torch.equal(weight, saved[f"network.{name}"])
+    assert not (tmp_path / "checkpoints" / "best.ckpt").exists()
 
 
 def test_what_is_kept_is_the_average_of_the_weights(tmp_path: Path, store: Store) -> None:
