@@ -13,6 +13,7 @@ import time
 from snakemake.io import IOFile
 from snakemake.utils import min_version
 
+from pipeline import outcome
 from pipeline.errors import InputError
 from pipeline.workflow import DEFAULT_CONFIG, plan
 
@@ -64,17 +65,17 @@ include: "pipeline/rules/search.smk"
 # What a failed or interrupted job was to update Snakemake restores, as new and recorded as done, so it is made to look
 # old. Snakemake's own last words are many; what the user has to know comes after them.
 STARTED = time.time()
-STATES = PLAN.states()
+STATES = outcome.states(PLAN)
 
 
 onerror:
-    for path in PLAN.restored(STATES):
+    for path in outcome.restored(STATES):
         workflow.persistence.cleanup_metadata(IOFile(str(path)))
         os.utime(path, (1, 1))  # Snakemake takes 0 for no time at all
-    for line in PLAN.complaints(STARTED):
+    for line in outcome.complaints(PLAN.work, STARTED):
         atexit.register(print, line, file=sys.stderr)
 
 
 onsuccess:
-    for line in PLAN.quarantined():
+    for line in outcome.quarantined(PLAN):
         atexit.register(print, line, file=sys.stderr)

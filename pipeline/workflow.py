@@ -319,46 +319,6 @@ class Plan:
     def report_job(self) -> str:
         return _text(ReportJob(folder=self.work, runs=tuple(map(self.run_folder, self.config.experiments))))
 
-    def states(self) -> dict[Path, tuple[bytes, int]]:
-        """Content and modification time of what jobs update in place."""
-        paths = {
-            path
-            for name in self.config.experiments
-            for path in (
-                *([self.labels_folder(name) / LABELS] if self.tags(name) is not None else []),
-                self.index(name),
-                self.pointer(name),
-                self.run_folder(name) / "metrics.json",
-                self.run_folder(name) / "report.html",
-                self.search_folder(name) / "best.yaml",
-                self.search_folder(name) / "search.html",
-            )
-        }
-        return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths if path.is_file()}
-
-    def restored(self, before: Mapping[Path, tuple[bytes, int]]) -> list[Path]:
-        """What was written anew since with the same content: no job of ours does that."""
-        return [
-            path
-            for path, (content, time_ns) in before.items()
-            if path.is_file() and path.stat().st_mtime_ns != time_ns and path.read_bytes() == content
-        ]
-
-    def quarantined(self) -> list[str]:
-        """One line for each corpus that has been indexed and has bad recordings."""
-        lines = []
-        for folder in sorted({self.index_folder(name) for name in self.config.experiments}):
-            summary = folder / "index.json"
-            if summary.is_file() and (count := read_json(summary)["quarantined"]):
-                lines.append(f"{folder.name}: {count} recordings quarantined, see {folder / 'quarantine.csv'}")
-        return lines
-
-    def complaints(self, since: float) -> list[str]:
-        """The errors that jobs have logged since a time in seconds."""
-        logs = (self.work / "logs").rglob("*.log")
-        texts = [path.read_text() for path in sorted(logs) if path.stat().st_mtime >= since]
-        return [line for text in texts for line in text.splitlines() if line.startswith("otogura: ")]
-
     def _experiment(self, name: str) -> Experiment:
         return self.config.experiments[name]
 
