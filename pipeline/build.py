@@ -20,7 +20,7 @@ from features.recipe import AnyRecipe
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.progress import Meter
-from pipeline.recordings import Recording
+from pipeline.recordings import Decoder, Recording
 from pipeline.sources.base import Recordings
 from stores.codec import Compression
 from stores.errors import StoreError
@@ -104,6 +104,7 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
     """Write the missing variants of one shard, clip by clip; returns the counts of all and of computed tensors."""
     computed = 0
     variants = [spec.variant for spec in task.specs]
+    decoder = Decoder()
     with writing_shard(task.layout, task.specs, task.shard, task.content_hashes) as shards:
         for slot, (recording, expected) in enumerate(zip(task.recordings, task.content_hashes, strict=True)):
             wanted = [variant for variant in variants if not _copied(task.held[variant][slot], shards[variant])]
@@ -111,7 +112,7 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
                 continue
             changed = ChangedError(f"{recording}: this file changed since it was indexed; type the same command again")
             try:
-                samples, rate_hz = recording.decode()
+                samples, rate_hz = decoder.decode(recording)
             except (OSError, ValueError, soundfile.SoundFileError):
                 raise changed from None
             content = content_hash(samples, rate_hz)

@@ -20,6 +20,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.errors import InputError
+from pipeline.recordings import whole_name
 from pipeline.sources.base import SEEN
 from stores.files import replacing, write_bytes, write_json
 
@@ -46,8 +47,8 @@ def read_index(folder: Path) -> pa.Table:
 def update_index(folder: Path, looked: pa.Table, *, max_quarantine: float, where: str) -> Index:
     """Bring the index in `folder` up to date with what a source has `LOOKED` at.
 
-    Known clips keep their order; new ones follow, sorted by a hash of their id. Raises `InputError`, with the old index
-    untouched but for the quarantine table, when too many recordings are bad or a class has a single one.
+    Known clips keep their order; new ones follow, sorted by a hash of their recording's name. Raises `InputError`, with
+    the old index untouched but for the quarantine table, when too many recordings are bad or a class has a single one.
     """
     good = pc.equal(looked["reason"], "")
     bad = looked.filter(pc.invert(good)).select(["id", "reason"])
@@ -101,8 +102,11 @@ def _merged_groups(clips: pa.Table) -> list[str]:
 
 
 def _arrival(previous: Path, ids: Sequence[str]) -> np.ndarray:
-    """Places of `ids` in the order of arrival: as in the previous index, then the new ones by a hash of the id."""
+    """Places of `ids` in the order of arrival: as in the previous index, then the new ones by a hash of the id.
+
+    Parts of a recording follow each other, so that it is decoded once.
+    """
     old = pq.read_table(previous, columns=["id"])["id"].to_pylist() if previous.is_file() else []
     rank = {name: place for place, name in enumerate(old)}
-    keys = [(rank.get(name, len(rank)), blake2b(name.encode(), digest_size=8).digest()) for name in ids]
+    keys = [(rank.get(name, len(rank)), blake2b(whole_name(name).encode(), digest_size=8).digest()) for name in ids]
     return np.array(sorted(range(len(ids)), key=keys.__getitem__))

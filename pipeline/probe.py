@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -41,51 +44,79 @@ class ProbeTask:
 
 
 def probe_all(task: ProbeTask) -> list[tuple[AudioFile, Probe]]:
-    return [(file, probe(file, task.refuse_silence)) for file in task.files]
+    """A file is decoded once for all parts of it that follow each other."""
+    found: list[tuple[AudioFile, Probe]] = []
+    for path, following in groupby(task.files, key=lambda file: file.path):
+        parts = list(following)
+        found += zip(parts, probe(path, parts, task.refuse_silence), strict=True)
+    return found
 
 
-def probe(file: AudioFile, refuse_silence: bool) -> Probe:
-    """Decode a whole file block by block; every fault that a recording may have becomes a reason."""
+def probe(path: Path, parts: Sequence[AudioFile], refuse_silence: bool) -> list[Probe]:
+    """Decode a file to its end; every fault that it, or one of these parts of it, may have becomes a reason."""
     try:
-        with open(file.path, "rb") as opened:  # libsndfile does not say why it cannot open a file
-            if not opened.read(1):
-                return Probe(reason="empty file")
-        with soundfile.SoundFile(file.path) as sound:
-            return _decode(sound, file, refuse_silence)
+        with open(path, "rb") as opened:  # libsndfile does not say why it cannot open a file
+            empty = not opened.read(1)
+        if not empty:
+            with soundfile.SoundFile(path) as sound:
+                return _decode(sound, parts, refuse_silence)
+        reason = "empty file"
     except FileNotFoundError:
-        return Probe(reason="no such file")
+        reason = "no such file"
     except OSError as error:
-        return Probe(reason=f"{UNREADABLE}: {error.strerror}")
+        reason = f"{UNREADABLE}: {error.strerror}"
     except soundfile.SoundFileError as error:
-        return Probe(reason=f"undecodable: {_plain(error)}")
+        reason = f"undecodable: {_plain(error)}"
     except (TypeError, ValueError) as error:  # soundfile's words for a form that needs parameters, such as .raw
-        return Probe(reason=f"undecodable: {error}")
+        reason = f"undecodable: {error}"
+    return [Probe(reason=reason)] * len(parts)
 
 
-def _decode(sound: soundfile.SoundFile, file: AudioFile, refuse_silence: bool) -> Probe:
+def _decode(sound: soundfile.SoundFile, parts: Sequence[AudioFile], refuse_silence: bool) -> list[Probe]:
     lossy = sound.format in _LOSSY
     if not lossy and (cut := _SHORTER.search(sound.extra_info)):
         stated, there = int(cut[1]), int(cut[2])
         if there < stated < _UNKNOWN_LENGTH:
-            return Probe(reason=f"truncated: the header states {stated} bytes of samples, {there} are there")
-    content = ContentHash(sound.samplerate)
-    samples, peak, decoded = 0, 0.0, None
-    read: Iterable[np.ndarray] = blocks(sound)
-    if file.parts > 1:  # of the length that decodes, which only whoever has decoded all of it knows
-        whole = np.concatenate([np.zeros(0, np.float32), *read])
-        read, decoded = [file.of(whole)], len(whole)
+            return [Probe(reason=f"truncated: the header states {stated} bytes of samples, {there} are there")] * len(
+                parts
+            )
+    if parts[0].parts == 1:
+        heard = [_hear(blocks(sound), sound.samplerate)]
+        decoded = heard[0].samples
+    else:  # of the length that decodes, which only whoever has decoded all of it knows
+        whole = np.concatenate([np.zeros(0, np.float32), *blocks(sound)])
+        heard = [_hear([part.of(whole)], sound.samplerate) for part in parts]
+        decoded = len(whole)
+    short = not lossy and decoded < sound.frames
+    truncated = f"truncated: the header states {sound.frames} samples, {decoded} decode" if short else ""
+    reasons = [
+        "NaN or infinite samples" if not part.finite else truncated or fault(part.samples, part.peak, refuse_silence)
+        for part in heard
+    ]
+    return [
+        Probe(reason=reason) if reason else Probe(part.content.digest().hex(), part.samples, sound.samplerate)
+        for part, reason in zip(heard, reasons, strict=True)
+    ]
+
+
+class _Heard(NamedTuple):
+    """Of a recording, up to the first sample that is not finite."""
+
+    content: ContentHash
+    samples: int
+    peak: float
+    finite: bool
+
+
+def _hear(read: Iterable[np.ndarray], sample_rate_hz: int) -> _Heard:
+    content, samples, peak = ContentHash(sample_rate_hz), 0, 0.0
     for block in read:
         if not np.isfinite(block).all():
-            return Probe(reason="NaN or infinite samples")
+            return _Heard(content, samples, peak, False)
         content.update(block)
         samples += len(block)
         peak = max(peak, float(np.abs(block).max(initial=0)))
-    decoded = samples if decoded is None else decoded
-    if not lossy and decoded < sound.frames:
-        return Probe(reason=f"truncated: the header states {sound.frames} samples, {decoded} decode")
-    if reason := fault(samples, peak, refuse_silence):
-        return Probe(reason=reason)
-    return Probe(content.digest().hex(), samples, sound.samplerate)
+    return _Heard(content, samples, peak, True)
 
 
 def fault(samples: int, peak: float, refuse_silence: bool) -> str:

@@ -44,6 +44,25 @@ class AudioFile:
         return samples[len(samples) * self.part // self.parts : len(samples) * (self.part + 1) // self.parts]
 
 
+class Decoder:
+    """Decodes recordings, and a file once for all parts of it that follow each other."""
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+        self._whole: tuple[np.ndarray, int]
+
+    def decode(self, recording: Recording) -> tuple[np.ndarray, int]:
+        """As `recording.decode` does."""
+        if not isinstance(recording, AudioFile) or recording.parts == 1:
+            return recording.decode()
+        if recording.path != self._path:
+            self._path = None  # unless it decodes
+            self._whole = decode(recording.path)
+            self._path = recording.path
+        samples, rate_hz = self._whole
+        return recording.of(samples), rate_hz
+
+
 def part_name(name: str, part: int, parts: int) -> str:
     """What a part of a recording is called: `name[2/3]`; the whole has no addition."""
     return name if parts == 1 else f"{name}[{part + 1}/{parts}]"

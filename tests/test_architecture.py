@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,25 @@ def test_imports_go_one_way(package: str) -> None:
     ours = {*MAY_IMPORT, "otogura", "benchmarks"}
     for file in files:
         assert imported(file) & ours <= MAY_IMPORT[package], file
+
+
+def test_no_imports_go_round_in_a_circle() -> None:
+    """Whichever module is imported first: importing one runs the packages that it lies in."""
+    paths = [path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py")]
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+    needs = {}
+    for module, path in modules.items():
+        names = set()
+        for node in ast.parse(path.read_text()).body:  # what is imported later, in a function, closes no circle
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        run = {".".join(name.split(".")[:depth]) for name in names for depth in range(1, name.count(".") + 2)}
+        own = {".".join(module.split(".")[:depth]) for depth in range(1, module.count(".") + 2)}  # run before it anyway
+        needs[module] = (run & set(modules)) - own
+    assert needs["pipeline.build"] >= {"features.engine", "features", "stores.writer"}
+    assert list(TopologicalSorter(needs).static_order())  # or it names the circle
 
 
 def test_the_oracle_imports_nothing_of_ours() -> None:

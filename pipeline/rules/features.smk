@@ -56,7 +56,6 @@ rule index_corpus:
         code=PLAN.modules(
             "features/audio.py",
             "pipeline/index.py",
-            "pipeline/look.py",
             "pipeline/probe.py",
             "pipeline/recordings.py",
             "pipeline/sources/*.py",

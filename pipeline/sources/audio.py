@@ -14,9 +14,9 @@ from features.audio import SUFFIXES
 from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
-from pipeline.look import look
 from pipeline.recordings import audio_file, part_name
 from pipeline.sources.base import LISTING, Listing, Recordings, status
+from pipeline.sources.look import look
 
 
 class AudioSource:

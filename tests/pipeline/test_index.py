@@ -10,14 +10,14 @@ import soundfile
 from corpora import RATE_HZ, tone, tree, write_corpus
 
 from features.audio import content_hash, decode
-from pipeline import look as looking
 from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.index import Index, update_index
 from pipeline.probe import probe_all
-from pipeline.recordings import AudioFile
+from pipeline.recordings import AudioFile, Decoder
 from pipeline.sources import AudioSource, recording_at
+from pipeline.sources import look as looking
 
 
 def index(folder: Path, root: Path, **options: Any) -> Index:
@@ -278,6 +278,25 @@ def test_equal_parts_of_a_recording_are_clips_of_one_group(tmp_path: Path) -> No
     assert hashes["a/1.wav[2/3]"] == content_hash(own[1], RATE_HZ).hex()
     assert recording_at(root / "a/1.wav[2/3]") == AudioFile(root / "a/1.wav", 1, 3)
     assert source.fingerprint() == AudioSource(AudioCorpus(root=root), "corpus").fingerprint()
+
+
+def test_a_recording_is_decoded_once_for_all_its_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write_corpus(tmp_path / "corpus", "ab", 3)
+    opened: list[Path] = []
+    real = soundfile.SoundFile
+    monkeypatch.setattr(soundfile, "SoundFile", lambda path: opened.append(path) or real(path))
+    source = AudioSource(AudioCorpus(root=root, segments=3), "corpus")
+    clips = index(tmp_path / "index", root, segments=3).clips
+    assert sorted(opened) == sorted(root.glob("*/*.wav"))
+    opened.clear()
+    decoder = Decoder()
+    recordings = source.recordings(tmp_path / "index", clips)(range(len(clips)))
+    decoded = [decoder.decode(recording) for recording in recordings]
+    assert sorted(opened) == sorted(root.glob("*/*.wav"))
+    for (samples, rate_hz), recording in zip(decoded, recordings, strict=True):
+        expected, expected_hz = recording.decode()
+        assert np.array_equal(samples, expected)
+        assert rate_hz == expected_hz
 
 
 def test_recordings_that_share_a_part_are_one_group(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ def cut_in_half(path: Path) -> None:
 
 
 def probe(path: Path, refuse_silence: bool) -> Probe:
-    return probe_file(AudioFile(path), refuse_silence)
+    (found,) = probe_file(path, [AudioFile(path)], refuse_silence)
+    return found
 
 
 def write(path: Path, samples: np.ndarray = SOUND, subtype: str | None = None) -> Path:

@@ -1,5 +1,6 @@
 """Looking at audio files: those that are new or changed are opened, the others are known from before."""
 
+from itertools import chain, groupby
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +53,10 @@ def _files(cache: Path, listing: Listing, refuse_silence: bool, engine: Engine) 
     known = _known(cache)
     files = current.join(known, keys=["id", "size", "mtime_ns"]).sort_by("id")
     fresh = files.filter(pc.is_null(files["reason"]))["id"].to_pylist()
+    whole = [list(parts) for _, parts in groupby((named[name] for name in fresh), key=lambda file: file.path)]
     tasks = [
-        ProbeTask([named[name] for name in fresh[start : start + FILES_PER_TASK]], refuse_silence)
-        for start in range(0, len(fresh), FILES_PER_TASK)
+        ProbeTask(list(chain.from_iterable(whole[start : start + FILES_PER_TASK])), refuse_silence)
+        for start in range(0, len(whole), FILES_PER_TASK)
     ]
     probes: dict[AudioFile, Probe] = {}
     with Meter("recordings looked at", len(fresh)) as meter:
