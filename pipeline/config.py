@@ -10,7 +10,7 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from features.recipe import AnyRecipe, SpectrogramRecipe
-from pipeline.corpora import Corpus, CsvCorpus, DemoCorpus, UserPath, unless_named
+from pipeline.corpora import AudioCorpus, Corpus, CsvCorpus, DemoCorpus, UserPath, unless_named
 from pipeline.errors import InputError
 from pipeline.search_space import Search, alternatives, with_usual_space
 from stores.codec import Compression
@@ -91,6 +91,9 @@ class Experiment(Section):
             raise ValueError("say classes or drop, not both")
         if self.search is not None and self.init_from is not None:
             raise ValueError("say search or init_from, not both: weights fit one structure")
+        if self.folds is not None and not self.corpus.has_folds:
+            named = "name their column as corpus.fold" if isinstance(self.corpus, AudioCorpus) else "leave them out"
+            raise ValueError(f"the corpus has no folds to test on; {named}")
         return self
 
     @model_validator(mode="before")
@@ -198,7 +201,8 @@ class Config(Section):
                     f"{where}.{key}: expected that of {experiment.init_from}, whose weights have learned from its "
                     "training clips; leave it out"
                 )
-        for key, usual in (("group", None), ("segments", 1)):  # by which sides are drawn
+        # By which sides are drawn.
+        for key, usual in (("group", None), ("fold", None), ("test", None), ("segments", 1)):
             here, there = (getattr(one.corpus, key, usual) for one in (experiment, source))
             if here != there:
                 raise ValueError(

@@ -1,7 +1,7 @@
 """The `corpus:` section of a configuration: what recordings there are, and where. Imported by every source."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -37,7 +37,14 @@ class AudioCorpus(Section):
     def _has_rows(self) -> "AudioCorpus":
         if self.only and self.table is None:
             raise ValueError("only chooses rows of a table, and there is none; name it as table")
+        for key in ("group", "fold"):
+            if getattr(self, key) is not None and self.table is None:
+                raise ValueError(f"{key} is a column of a table, and there is none; name it as table")
         return self
+
+    @property
+    def has_folds(self) -> bool:
+        return self.fold is not None
 
     @property
     def title(self) -> str:
@@ -69,6 +76,7 @@ def _ok_or_ng() -> dict[str, str]:
 class JsonCorpus(Section):
     """A folder of JSON files with waveforms and labels."""
 
+    has_folds: ClassVar[bool] = False
     source: Literal["json"] = "json"
     root: UserPath
     # What a file says, and the class that it means.
@@ -89,6 +97,7 @@ class JsonCorpus(Section):
 class Esc50Corpus(Section):
     """ESC-50 as its archive unpacks: `meta/esc50.csv` and `audio` below the root."""
 
+    has_folds: ClassVar[bool] = True
     source: Literal["esc50"] = "esc50"
     root: UserPath
     subset: Literal["esc50", "esc10"] = "esc50"  # all 50 classes, or the ten
@@ -120,6 +129,7 @@ Words = Annotated[tuple[str, ...], Field(min_length=1)]
 class TagsCorpus(Section):
     """A folder of tracks and a table of their tags, which say the label: by words, or by their polarity."""
 
+    has_folds: ClassVar[bool] = False
     source: Literal["tags"] = "tags"
     root: UserPath
     table: UserPath  # a CSV; as the dictionary relative to where the command runs, or else to the root
@@ -166,6 +176,10 @@ class CsvCorpus(Section):
     max_quarantine: Fraction = 0.0  # a bad line in a table of numbers means that the table is not what it should be
 
     @property
+    def has_folds(self) -> bool:
+        return self.test is not None
+
+    @property
     def title(self) -> str:
         return self.train.stem
 
@@ -186,6 +200,10 @@ class DemoCorpus(Section):
         if self.labels is not None and self.name != "bgm":
             raise ValueError(f"only the demo bgm has labels to choose; {self.name} has its own")
         return self
+
+    @property
+    def has_folds(self) -> bool:
+        return self.name in ("environment", "spectrogram")
 
 
 def unless_named(key: str, default: str) -> BeforeValidator:

@@ -17,6 +17,7 @@ from stores.files import write_bytes
 from training.evaluation import Predictions
 from training.page import Panel
 
+MISTAKES = "mistakes.csv"
 LISTED = 100
 PLAYED = 12  # each some 50 kB in the page
 RATE_HZ = 16000
@@ -84,7 +85,7 @@ def mistakes_panel(mistakes: Sequence[Mistake], classes: Sequence[str], sound: S
         for place, mistake in enumerate(mistakes[:LISTED])
     ]
     more = f"; the first {LISTED} of {len(mistakes)}" if len(mistakes) > LISTED else ""
-    note = f"Test clips, with the probability of each class; the most confident first{more}. All are in mistakes.csv."
+    note = f"Test clips, with the probability of each class; the most confident first{more}. All are in {MISTAKES}."
     return Panel("Mistakes", note, None, ("recording", "class", "taken for", *classes, "sound"), rows)
 
 

@@ -37,14 +37,14 @@ def write_run(
 ) -> None:
     """`metrics.json` and `report.html` of one run. `detection` is of those that detect one of two classes, `keep` the
     training's."""
+    segments = metrics["test_recordings"] < metrics["test_clips"]
+    of_recordings = f" of {metrics['test_recordings']} recordings" if segments else ""
     subtitle = (
-        f"{metrics['train_clips']} training, {metrics['validation_clips']} validation and {metrics['test_clips']} "
-        f"test clips, no group on two sides; {metrics['parameters']:,} parameters; store {metrics['store']}, "
+        f"{metrics['train_clips']} training, {metrics['validation_clips']} validation and {metrics['test_clips']} test "
+        f"clips{of_recordings}, no group on two sides; {metrics['parameters']:,} parameters; store {metrics['store']}, "
         f"model {metrics['model_version']}"
     )
     shown = _shown([metrics])
-    if len(metrics["classes"]) <= 5:
-        shown.pop("top5_accuracy")
     figures = [(label, f"{metrics[name]:.3f}") for name, label in shown.items()]
     sections = run_sections(metrics["history"], scores.per_class, scores.confusion, keep)
     if detection is not None:
@@ -101,12 +101,12 @@ def write_folds(folder: Path, name: str, folds: Sequence[int], results: Sequence
         [
             link(f"fold {fold}", f"fold-{fold}/report.html"),
             *(f"{result[key]:.3f}" for key in shown),
-            result["test_clips"],
+            result["test_recordings"],
         ]
         for fold, result in zip(folds, results, strict=True)
     ]
     table = Panel("Folds", "Each fold is tested by a model that never saw it.", None,
-                    ("", *shown.values(), "test clips"), rows)  # fmt: skip
+                    ("", *shown.values(), "tested"), rows)  # fmt: skip
     title, subtitle = f"{name}, {len(folds)} folds", f"Mean ± standard deviation; store {metrics['store']}"
     write_page(folder / "report.html", title, subtitle, figures, [table, *class_sections(per_class, confusion)])
     write_json(folder / "metrics.json", metrics)
@@ -117,7 +117,7 @@ def compare(folder: Path, runs: Sequence[Path]) -> None:
     """`report.html` over all experiments that have been trained."""
     rows = []
     found = [read_json(run / "metrics.json") for run in runs]
-    shown = _shown([metrics.get("mean", metrics) for metrics in found])
+    shown = _shown([metrics | metrics.get("mean", {}) for metrics in found])
     for run, metrics in zip(runs, found, strict=True):
         values = metrics.get("mean", metrics)
         spread = metrics.get("sd", {})
@@ -125,8 +125,9 @@ def compare(folder: Path, runs: Sequence[Path]) -> None:
             f"{values[key]:.3f}" + (f" ± {spread[key]:.3f}" if spread else "") if key in values else "" for key in shown
         ]
         name = link(run.name, (run / "report.html").relative_to(folder).as_posix())
-        rows.append([name, *cells, round(values["parameters"]), round(values["test_clips"]), metrics["store"]])
-    columns = ("experiment", *shown.values(), "parameters", "test clips", "store")
+        tested = int(np.sum(metrics["confusion"]))  # over all folds
+        rows.append([name, *cells, round(values["parameters"]), tested, metrics["store"]])
+    columns = ("experiment", *shown.values(), "parameters", "tested", "store")
     table = Panel("Experiments", "", None, columns, rows)
     sections = [table, *_curves_together(runs)]
     write_page(folder / "report.html", "All experiments", "Scores on test clips", [], sections)
@@ -135,6 +136,8 @@ def compare(folder: Path, runs: Sequence[Path]) -> None:
 def _shown(results: Sequence[dict[str, Any]]) -> dict[str, str]:
     """The figures that any of these has, and what they are called."""
     known = FIGURES | VALIDATION | DETECTION
+    if all(len(result["classes"]) <= 5 for result in results):
+        known.pop("top5_accuracy")
     return {name: label for name, label in known.items() if any(name in result for result in results)}
 
 

@@ -1,6 +1,7 @@
 """Training one experiment on its store: split, fit, evaluate."""
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,14 +15,15 @@ from lightning.pytorch import Callback
 from features.recipe import ORIGINAL
 from pipeline.config import Split
 from pipeline.errors import InputError
-from pipeline.mistakes import mistakes_of, mistakes_panel, write_mistakes
+from pipeline.learned import LEARNED, refuse_learned, write_learned
+from pipeline.mistakes import MISTAKES, mistakes_of, mistakes_panel, write_mistakes
 from pipeline.recordings import whole_name
 from pipeline.results import before_and_after, write_folds, write_run
 from pipeline.sources.base import Recordings
 from pipeline.split import Sides, by_fold, by_group, has_folds
 from stores.files import read_json
 from stores.reader import Store
-from training.artefact import read_artefact, write_artefact
+from training.artefact import DESCRIPTION, WEIGHTS, read_artefact, write_artefact
 from training.detection import BEST, EVEN, Detection, choose_threshold, detect, probabilities
 from training.evaluation import Predictions, Scores, averaged, predict, score
 from training.fit import Fitted, device_of, fit
@@ -32,6 +34,7 @@ from training.stream import ClipStream
 log = logging.getLogger("otogura")
 
 DETECTED = "NG"  # unless the configuration names another
+UNLESS_GIVEN = "unless more than two folds are given, change"  # which split has no say in
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ def train_experiment(
 
     Parameters
     ----------
+    training : Training
+        Its `max_time` is that of all folds together.
     folds : sequence of int, optional
         With them one run for each in a folder of its own, and their mean and standard deviation.
     positive, classes, drop
@@ -86,16 +91,20 @@ def train_experiment(
         Those of the store's rows, so that mistakes can be listened to.
     """
     run = run_of(store, where=where, model=model, training=training, positive=positive, classes=classes, drop=drop)
+    title = f"{name} on {store.manifest['corpus']}"
+    until = None if training.max_time is None else time.monotonic() + training.max_time.total_seconds()
     if folds is None:
-        title = f"{name} on {store.manifest['corpus']}"
-        return _single(folder, sides_of(run, split), title, run, init_from, recordings)
-    # Before the first hour of training.
-    all_sides = [_fold_sides(run, fold, split) for fold in folds]
-    results = []
-    for fold, sides in zip(folds, all_sides, strict=True):
-        title = f"{name} on {store.manifest['corpus']}, tested on fold {fold}"
-        before = None if init_from is None else init_from / f"fold-{fold}"
-        results.append(_single(folder / f"fold-{fold}", sides, title, run, before, recordings))
+        sides = sides_of(run, split, init_from)
+        return _single(folder, sides, title, run, init_from, recordings, until)
+    before = [None if init_from is None else init_from / f"fold-{fold}" for fold in folds]
+    # All of them before the first hour of training.
+    all_sides = [_fold_sides(run, fold, split, start) for fold, start in zip(folds, before, strict=True)]
+    results = [
+        _single(folder / f"fold-{fold}", sides, f"{title}, tested on fold {fold}", run, start, recordings, until)
+        for fold, sides, start in zip(folds, all_sides, before, strict=True)
+    ]
+    for single in (WEIGHTS, DESCRIPTION, LEARNED, MISTAKES):  # of a run without folds, which this one replaces
+        (folder / single).unlink(missing_ok=True)
     return write_folds(folder, name, folds, results)
 
 
@@ -135,20 +144,27 @@ def run_of(
     return Run(store, model, training, where, learned, detected)
 
 
-def sides_of(run: Run, split: Split) -> Sides:
-    """Of a single run: given folds as they are, tested on the highest; otherwise by group."""
+def sides_of(run: Run, split: Split, init_from: Path | None = None) -> Sides:
+    """Of a single run: given folds as they are, tested on the highest; otherwise by group.
+
+    Raises `InputError` where nothing can be learned or tested, or what tests is known to the weights of `init_from`.
+    """
     rows = run.store.rows
     if has_folds(rows):
-        return _fold_sides(run, max(rows["fold"].to_pylist()), split)
-    return by_group(rows, split, run.training.validates).of(run.labels >= 0)
+        return _fold_sides(run, max(rows["fold"].to_pylist()), split, init_from)
+    return _fit_for(run, by_group(rows, split, run.training.validates).of(run.labels >= 0), init_from)
 
 
 def fit_run(
-    folder: Path, sides: Sides, run: Run, init_from: Path | None = None, callbacks: Sequence[Callback] = ()
+    folder: Path,
+    sides: Sides,
+    run: Run,
+    init_from: Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    until: float | None = None,
 ) -> Fitted:
     """`fit` on the training clips, and on those that validate; no clip that tests is read."""
     store, training, labels = run.store, run.training, run.labels
-    _refuse_unlearnable(sides, labels, run)
     variants = (ORIGINAL,) if training.variants == "original" else store.variants
     train = ClipStream(
         store,
@@ -175,6 +191,7 @@ def fit_run(
         standard=fitted_standard(store, sides.train, variants) if isinstance(run.model, SpectrogramModel) else None,
         start=None if init_from is None else read_artefact(init_from),
         callbacks=callbacks,
+        until=until,
     )
 
 
@@ -184,14 +201,21 @@ def _originals(rows: np.ndarray, run: Run) -> ClipStream:
 
 
 def _single(
-    folder: Path, sides: Sides, title: str, run: Run, init_from: Path | None, recordings: Recordings | None
+    folder: Path,
+    sides: Sides,
+    title: str,
+    run: Run,
+    init_from: Path | None,
+    recordings: Recordings | None,
+    until: float | None,
 ) -> dict[str, Any]:
     store, training, classes = run.store, run.training, run.classes
     counts = tuple(len(part) for part in (sides.train, sides.validation, sides.test))
     log.info("%s: %d training, %d validation, %d test clips", title, *counts)
     if len(sides.left_out):
         log.info("%s: %d clips left out, because their group is on another side", title, len(sides.left_out))
-    fitted = fit_run(folder, sides, run, init_from)
+    fitted = fit_run(folder, sides, run, init_from, until=until)
+    write_learned(folder, store.rows, sides, init_from)
 
     def predicted(rows: np.ndarray) -> tuple[Predictions, list[str]]:
         """Of whole recordings, and their names."""
@@ -223,7 +247,8 @@ def _single(
         "parameters": sum(weight.numel() for weight in fitted.network.parameters()),
         "train_clips": len(sides.train),
         "validation_clips": len(sides.validation),
-        "test_clips": len(names),
+        "test_clips": len(sides.test),
+        "test_recordings": len(names),  # what the scores are of
         "store": store.identity,
         "model_version": version,
         "per_class": scores.per_class,
@@ -231,7 +256,7 @@ def _single(
         "history": fitted.history,
     }
     wrong = mistakes_of(tested, scores.decided, names, classes)
-    write_mistakes(folder / "mistakes.csv", wrong, classes)
+    write_mistakes(folder / MISTAKES, wrong, classes)
     sound = None if recordings is None else lambda row: recordings(range(row, row + 1))[0]
     sections = [mistakes_panel(wrong, classes, sound)]
     if init_from is not None:
@@ -256,14 +281,21 @@ def _scored(predictions: Predictions, classes: list[str], positive: int | None, 
     return score(predictions, classes, np.where(found, positive, 1 - positive))
 
 
-def _fold_sides(run: Run, fold: int, split: Split) -> Sides:
+def _fold_sides(run: Run, fold: int, split: Split, init_from: Path | None) -> Sides:
     rows = run.store.rows
-    if not has_folds(rows):
-        raise InputError(f"{run.where}.folds: the corpus has no folds; name their column as corpus.fold")
     try:
-        return by_fold(rows, fold, split, run.training.validates).of(run.labels >= 0)
+        sides = by_fold(rows, fold, split, run.training.validates).of(run.labels >= 0)
     except InputError as error:
         raise InputError(f"{run.where}.folds: {error}") from None
+    return _fit_for(run, sides, init_from)
+
+
+def _fit_for(run: Run, sides: Sides, init_from: Path | None) -> Sides:
+    """These sides, if a run can be trained and tested on them."""
+    _refuse_unlearnable(sides, run)
+    if init_from is not None:
+        refuse_learned(run.store.rows, sides, init_from, run.where)
+    return sides
 
 
 def _learned(there: list[str], classes: Sequence[str] | None, drop: Sequence[str], where: str) -> list[str]:
@@ -299,20 +331,20 @@ def _class_weights(training: Training, labels: np.ndarray, classes: int, positiv
     return [float(training.class_weight) if number == positive else 1.0 for number in range(classes)]
 
 
-def _refuse_unlearnable(sides: Sides, labels: np.ndarray, run: Run) -> None:
-    classes, where = run.classes, run.where
+def _refuse_unlearnable(sides: Sides, run: Run) -> None:
+    classes, where, labels = run.classes, run.where, run.labels
     evaluated = ("validation", "test") if run.training.validates else ("test",)
     for side in ("train", *evaluated):
         if not len(getattr(sides, side)):
             raise InputError(
-                f"{where}: expected clips to train, validate and test, but {side} has none; without given folds, "
-                "change its share or the seed under split"
+                f"{where}: expected clips to train, validate and test, but {side} has none; {UNLESS_GIVEN} "
+                "its share or the seed under split"
             )
     counts = np.bincount(labels[sides.train], minlength=len(classes))
     if missing := [name for name, count in zip(classes, counts, strict=True) if not count]:
         raise InputError(
-            f"{where}: class {missing[0]!r} has no training clip; it needs recordings of more groups or folds, or, "
-            "without given folds, another seed under split"
+            f"{where}: class {missing[0]!r} has no training clip; it needs recordings of more groups or folds; "
+            f"{UNLESS_GIVEN} the seed under split"
         )
     if len(classes) == 2:
         for side in evaluated:
@@ -320,5 +352,5 @@ def _refuse_unlearnable(sides: Sides, labels: np.ndarray, run: Run) -> None:
             if len(present) < 2:
                 raise InputError(
                     f"{where}: expected clips of both classes for {side}, found only {classes[present.pop()]!r}; it "
-                    "needs recordings of more groups or folds, or, without given folds, another seed under split"
+                    f"needs recordings of more groups or folds; {UNLESS_GIVEN} the seed under split"
                 )

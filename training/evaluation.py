@@ -100,11 +100,5 @@ def score(predictions: Predictions, classes: list[str], decided: np.ndarray | No
         **{f"macro_{name}": float(metric(chosen, labels, count, average="macro")) for name, metric in METRICS.items()},
         "loss": float(F.cross_entropy(logits, labels)),
     }
-    columns = {name: metric(chosen, labels, count, average="none").tolist() for name, metric in METRICS.items()}
-    clips = torch.bincount(labels, minlength=count).tolist()
-    per_class = [
-        {"class": name, **{metric: columns[metric][number] for metric in METRICS}, "clips": clips[number]}
-        for number, name in enumerate(classes)
-    ]
     confusion = multiclass_confusion_matrix(chosen, labels, count).numpy()
-    return Scores(summary, per_class, confusion, chosen.numpy())
+    return Scores(summary, score_confusion(confusion, classes), confusion, chosen.numpy())

@@ -8,7 +8,6 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
@@ -72,6 +71,7 @@ def fit(
     standard: Standard | None = None,
     start: Artefact | None = None,
     callbacks: Sequence[pl.Callback] = (),
+    until: float | None = None,
 ) -> Fitted:
     """Train, or go on training, or take what the folder holds when just this has been trained before.
 
@@ -80,7 +80,7 @@ def fit(
     folder : Path
         Checkpoints go here; those of another `identity` are removed.
     validation : ClipStream or None
-        None where the settings keep the last epoch.
+        None where the settings have no clip validate.
     identity : dict
         All that decides the result besides the settings: the store and the split.
     class_weights : sequence of float, optional
@@ -91,8 +91,10 @@ def fit(
         Whose weights to begin with, but for the rows of other classes.
     callbacks : sequence of lightning.pytorch.Callback, optional
         Of those who watch, and may raise to break off.
+    until : float, optional
+        When `max_time` will have come, on the monotonic clock; one epoch is trained in any case.
 
-    Raises `TrainingError` when `max_time` has come, or training has gone astray.
+    Raises `TrainingError` when it has come, or training has gone astray.
     """
     settings = training.model_dump(mode="json", exclude={"max_time"})
     whole = {**identity, "model": model.model_dump(mode="json"), "training": settings, "class_weights": class_weights}
@@ -109,7 +111,8 @@ def fit(
         kept = start_from(network, start, model=model, classes=list(classes), recipe=recipe)
         log.info("starting from %s, with the rows of %s", start.folder, ", ".join(kept) or "no class")
     if not checkpoints.finished():
-        _train(checkpoints, network, train, validation, training, class_weights, callbacks)
+        limit = [] if until is None else [_TimeLimit(until)]
+        _train(checkpoints, network, train, validation, training, class_weights, [*callbacks, *limit])
     if not checkpoints.finished():
         raise TrainingError(
             f"max_time has come after epoch {len(checkpoints.history())} of {training.epochs}; the same command goes on"
@@ -163,7 +166,6 @@ def _train(
             *callbacks,
             checkpoints,
             _Epochs(train),
-            *([_TimeLimit(training.max_time)] if training.max_time else []),
         ],
         logger=False,
         num_sanity_val_steps=0,
@@ -207,8 +209,8 @@ class _TimeLimit(pl.Callback):
     Lightning's own timer counts what earlier runs took as well, or stops within an epoch.
     """
 
-    def __init__(self, limit: timedelta) -> None:
-        self._end = time.monotonic() + limit.total_seconds()
+    def __init__(self, end: float) -> None:
+        self._end = end
         self._began = time.monotonic()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

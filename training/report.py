@@ -1,5 +1,6 @@
 """What a report shows of a run: learning curves, confusion matrix, classes, detection."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -33,9 +34,9 @@ def class_sections(per_class: Sequence[dict[str, Any]], confusion: np.ndarray) -
         for row in per_class
     ]
     return [
-        Panel("Confusion matrix", "Test clips: true class by row, predicted class by column.",
+        Panel("Confusion matrix", "Of what was tested: true class by row, predicted class by column.",
                 confusion_matrix(confusion, classes)),
-        Panel("Classes", "", None, ("class", "precision", "recall", "F1", "test clips"), table),
+        Panel("Classes", "", None, ("class", "precision", "recall", "F1", "tested"), table),
     ]  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def curves(history: Sequence[dict[str, float]], keep: Literal["best", "last"]) -
             axes.plot(epochs, [row[f"{side}_{what}"] for row in history], color=colour, label=side)
         axes.set(xlabel="epoch", title=what)
     if keep == "best":
-        best = min(history, key=lambda row: row["validation_loss"])
+        best = min(history, key=lambda row: (math.isnan(row["validation_loss"]), row["validation_loss"]))
         loss.axvline(int(best["epoch"]) + 1, color="0.7", linestyle=":", label="kept")
     loss.legend(frameon=False)
     accuracy.set_ylim(0, 1.02)

@@ -33,7 +33,8 @@ class Source(Protocol):
     """A corpus as it is configured. Raises `InputError` where it is not as configured."""
 
     def fingerprint(self) -> str:
-        """Hash of path, size and modification time of every file that the corpus uses; none is opened."""
+        """Hash of path, size and modification time of every recording that the corpus uses, none of which is opened,
+        and of its tables."""
         ...
 
     def look(self, folder: Path, engine: Engine) -> pa.Table:

@@ -165,6 +165,10 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
             genre(corpus={"source": "demo", "name": "spectrogram"}) | {"recipes": {"spectrogram": {"rows": 10}}},
             "corpus.values: expected the 500 values of the recipe spectrogram, got 1000",
         ),
+        (genre(corpus={"root": "x", "group": "artist"}), "group is a column of a table, and there is none; name it"),
+        (genre(corpus={"root": "x", "fold": "fold"}), "fold is a column of a table, and there is none; name it"),
+        (genre(corpus={"root": "x"}, folds=[1]), "the corpus has no folds to test on; name their column"),
+        (genre(corpus={"source": "csv", "train": "x"}, folds=[1]), "no folds to test on; leave them out"),
         (genre(corpus={"root": "x", "only": {"esc10": True}}), "corpus: only chooses rows of a table, and there is"),
         (genre(training={"augment": {"row_masks": 1}}), "training.augment: masks, shifts and filters are for netw"),
         (
@@ -193,6 +197,7 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 STARTING = {"corpus": {"root": "x"}, "init_from": "first"}
+WITH_FOLDS = {"corpus": {"root": "x", "table": "t.csv", "fold": "f"}}
 
 
 @pytest.mark.parametrize(
@@ -201,7 +206,8 @@ STARTING = {"corpus": {"root": "x"}, "init_from": "first"}
         ({}, {"init_from": "frist"}, "experiments.x.init_from: expected one of first, got 'frist'"),
         ({"init_from": "x"}, {}, "init_from: expected another beginning, but first starts from itself"),
         ({}, {"split": {"seed": 1}}, "experiments.x.split: expected that of first, whose weights have learned"),
-        ({"folds": [1, 2]}, {"folds": [2]}, "experiments.x.folds: expected that of first"),
+        (WITH_FOLDS | {"folds": [1, 2]}, WITH_FOLDS | {"folds": [2]}, "experiments.x.folds: expected that of first"),
+        ({}, WITH_FOLDS, "experiments.x.corpus.fold: expected that of first, None, got f: its training clips could"),
         (
             {},
             {"corpus": {"root": "x", "segments": 3}},

@@ -181,4 +181,7 @@ def test_the_fingerprint_is_that_of_both_files(tmp_path: Path) -> None:
     before = found.fingerprint()
     assert found.fingerprint() == before
     (tmp_path / "test.csv").write_text("\n".join(LINES[:8]))
-    assert found.fingerprint() != before
+    between = found.fingerprint()
+    assert between != before
+    (tmp_path / "train.csv").write_text("\n".join(LINES[:8]))
+    assert found.fingerprint() not in (before, between)

@@ -1,16 +1,21 @@
 """What an experiment cannot be trained on is one line, before the first hour of training."""
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
+import torch
 from corpora import RATE_HZ, tone
 from safetensors.torch import load_file
 from stores_of import indexed, small_store
 
+import pipeline.train
 from features.recipe import LogMelRecipe, Variants
 from pipeline.build import build_store
 from pipeline.config import parse
@@ -22,9 +27,10 @@ from pipeline.sources import AudioSource
 from pipeline.train import _class_weights, _detected, _scored, train_experiment
 from stores import Store, open_store
 from stores.files import read_json
-from training.evaluation import Predictions, score, score_confusion
+from training.evaluation import METRICS, Predictions, score
 from training.settings import Training
 
+GIVEN = {"corpus": {"root": "x", "table": "folds.csv", "fold": "fold"}, "folds": [1, 2, 3]}
 ONLY_ORIGINAL = Variants(noise=None, shift=None, stretch=None, pitch=None, rolloff=None)
 
 
@@ -111,7 +117,7 @@ def three_folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Path, 
     store = open_store(build_store(folder / "stores", clips, recordings, recipe, **options).path)
     model = {"name": "cnn8", "channels": [16] * 8, "crop": [14, 18], "test_crops": [1, 2]}
     training = {"epochs": 2, "batch_size": 4, "device": "cpu", "augment": {"mixup": 1.0}, "average": 0.5}
-    chosen = parse({"experiments": {"x": {"model": model, "training": training, "folds": [1, 2, 3]}}}, "")
+    chosen = parse({"experiments": {"x": GIVEN | {"model": model, "training": training}}}, "")
     parts = {name: getattr(chosen.experiments["x"], name) for name in ("model", "training", "split", "folds")}
     metrics = train_experiment(folder / "run", store, name="x", where="", **parts)
     return store, folder / "run", metrics
@@ -157,8 +163,11 @@ def test_classes_of_a_confusion_matrix_score_as_their_predictions_do() -> None:
     rng = np.random.default_rng(0)
     labels, logits = rng.integers(0, 3, 60), rng.standard_normal((60, 4)).astype(np.float32)
     scores = score(Predictions(np.arange(60), labels, logits), list("abcd"))  # d is never true
-    for found, expected in zip(score_confusion(scores.confusion, list("abcd")), scores.per_class, strict=True):
-        assert found == pytest.approx(expected)
+    decided = torch.from_numpy(logits).argmax(dim=1)
+    for name, metric in METRICS.items():
+        expected = metric(decided, torch.from_numpy(labels), 4, average="none").tolist()
+        assert [row[name] for row in scores.per_class] == pytest.approx(expected)
+    assert [row["clips"] for row in scores.per_class] == np.bincount(labels, minlength=4).tolist()
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +234,57 @@ def test_clips_validate_though_the_last_epoch_is_kept(three_classes: Store, tmp_
     assert without["test_clips"] == with_them["test_clips"]
     assert with_them["validation_loss"] == pytest.approx(with_them["history"][-1]["validation_loss"])
     assert "The model of the last epoch is kept.<" in (tmp_path / "True" / "report.html").read_text()
+
+
+def test_a_run_is_not_tested_on_what_its_first_weights_have_learned(
+    dropped: tuple[Path, Any, Any], tmp_path: Path
+) -> None:
+    """Nor on what those learned that its first weights began with."""
+    folder, before, _ = dropped
+    store = open_store(next((folder / "stores" / "family").glob("*/manifest.json")).parent)
+    model = {"name": "cnn", "depth": 2, "width": 16, "dense": [8]}
+    chosen = parse({"experiments": {"x": {"model": model, "split": {"seed": 1}}}}, "").experiments["x"]
+    parts = {name: getattr(chosen, name) for name in ("model", "training", "split", "folds")}
+    for number in (0, 1):
+        with pytest.raises(InputError, match=f"weights that know no clip of .*run{number} has learned"):
+            train_experiment(tmp_path, store, name="x", where="x", init_from=folder / f"run{number}", **parts)
+    assert not list(tmp_path.iterdir())
+    learned = pq.read_table(folder / "run1" / "learned.parquet")
+    assert len(learned) == before["train_clips"]  # a class more than its own
+    (tmp_path / "older").mkdir()
+    with pytest.raises(InputError, match="older does not say what it has learned from; train it again"):
+        train_experiment(tmp_path, store, name="x", where="x", init_from=tmp_path / "older", **parts)
+
+
+def test_a_fold_that_cannot_be_learned_is_told_before_the_first_is_trained(tmp_path: Path) -> None:
+    store = small_store(tmp_path, "abc", 6)
+    fold = np.array([1 if label == "c" else 1 + row % 3 for row, label in enumerate(store.rows["label"].to_pylist())])
+    place = store.rows.column_names.index("fold")
+    store.rows = store.rows.set_column(place, "fold", pa.array(fold))
+    chosen = parse({"experiments": {"x": GIVEN | {"folds": [2, 1], "model": "resnet_attention"}}}, "").experiments["x"]
+    parts = {name: getattr(chosen, name) for name in ("model", "training", "split", "folds")}
+    with pytest.raises(InputError, match="class 'c' has no training clip"):
+        train_experiment(tmp_path / "run", store, name="x", where="x", **parts)
+    assert not (tmp_path / "run").exists()
+
+
+def test_all_folds_share_the_time_limit_and_replace_a_run_without_them(
+    three_folds: tuple[Store, Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _, _ = three_folds
+    ends = []
+    monkeypatch.setattr(pipeline.train, "_single", lambda *arguments: ends.append(arguments[-1]) or {})
+    monkeypatch.setattr(pipeline.train, "write_folds", lambda *arguments: {})
+    (tmp_path / "model.json").write_text("of a run without folds")
+    experiment = GIVEN | {"model": {"name": "cnn8", "crop": [14, 18]}, "training": {"max_time": 60}}
+    chosen = parse({"experiments": {"x": experiment}}, "").experiments["x"]
+    parts = {name: getattr(chosen, name) for name in ("model", "training", "split", "folds")}
+    before = time.monotonic()
+    train_experiment(tmp_path, store, name="x", where="x", **parts)
+    assert not list(tmp_path.iterdir())
+    assert len(ends) == 3
+    assert len(set(ends)) == 1
+    assert before + 60 <= ends[0] <= time.monotonic() + 60
 
 
 def test_runs_of_the_same_classes_are_shown_together(dropped: tuple[Path, Any, Any], tmp_path: Path) -> None:

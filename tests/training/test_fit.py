@@ -1,6 +1,7 @@
 """Training learns, stops, resumes where it was, and is not done twice."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from training.stream import ClipStream
 MODEL = ResNetAttentionModel(width=0.125, blocks=(1, 1, 1), attention_blocks=1, dropout=0.0)
 
 
-def run(folder: Path, store: Store, epochs: int = 4, **options: Any) -> Fitted:
+def run(folder: Path, store: Store, epochs: int = 4, until: float | None = None, **options: Any) -> Fitted:
     labels = np.unique(store.rows["label"].to_pylist(), return_inverse=True)[1]
     training = Training(**{"epochs": epochs, "batch_size": 6, "precision": "float32", "device": "cpu", **options})
     train = ClipStream(
@@ -30,7 +31,8 @@ def run(folder: Path, store: Store, epochs: int = 4, **options: Any) -> Fitted:
     )
     validation = None if not training.validates else ClipStream(store, np.arange(12, 18), labels, batch_size=6)
     identity = {"store": store.identity}
-    return fit(folder, train, validation, classes=["a", "b", "c"], model=MODEL, training=training, identity=identity)
+    own: dict[str, Any] = {"model": MODEL, "training": training, "identity": identity, "until": until}
+    return fit(folder, train, validation, classes=["a", "b", "c"], **own)
 
 
 def weights(fitted: Fitted) -> list[np.ndarray]:
@@ -168,7 +170,7 @@ def test_the_artefact_holds_all_that_inference_needs(tmp_path: Path, store: Stor
 def test_a_time_limit_stops_after_an_epoch_and_the_next_run_goes_on(tmp_path: Path, store: Store) -> None:
     whole = run(tmp_path / "whole", store, epochs=2)
     with pytest.raises(TrainingError, match="max_time has come after epoch 1 of 2; the same command goes on"):
-        run(tmp_path / "limited", store, epochs=2, max_time=0.001)
+        run(tmp_path / "limited", store, epochs=2, until=time.monotonic())
     ended = run(tmp_path / "limited", store, epochs=2)
     for ours, theirs in zip(weights(ended), weights(whole), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -243,13 +245,11 @@ def test_what_is_kept_is_the_average_of_the_weights(tmp_path: Path, store: Store
     assert [row["validation_loss"] for row in fitted.history] != [row["validation_loss"] for row in plain.history]
 
 
-def test_an_averaged_run_that_was_stopped_ends_like_one_that_was_not(
-    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_averaged_run_that_was_stopped_ends_like_one_that_was_not(tmp_path: Path, store: Store) -> None:
     options: dict[str, Any] = {"epochs": 3, "average": 0.9, "keep": "last", "augment": Augment(mixup=0.4), "views": 2}
     whole = run(tmp_path / "whole", store, **options)
     with pytest.raises(TrainingError, match="max_time"):
-        run(tmp_path / "cut", store, max_time=0.001, **options)
+        run(tmp_path / "cut", store, until=time.monotonic(), **options)
     resumed = run(tmp_path / "cut", store, **options)
     assert resumed.history == whole.history
     for ours, theirs in zip(weights(resumed), weights(whole), strict=True):
