@@ -24,9 +24,9 @@ from pydantic import ValidationError
 from pipeline.engines import WORKER_LOST
 from pipeline.errors import InputError
 from pipeline.jobs import SearchJob
+from pipeline.run import Run, run_of, sides_of
 from pipeline.search_page import loss_of, write_best, write_search_page, write_table
 from pipeline.search_space import changed, reason, settings_of
-from pipeline.train import Run, run_of, sides_of
 from pipeline.trial import Task, failed, opened, run_trial
 from stores import open_store
 from stores.files import digest

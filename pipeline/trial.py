@@ -21,7 +21,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pipeline.config import Split
-from pipeline.train import fit_run, run_of, sides_of
+from pipeline.run import run_of, sides_of
+from pipeline.train import fit_run
 from stores import open_store
 from training.errors import TrainingError
 from training.settings import Model, Training

@@ -4,6 +4,7 @@ rule search:
     input:
         store=lambda wildcards: PLAN.pointer(wildcards.experiment),
         code=PLAN.modules(
+            "pipeline/run.py",
             "pipeline/search*.py",
             "pipeline/split.py",
             "pipeline/train.py",

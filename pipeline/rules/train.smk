@@ -5,8 +5,10 @@ rule train:
         store=lambda wildcards: PLAN.pointer(wildcards.experiment),
         before=lambda wildcards: PLAN.started_from(wildcards.experiment),
         code=PLAN.modules(
+            "pipeline/learned.py",
             "pipeline/mistakes.py",
             "pipeline/results.py",
+            "pipeline/run.py",
             "pipeline/split.py",
             "pipeline/train.py",
             "training/*.py",
