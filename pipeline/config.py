@@ -1,7 +1,6 @@
 """The configuration that a user writes, checked. Unknown keys are refused; everything has a default."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from features.recipe import AnyRecipe, SpectrogramRecipe
 from pipeline.corpora import AudioCorpus, Corpus, CsvCorpus, DemoCorpus, UserPath, unless_named
 from pipeline.errors import InputError
+from pipeline.explain import explain
 from pipeline.search_space import Search, alternatives, with_usual_space
 from stores.codec import Compression
 from training.settings import (
@@ -260,7 +260,7 @@ def parse(data: Mapping[str, Any], origin: str) -> Config:
     try:
         return Config.model_validate(dict(data))
     except ValidationError as error:
-        raise InputError(f"{origin}: {_explain(error)}") from None
+        raise InputError(f"{origin}: {explain(error, Config.model_json_schema())}") from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -273,62 +273,3 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise InputError(f"{path}: expected keys such as experiments: at the top, got {type(data).__name__}")
     return data
-
-
-def _explain(error: ValidationError) -> str:
-    """One error as one line: field, what was expected, what was found, what to do."""
-    unknown = ("extra_forbidden", "unexpected_keyword_argument")
-    # A misspelt key also goes missing under its right name: the misspelling is the better thing to say.
-    first = min(error.errors(include_url=False), key=lambda found: found["type"] not in unknown)
-    # Pydantic names the chosen kind of corpus or recipe after its section, which the user did not write.
-    location = [str(part) for place, part in enumerate(first["loc"]) if not _is_kind(first["loc"][:place], part)]
-    field = ".".join(location)
-    if first["type"] in unknown:
-        known = _keys_at(first["loc"][:-1])
-        close = get_close_matches(location[-1], known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
-        return f"{field}: unknown key; {hint}"
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "missing":
-        return f"{field}: expected a value, got none; add this key"
-    if not field:
-        return message
-    return f"{field}: {message[0].lower()}{message[1:]}, got {first['input']!r}; see the README's configuration table"
-
-
-def _is_kind(before: tuple[int | str, ...], part: int | str) -> bool:
-    if before[-1:] == ("corpus",):
-        return part in ("audio", "json", "csv", "esc50", "tags", "demo")
-    if before[-1:] == ("model",):
-        return part in MODELS
-    if before[-1:] in (("class_weight",), ("labels",)):
-        return True
-    return before[:1] == ("recipes",) and len(before) == 2 and part in RECIPE_FOR
-
-
-def _keys_at(location: tuple[int | str, ...]) -> list[str]:
-    """The keys that the schema knows at a place of the configuration."""
-    schema = Config.model_json_schema()
-    node: Any = schema
-    for place, part in enumerate(location):
-        node = _resolve(schema, node, str(part))
-        if _is_kind(location[:place], part):
-            continue
-        if part in node.get("properties", {}):
-            node = node["properties"][part]
-        elif isinstance(node.get("additionalProperties"), dict):
-            node = node["additionalProperties"]
-    return sorted(_resolve(schema, node, "").get("properties", {}))
-
-
-def _resolve(schema: dict[str, Any], node: dict[str, Any], part: str) -> dict[str, Any]:
-    """Follow references, and of alternatives take the one that `part` selects, or the only section."""
-    while True:
-        if "$ref" in node:
-            node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
-        elif part in (mapping := node.get("discriminator", {}).get("mapping", {})):
-            node = {"$ref": mapping[part]}
-        elif sections := [option for option in node.get("anyOf", []) if "$ref" in option]:
-            node = sections[0]
-        else:
-            return node
