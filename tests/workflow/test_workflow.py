@@ -450,11 +450,12 @@ def test_tags_are_mined_and_a_class_is_dropped_from_the_trained_weights(tmp_path
     assert folder.computed(output) == [72 * 6]
     assert "starting from work/runs/genre, with the rows of classical, rock" in output
     before, after = folder.metrics("genre"), folder.metrics("fewer")
-    assert before["test_clips"] == sum(row["clips"] for row in before["per_class"])
-    assert before["train_clips"] + before["validation_clips"] + 2 * before["test_clips"] == 72
+    assert before["test_recordings"] == sum(row["clips"] for row in before["per_class"])
+    assert before["test_clips"] == 2 * before["test_recordings"]
+    assert before["train_clips"] + before["validation_clips"] + before["test_clips"] == 72
     assert after["classes"] == ["classical", "rock"]
     mistakes = (tmp_path / "work" / "runs" / "genre" / "mistakes.csv").read_text().splitlines()
-    assert len(mistakes) - 1 == round((1 - before["accuracy"]) * before["test_clips"])
+    assert len(mistakes) - 1 == round((1 - before["accuracy"]) * before["test_recordings"])
     assert "Nothing to be done" in folder.run("train_fewer")
     (tmp_path / "tracks.csv").touch()
     assert "Nothing to be done" in folder.run("train_fewer")
