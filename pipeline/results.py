@@ -18,7 +18,7 @@ FIGURES = {
     "macro_precision": "macro precision",
     "macro_recall": "macro recall",
     "macro_f1": "macro F1",
-    "loss": "loss",
+    "loss": "test loss",
 }
 # What experiments are to be compared by, of clips that neither train nor test.
 VALIDATION = {"validation_accuracy": "validation accuracy", "validation_loss": "validation loss"}
@@ -96,7 +96,7 @@ def write_folds(folder: Path, name: str, folds: Sequence[int], results: Sequence
         "confusion": confusion.tolist(),
     }
     shown = _shown(results)
-    figures = [(label, f"{values[key].mean():.3f} ± {values[key].std():.3f}") for key, label in shown.items()]
+    figures = [(label, _with_spread(values[key].mean(), values[key].std())) for key, label in shown.items()]
     rows = [
         [
             link(f"fold {fold}", f"fold-{fold}/report.html"),
@@ -118,19 +118,25 @@ def compare(folder: Path, runs: Sequence[Path]) -> None:
     rows = []
     found = [read_json(run / "metrics.json") for run in runs]
     shown = _shown([metrics | metrics.get("mean", {}) for metrics in found])
+    for name in ("macro_precision", "macro_recall"):  # F1 has both
+        shown.pop(name)
     for run, metrics in zip(runs, found, strict=True):
         values = metrics.get("mean", metrics)
         spread = metrics.get("sd", {})
-        cells = [
-            f"{values[key]:.3f}" + (f" ± {spread[key]:.3f}" if spread else "") if key in values else "" for key in shown
-        ]
+        cells = [_with_spread(values[key], spread.get(key)) if key in values else "" for key in shown]
         name = link(run.name, (run / "report.html").relative_to(folder).as_posix())
         tested = int(np.sum(metrics["confusion"]))  # over all folds
-        rows.append([name, *cells, round(values["parameters"]), tested, metrics["store"]])
+        rows.append([name, *cells, f"{round(values['parameters']):,}", tested, metrics["store"][:8]])
     columns = ("experiment", *shown.values(), "parameters", "tested", "store")
     table = Panel("Experiments", "", None, columns, rows)
     sections = [table, *_curves_together(runs)]
-    write_page(folder / "report.html", "All experiments", "Scores on test clips", [], sections)
+    subtitle = "Choose by the clips that validate, where there are any; those that test are for the last word"
+    write_page(folder / "report.html", "All experiments", subtitle, [], sections)
+
+
+def _with_spread(value: float, sd: float | None) -> str:
+    """In one line, however narrow its column."""
+    return f"{value:.3f}" if sd is None else f"{value:.3f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{sd:.3f}"
 
 
 def _shown(results: Sequence[dict[str, Any]]) -> dict[str, str]:
