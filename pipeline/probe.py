@@ -77,9 +77,8 @@ def _decode(sound: soundfile.SoundFile, parts: Sequence[AudioFile], refuse_silen
     if not lossy and (cut := _SHORTER.search(sound.extra_info)):
         stated, there = int(cut[1]), int(cut[2])
         if there < stated < _UNKNOWN_LENGTH:
-            return [Probe(reason=f"truncated: the header states {stated} bytes of samples, {there} are there")] * len(
-                parts
-            )
+            reason = f"truncated: the header states {stated} bytes of samples, {there} are there"
+            return [Probe(reason=reason)] * len(parts)
     if parts[0].parts == 1:
         heard = [_hear(blocks(sound), sound.samplerate)]
         decoded = heard[0].samples
