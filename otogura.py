@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pyarrow.compute as pc
 
 from features import engine
 from features.recipe import ORIGINAL, LogMelRecipe, Recipe, SoundRecipe, WaveformRecipe
@@ -55,11 +56,13 @@ def stream(
 ) -> "ClipStream":
     """Batches of a store's clips; all rows unless some are named. See `training.stream.ClipStream`.
 
-    Labels are numbered in alphabetical order.
+    Labels are numbered in alphabetical order; a clip without one has -1.
     """
     from training.stream import ClipStream  # torch takes seconds to import
 
-    labels = np.unique(store.rows["label"].to_pylist(), return_inverse=True)[1].astype(np.int64)
+    column = store.rows["label"]
+    names = column.unique().drop_null().sort()
+    labels = pc.fill_null(pc.index_in(column, value_set=names), -1).to_numpy().astype(np.int64)
     return ClipStream(
         store,
         np.arange(len(store)) if rows is None else rows,

@@ -1,6 +1,7 @@
 """The jobs behind the rules of the Snakefile: `python -m pipeline JOB JSON`."""
 
 import argparse
+import json
 import logging
 import sys
 from collections.abc import Callable
@@ -60,16 +61,24 @@ def _index(text: str, options: argparse.Namespace) -> None:
     # Decoding and hashing run without Python's lock.
     looked = source_of(job.corpus, where).look(job.folder, Engine("threads", options.workers))
     index = update_index(job.folder, looked, max_quarantine=job.corpus.max_quarantine, where=where)
-    log.info("%s: %d recordings, %d quarantined", job.folder.name, len(index.clips), index.quarantined)
+    unlabelled = index.clips["label"].null_count
+    said = f", {unlabelled} without a label" if unlabelled else ""
+    log.info("%s: %d recordings, %d quarantined%s", job.folder.name, len(index.clips), index.quarantined, said)
 
 
 def _build(text: str, options: argparse.Namespace) -> None:
     from pipeline.build import ChangedError, build_store
     from pipeline.index import forget, read_index
     from pipeline.jobs import BuildJob
+    from pipeline.learnable import learned_classes
 
     job = BuildJob.model_validate_json(text)
     clips = read_index(job.index)
+    for learner in json.loads(options.learners):
+        try:
+            learned_classes(clips, **learner)
+        except InputError as error:
+            log.warning("warning: %s; its features are built all the same", error)
     try:
         built = build_store(
             job.family.resolve(),  # workers of a dask cluster may stand in another folder
@@ -86,6 +95,20 @@ def _build(text: str, options: argparse.Namespace) -> None:
         raise
     store = job.family / built.path.name
     log.info("%s: %d tensors computed, %d reused", store, built.computed, built.reused)
+
+
+def _split(text: str, options: argparse.Namespace) -> None:
+    from pipeline.index import read_index
+    from pipeline.jobs import SplitJob
+    from pipeline.split_file import update_split
+
+    job = SplitJob.model_validate_json(text)
+    try:
+        counts = update_split(job.record, read_index(job.index), job.split, job.inherited)
+    except InputError as error:
+        raise InputError(f"{options.where}: {error}") from None
+    said = ", ".join(f"{count} {side}" for side, count in counts.items())
+    log.info("%s: %s", job.record, said)
 
 
 def _train(text: str, options: argparse.Namespace) -> None:
@@ -110,6 +133,7 @@ def _train(text: str, options: argparse.Namespace) -> None:
         model=job.model,
         training=job.training,
         split=job.split,
+        record=job.record,
         folds=job.folds,
         positive=job.positive,
     )
@@ -157,6 +181,7 @@ JOBS: dict[str, Callable[[str, argparse.Namespace], None]] = {
     "labels": _labels,
     "index": _index,
     "build": _build,
+    "split": _split,
     "train": _train,
     "search": _search,
     "report": _report,
@@ -171,6 +196,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--engine", default="joblib", help="joblib, dask, or the address of a dask scheduler")
     parser.add_argument("--where", default="", help="the part of the configuration, for messages")
+    parser.add_argument("--learners", default="[]", help="JSON: the experiments that learn from a store, for warnings")
     parser.add_argument("--lock", type=Path, help="held while the job runs: nobody else writes the same files")
     parser.add_argument("--log", type=Path, help="what is said on the terminal, but for progress, also goes here")
     arguments = parser.parse_args()

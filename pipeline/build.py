@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import soundfile
 from threadpoolctl import threadpool_info
 
@@ -182,7 +183,9 @@ def store_identity(clips: pa.Table, specs: Sequence[ArraySpec]) -> str:
     whole = blake2b(digest_size=8)
     for spec in specs:
         whole.update(f"{spec.variant}\0{spec.identity}\0{spec.clips_per_shard}\0{spec.compression}\n".encode())
-    for batch in clips.select(["id", "label", "group", "fold", "content_hash"]).to_batches(max_chunksize=4096):
+    rows = clips.select(["id", "label", "group", "fold", "content_hash"])
+    rows = rows.set_column(1, "label", pc.fill_null(rows["label"], ""))  # which is no label
+    for batch in rows.to_batches(max_chunksize=4096):
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             whole.update(("\0".join(map(str, row)) + "\n").encode())
     return whole.hexdigest()

@@ -47,7 +47,7 @@ RECIPES: dict[str, dict[str, Any]] = {name: {"kind": kind} for kind, name in REC
 
 
 class Split(Section):
-    """Shares of the groups; a group's side depends on its name and the seed alone."""
+    """Shares of the groups of each class; which groups they are depends on their names and the seed."""
 
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.15
     test: Annotated[float, Field(gt=0, lt=1)] = 0.15
@@ -202,7 +202,7 @@ class Config(Section):
                     "training clips; leave it out"
                 )
         # By which sides are drawn.
-        for key, usual in (("group", None), ("fold", None), ("test", None), ("segments", 1)):
+        for key, usual in (("group", None), ("fold", None), ("side", None), ("test", None), ("segments", 1)):
             here, there = (getattr(one.corpus, key, usual) for one in (experiment, source))
             if here != there:
                 raise ValueError(

@@ -18,15 +18,16 @@ def _texts(value: Any) -> Any:
 
 
 class AudioCorpus(Section):
-    """A folder of recordings: the label is the sub-folder, or stands in a table."""
+    """A folder of recordings: the label is the sub-folder, or stands in a table; without either there is none."""
 
     source: Literal["audio"] = "audio"
     root: UserPath
     table: UserPath | None = None  # a CSV; relative to where the command runs, or else to the root
     path: str = "path"  # the table's column with the file, relative to the root
-    label: str = "label"
+    label: str | None = "label"  # null: the table has no labels
     group: str | None = None  # the column of the source recording, subject or artist
     fold: str | None = None
+    side: str | None = None  # the column that says which rows train, validate and test
     # The rows of the table whose columns say just this.
     only: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
     segments: Positive = 1  # equal parts of each recording, every one a clip of its own on the same side
@@ -37,9 +38,11 @@ class AudioCorpus(Section):
     def _has_rows(self) -> "AudioCorpus":
         if self.only and self.table is None:
             raise ValueError("only chooses rows of a table, and there is none; name it as table")
-        for key in ("group", "fold"):
+        for key in ("group", "fold", "side"):
             if getattr(self, key) is not None and self.table is None:
                 raise ValueError(f"{key} is a column of a table, and there is none; name it as table")
+        if self.fold is not None and self.side is not None:
+            raise ValueError("say fold or side, not both: each says which rows test")
         return self
 
     @property

@@ -27,7 +27,7 @@ from stores.files import replacing, write_bytes, write_json
 
 @dataclass(frozen=True)
 class Index:
-    """A corpus as last seen; `clips` has id, label, group, fold, content_hash, samples, sample_rate_hz."""
+    """A corpus as last seen; `clips` has id, label, group, fold, side, content_hash, samples, sample_rate_hz."""
 
     clips: pa.Table
     quarantined: int
@@ -48,7 +48,7 @@ def update_index(folder: Path, looked: pa.Table, *, max_quarantine: float, where
     """Bring the index in `folder` up to date with what a source has `LOOKED` at.
 
     Known clips keep their order; new ones follow, sorted by a hash of their recording's name. Raises `InputError`, with
-    the old index untouched but for the quarantine table, when too many recordings are bad or a class has a single one.
+    the old index untouched but for the quarantine table, when too many recordings are bad, or all.
     """
     good = pc.equal(looked["reason"], "")
     bad = looked.filter(pc.invert(good)).select(["id", "reason"])
@@ -63,9 +63,11 @@ def update_index(folder: Path, looked: pa.Table, *, max_quarantine: float, where
             f"see {folder / 'quarantine.csv'}"
         )
     clips = looked.filter(good).drop_columns(["reason"])
-    _refuse_lonely_classes(clips, where)
-    clips = clips.set_column(clips.column_names.index("group"), "group", pa.array(_merged_groups(clips)))
-    clips = clips.take(_arrival(folder / "clips.parquet", clips["id"].to_pylist())).combine_chunks()
+    if not len(clips):
+        raise InputError(f"{where}: expected a good recording, found none; see {folder / 'quarantine.csv'}")
+    previous = _previous(folder)
+    clips = clips.set_column(clips.column_names.index("group"), "group", _merged_groups(clips, previous))
+    clips = clips.take(_arrival(previous["id"].to_pylist(), clips["id"].to_pylist())).combine_chunks()
     with replacing(folder / "clips.parquet") as file:
         pq.write_table(clips, file)
     digest = blake2b((folder / "clips.parquet").read_bytes(), digest_size=16).hexdigest()
@@ -73,40 +75,43 @@ def update_index(folder: Path, looked: pa.Table, *, max_quarantine: float, where
     return Index(clips, bad.num_rows)
 
 
-def _refuse_lonely_classes(clips: pa.Table, where: str) -> None:
-    counts = clips.group_by("label").aggregate([("id", "count")]).sort_by("label").to_pylist()
-    if len(counts) < 2:
-        found = f"only {counts[0]['label']!r}" if counts else "no good recording at all"
-        raise InputError(f"{where}: expected recordings of two classes or more, found {found}")
-    for count in counts:
-        if count["id_count"] == 1:
-            raise InputError(
-                f"{where}: class {count['label']!r} has one good recording, so it cannot be both learned and tested; "
-                "add recordings or take the class out"
-            )
+def _previous(folder: Path) -> pa.Table:
+    """Return id and group of the clips of the last index, in its order; no row where there is none."""
+    if (folder / "clips.parquet").is_file():
+        return pq.read_table(folder / "clips.parquet", columns=["id", "group"])
+    return pa.table({"id": pa.array([], pa.string()), "group": pa.array([], pa.string())})
 
 
-def _merged_groups(clips: pa.Table) -> list[str]:
-    """One group per clip; groups that share a recording's decoded samples become one, named by its first name."""
-    content = clips["content_hash"].to_pylist()
-    names = [group or own for group, own in zip(clips["group"].to_pylist(), content, strict=True)]
-    groups, group_of = np.unique(names, return_inverse=True)
-    _, content_of = np.unique(content, return_inverse=True)
-    size = len(groups) + len(clips)
-    links = coo_array((np.ones(len(clips)), (group_of, len(groups) + content_of)), shape=(size, size))
-    _, component = connected_components(links, directed=False)
-    component = component[: len(groups)]
-    _, first = np.unique(component, return_index=True)  # groups are sorted, so the first name is the smallest
-    name_of = dict(zip(component[first].tolist(), groups[first].tolist(), strict=True))
-    return [name_of[part] for part in component[group_of].tolist()]
+def _merged_groups(clips: pa.Table, previous: pa.Table) -> pa.Array:
+    """Return one group per clip; groups that share a recording's decoded samples become one.
+
+    It has the name that the last index gave to the first of its clips, so that a new clip renames no group, and for new
+    groups the first of their names.
+    """
+    content = clips["content_hash"].combine_chunks().dictionary_encode()
+    own = pc.coalesce(clips["group"], clips["content_hash"]).combine_chunks().dictionary_encode()
+    group_of, content_of = own.indices.to_numpy(), content.indices.to_numpy()
+    size = len(own.dictionary) + len(content.dictionary)
+    links = coo_array((np.ones(len(clips)), (group_of, len(own.dictionary) + content_of)), shape=(size, size))
+    count, component = connected_components(links, directed=False)
+    of_clip = component[group_of]
+    names = pa.nulls(count, pa.string())
+    for candidates, component_of in (
+        (previous["group"].take(pc.index_in(clips["id"], value_set=previous["id"].combine_chunks())), of_clip),
+        (own.dictionary, component[: len(own.dictionary)]),
+    ):
+        table = pa.table({"component": component_of, "name": candidates}).group_by("component")
+        smallest = table.aggregate([("name", "min")])
+        places = pc.index_in(pa.array(np.arange(count)), value_set=smallest["component"].combine_chunks().cast("int64"))
+        names = pc.coalesce(names, smallest["name_min"].combine_chunks().take(places))
+    return names.take(pa.array(of_clip))
 
 
-def _arrival(previous: Path, ids: Sequence[str]) -> np.ndarray:
-    """Places of `ids` in the order of arrival: as in the previous index, then the new ones by a hash of the id.
+def _arrival(before: Sequence[str], ids: Sequence[str]) -> np.ndarray:
+    """Return the places of `ids` in the order of arrival: as in the last index, then the new ones by a hash of the id.
 
     Parts of a recording follow each other, so that it is decoded once.
     """
-    old = pq.read_table(previous, columns=["id"])["id"].to_pylist() if previous.is_file() else []
-    rank = {name: place for place, name in enumerate(old)}
+    rank = {name: place for place, name in enumerate(before)}
     keys = [(rank.get(name, len(rank)), blake2b(whole_name(name).encode(), digest_size=8).digest()) for name in ids]
     return np.array(sorted(range(len(ids)), key=keys.__getitem__))

@@ -49,6 +49,13 @@ class BuildJob(Section):
         return source_of(self.corpus.resolved(), self.name).recordings(self.index, clips)
 
 
+class SplitJob(Section):
+    index: Path
+    split: Split
+    record: Path  # the file in which the sides are
+    inherited: Path | None  # the record of the corpus on whose weights this one's runs start
+
+
 class TrainJob(Section):
     name: str
     corpus: AnyCorpus
@@ -61,6 +68,7 @@ class TrainJob(Section):
     model: Model
     training: Training
     split: Split
+    record: Path
     folds: tuple[int, ...] | None
     positive: str | None
 
@@ -76,6 +84,7 @@ class SearchJob(Section):
     model: Model
     training: Training
     split: Split
+    record: Path
     positive: str | None
     classes: tuple[str, ...] | None
     drop: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What a run's weights have learned from, so that no run that starts from them is tested on it."""
+"""Clips that a run's weights know, so that no run that starts from them is tested on one."""
 
 from pathlib import Path
 
@@ -14,29 +14,36 @@ LEARNED = "learned.parquet"
 
 
 def write_learned(folder: Path, rows: pa.Table, sides: Sides, init_from: Path | None) -> None:
-    """Note the content of a run's training clips, and of those that its first weights had learned from."""
-    content = rows["content_hash"].take(sides.train).combine_chunks()
-    if init_from is not None:
-        content = pa.concat_arrays([content, _learned(init_from)])
+    """Record the content and side of the clips that trained a run or chose its weights, and of those before it."""
+    known = [_known(init_from)] if init_from is not None else []
+    for side in ("train", "validation"):
+        content = rows["content_hash"].take(getattr(sides, side))
+        known.append(pa.table({"content_hash": content, "side": pa.array([side] * len(content), pa.string())}))
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / LEARNED) as file:
-        pq.write_table(pa.table({"content_hash": content.unique()}), file)
+        pq.write_table(pa.concat_tables(known).group_by(["content_hash", "side"]).aggregate([]), file)
 
 
 def refuse_learned(rows: pa.Table, sides: Sides, init_from: Path, where: str) -> None:
-    """Raises `InputError` where a clip that would validate or test is known to the weights."""
-    if not (init_from / LEARNED).is_file():
+    """Refuse weights that know clips which are to be kept from them.
+
+    Raises `InputError` where a clip that would test has trained them or chosen among them (their epoch, the learning
+    rate of later ones, a threshold), or where one that would validate has trained them.
+    """
+    if not (init_from / LEARNED).is_file() or "side" not in pq.read_schema(init_from / LEARNED).names:
         raise InputError(f"{where}.init_from: {init_from} does not say what it has learned from; train it again")
-    learned = _learned(init_from)
-    for side in ("validation", "test"):
+    known = _known(init_from)
+    trained = known.filter(pc.equal(known["side"], "train"))["content_hash"].combine_chunks()
+    chosen = known["content_hash"].combine_chunks()
+    for side, forbidden, deed in (("validation", trained, "trained by"), ("test", chosen, "trained or chosen by")):
         clips = rows.take(getattr(sides, side))
-        known = clips.filter(pc.is_in(clips["content_hash"], learned))
-        if len(known):
+        torn = clips.filter(pc.is_in(clips["content_hash"], forbidden))
+        if len(torn):
             raise InputError(
-                f"{where}.init_from: expected weights that know no clip of {side}, but {init_from} has learned from "
-                f"{len(known)} of {len(clips)}, such as {known['id'][0]}; give both the same groups and folds"
+                f"{where}.init_from: expected weights that know no clip of {side}, but those of {init_from} "
+                f"were {deed} {len(torn)} of {len(clips)}, such as {torn['id'][0]}; give both one split"
             )
 
 
-def _learned(folder: Path) -> pa.Array:
-    return pq.read_table(folder / LEARNED)["content_hash"].combine_chunks()
+def _known(folder: Path) -> pa.Table:
+    return pq.read_table(folder / LEARNED)

@@ -17,6 +17,7 @@ def states(plan: Plan) -> dict[Path, tuple[bytes, int]]:
             *([plan.labels_folder(name) / LABELS] if plan.tags(name) is not None else []),
             plan.index(name),
             plan.pointer(name),
+            plan.split_record(name),
             plan.run_folder(name) / "metrics.json",
             plan.run_folder(name) / "report.html",
             plan.search_folder(name) / "best.yaml",

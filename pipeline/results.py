@@ -41,7 +41,8 @@ def write_run(
     of_recordings = f" of {metrics['test_recordings']} recordings" if segments else ""
     subtitle = (
         f"{metrics['train_clips']} training, {metrics['validation_clips']} validation and {metrics['test_clips']} test "
-        f"clips{of_recordings}, no group on two sides; {metrics['parameters']:,} parameters; store {metrics['store']}, "
+        f"clips{of_recordings}, no group on two sides{_untested(metrics)}; {metrics['parameters']:,} parameters; store "
+        f"{metrics['store']}, "
         f"model {metrics['model_version']}"
     )
     shown = _shown([metrics])
@@ -51,6 +52,12 @@ def write_run(
         sections[1:1] = detection_sections(detection, metrics["positive"])
     write_page(folder / "report.html", title, subtitle, figures, [*sections, *more])
     write_json(folder / "metrics.json", metrics)
+
+
+def _untested(metrics: dict[str, Any]) -> str:
+    """Return a part of a sentence that names the classes without a test clip, if there are any."""
+    names = metrics["untested"]
+    return f"; no test clip of {', '.join(names)}, which the macro means leave out" if names else ""
 
 
 def before_and_after(before: dict[str, Any], after: dict[str, Any], run: Path) -> Panel:
@@ -92,6 +99,7 @@ def write_folds(folder: Path, name: str, folds: Sequence[int], results: Sequence
         "sd": {key: float(values[key].std()) for key in numbers},
         "classes": classes,
         "store": results[0]["store"],
+        "untested": [row["class"] for row in per_class if not row["clips"]],
         "per_class": per_class,
         "confusion": confusion.tolist(),
     }
@@ -107,7 +115,10 @@ def write_folds(folder: Path, name: str, folds: Sequence[int], results: Sequence
     ]
     table = Panel("Folds", "Each fold is tested by a model that never saw it.", None,
                     ("", *shown.values(), "tested"), rows)  # fmt: skip
-    title, subtitle = f"{name}, {len(folds)} folds", f"Mean ± standard deviation; store {metrics['store']}"
+    title, subtitle = (
+        f"{name}, {len(folds)} folds",
+        f"Mean ± standard deviation{_untested(metrics)}; store {metrics['store']}",
+    )
     write_page(folder / "report.html", title, subtitle, figures, [table, *class_sections(per_class, confusion)])
     write_json(folder / "metrics.json", metrics)
     return metrics

@@ -10,13 +10,15 @@ import torch
 
 from pipeline.config import Split
 from pipeline.errors import InputError
+from pipeline.learnable import learned_classes
 from pipeline.learned import refuse_learned
-from pipeline.split import Sides, by_fold, by_group, has_folds
+from pipeline.split import Sides, assign, by_fold, by_side
+from pipeline.split_file import recorded_sides
 from stores.reader import Store
 from training.settings import Model, Training
 
 DETECTED = "NG"  # unless the configuration names another
-UNLESS_GIVEN = "unless more than two folds are given, change"  # which split has no say in
+NEEDED = "a class needs recordings of three groups or more, or of every fold or side that is given"
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def run_of(
             f"{where}.recipe: the model {model.name} reads recipes of kind {model.reads}, this one is of kind {kind}; "
             "choose another recipe or another model"
         )
-    learned = _learned(sorted(set(store.rows["label"].to_pylist())), classes, drop, where)
+    learned = learned_classes(store.rows, classes, drop, where)
     detected = _positive(learned, positive, where)
     if detected is None and isinstance(training.class_weight, float):
         raise InputError(
@@ -77,19 +79,21 @@ def run_of(
     return Run(store, model, training, where, learned, detected)
 
 
-def sides_of(run: Run, split: Split, init_from: Path | None = None) -> Sides:
-    """Of a single run: given folds as they are, tested on the highest; otherwise by group.
+def sides_of(run: Run, split: Split, record: Path | None, init_from: Path | None = None) -> Sides:
+    """Return the sides of a single run, as `record` has them; without one they are drawn.
 
-    Raises `InputError` where nothing can be learned or tested, or what tests is known to the weights of `init_from`.
+    Raises `InputError` where nothing can be learned or tested, or where the weights of `init_from` know what tests.
     """
     rows = run.store.rows
-    if has_folds(rows):
-        return fold_sides(run, max(rows["fold"].to_pylist()), split, init_from)
-    return _fit_for(run, by_group(rows, split, run.training.validates).of(run.labels >= 0), init_from)
+    try:
+        sides = assign(rows, split) if record is None else recorded_sides(record, rows)
+    except InputError as error:
+        raise InputError(f"{run.where}: {error}") from None
+    return _fit_for(run, by_side(rows, sides, run.training.validates).of(run.labels >= 0), init_from)
 
 
 def fold_sides(run: Run, fold: int, split: Split, init_from: Path | None) -> Sides:
-    """Of the run that is tested on a fold. Raises `InputError` as `sides_of` does."""
+    """Return the sides of the run that is tested on a fold. Raises `InputError` as `sides_of` does."""
     rows = run.store.rows
     try:
         sides = by_fold(rows, fold, split, run.training.validates).of(run.labels >= 0)
@@ -104,19 +108,6 @@ def _fit_for(run: Run, sides: Sides, init_from: Path | None) -> Sides:
     if init_from is not None:
         refuse_learned(run.store.rows, sides, init_from, run.where)
     return sides
-
-
-def _learned(there: list[str], classes: Sequence[str] | None, drop: Sequence[str], where: str) -> list[str]:
-    """The classes that are learned, of those that are there."""
-    for key, named in (("classes", classes or ()), ("drop", drop)):
-        if unknown := [name for name in named if name not in there]:
-            raise InputError(
-                f"{where}.{key}: expected classes of the corpus, got {unknown[0]!r}; there are {', '.join(there)}"
-            )
-    learned = [name for name in there if (classes is None or name in classes) and name not in drop]
-    if len(learned) < 2:
-        raise InputError(f"{where}.drop: expected two classes or more to be left of {', '.join(there)}")
-    return learned
 
 
 def _positive(classes: Sequence[str], named: str | None, where: str) -> str | None:
@@ -135,21 +126,15 @@ def _refuse_unlearnable(sides: Sides, run: Run) -> None:
     evaluated = ("validation", "test") if run.training.validates else ("test",)
     for side in ("train", *evaluated):
         if not len(getattr(sides, side)):
-            raise InputError(
-                f"{where}: expected clips to train, validate and test, but {side} has none; {UNLESS_GIVEN} "
-                "its share or the seed under split"
-            )
+            raise InputError(f"{where}: expected clips to train, validate and test, but {side} has none; {NEEDED}")
     counts = np.bincount(labels[sides.train], minlength=len(classes))
     if missing := [name for name, count in zip(classes, counts, strict=True) if not count]:
-        raise InputError(
-            f"{where}: class {missing[0]!r} has no training clip; it needs recordings of more groups or folds; "
-            f"{UNLESS_GIVEN} the seed under split"
-        )
+        raise InputError(f"{where}: class {missing[0]!r} has no training clip; {NEEDED}")
     if len(classes) == 2:
         for side in evaluated:
             present = set(labels[getattr(sides, side)].tolist())
             if len(present) < 2:
                 raise InputError(
-                    f"{where}: expected clips of both classes for {side}, found only {classes[present.pop()]!r}; it "
-                    f"needs recordings of more groups or folds; {UNLESS_GIVEN} the seed under split"
+                    f"{where}: expected clips of both classes for {side}, found only {classes[present.pop()]!r}; "
+                    f"{NEEDED}"
                 )

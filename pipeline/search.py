@@ -42,7 +42,7 @@ def search(job: SearchJob, *, workers: int, where: str) -> FrozenTrial:
     """
     chosen: dict[str, Any] = {"positive": job.positive, "classes": job.classes, "drop": job.drop}
     run = run_of(open_store(job.family), where=where, model=job.model, training=job.training, **chosen)
-    sides = sides_of(run, job.split)
+    sides = sides_of(run, job.split, job.record)
     name = _identity(job, run, sides.digest())
     with opened(job.folder / "study.db", name, job.search.epochs) as study:
         _sweep(study, job.folder / "trials")
@@ -161,6 +161,7 @@ def _task(study: Study, trial: Trial, job: SearchJob, where: str) -> Iterator[Ta
         model=model,
         training=training,
         split=job.split,
+        record=job.record,
         positive=job.positive,
         classes=job.classes,
         drop=job.drop,

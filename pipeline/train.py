@@ -18,6 +18,7 @@ from pipeline.results import before_and_after, write_folds, write_run
 from pipeline.run import Run, fold_sides, run_of, sides_of
 from pipeline.sources.base import Recordings
 from pipeline.split import Sides
+from pipeline.split_file import SPLIT_FILE, write_sides
 from stores.files import read_json
 from stores.reader import Store
 from training.artefact import DESCRIPTION, WEIGHTS, read_artefact, write_artefact
@@ -40,6 +41,7 @@ def train_experiment(
     model: Model,
     training: Training,
     split: Split,
+    record: Path | None = None,
     folds: Sequence[int] | None,
     positive: str | None = None,
     classes: Sequence[str] | None = None,
@@ -53,6 +55,8 @@ def train_experiment(
     ----------
     training : Training
         Its `max_time` is that of all folds together.
+    record : Path, optional
+        The recorded split of the corpus, for a run without folds; otherwise it is drawn.
     folds : sequence of int, optional
         With them one run for each in a folder of its own, and their mean and standard deviation.
     positive, classes, drop
@@ -66,7 +70,7 @@ def train_experiment(
     title = f"{name} on {store.manifest['corpus']}"
     until = None if training.max_time is None else time.monotonic() + training.max_time.total_seconds()
     if folds is None:
-        sides = sides_of(run, split, init_from)
+        sides = sides_of(run, split, record, init_from)
         return _single(folder, sides, title, run, init_from, recordings, until)
     before = [None if init_from is None else init_from / f"fold-{fold}" for fold in folds]
     # All of them before the first hour of training.
@@ -75,7 +79,13 @@ def train_experiment(
         _single(folder / f"fold-{fold}", sides, f"{title}, tested on fold {fold}", run, start, recordings, until)
         for fold, sides, start in zip(folds, all_sides, before, strict=True)
     ]
-    for single in (WEIGHTS, DESCRIPTION, LEARNED, MISTAKES):  # of a run without folds, which this one replaces
+    for single in (
+        WEIGHTS,
+        DESCRIPTION,
+        LEARNED,
+        MISTAKES,
+        SPLIT_FILE,
+    ):  # of a run without folds, which this one replaces
         (folder / single).unlink(missing_ok=True)
     return write_folds(folder, name, folds, results)
 
@@ -141,6 +151,7 @@ def _single(
         log.info("%s: %d clips left out, because their group is on another side", title, len(sides.left_out))
     fitted = fit_run(folder, sides, run, init_from, until=until)
     write_learned(folder, store.rows, sides, init_from)
+    write_sides(folder / SPLIT_FILE, store.rows, sides)
 
     def predicted(rows: np.ndarray) -> tuple[Predictions, list[str]]:
         """Of whole recordings, and their names."""
@@ -176,6 +187,7 @@ def _single(
         "test_recordings": len(names),  # what the scores are of
         "store": store.identity,
         "model_version": version,
+        "untested": scores.untested,
         "per_class": scores.per_class,
         "confusion": scores.confusion.tolist(),
         "history": fitted.history,

@@ -45,6 +45,7 @@ class Task:
     model: Model
     training: Training
     split: Split
+    record: Path | None
     positive: str | None
     classes: tuple[str, ...] | None
     drop: tuple[str, ...]
@@ -81,7 +82,7 @@ def _run(task: Task) -> FrozenTrial:
         options: dict[str, Any] = {"positive": task.positive, "classes": task.classes, "drop": task.drop}
         run = run_of(store, where=task.where, model=task.model, training=task.training, **options)
         try:
-            fitted = fit_run(task.folder, sides_of(run, task.split), run, callbacks=[reporter])
+            fitted = fit_run(task.folder, sides_of(run, task.split, task.record), run, callbacks=[reporter])
             reporter.report(fitted.history, fitted.network)
             found = study.tell(trial, lowest_loss(fitted.history))
         except optuna.TrialPruned:

@@ -12,7 +12,7 @@ from pipeline.config import Config, Experiment, parse, read_yaml
 from pipeline.corpora import DemoCorpus, Esc50Corpus, OnDisk, TagsCorpus
 from pipeline.demos import DEMOS
 from pipeline.errors import InputError
-from pipeline.jobs import BuildJob, FetchJob, IndexJob, LabelJob, ReportJob, SearchJob, TrainJob
+from pipeline.jobs import BuildJob, FetchJob, IndexJob, LabelJob, ReportJob, SearchJob, SplitJob, TrainJob
 from pipeline.labels.mine import LABELS, fingerprint
 from pipeline.sources import source_of
 from stores.files import read_json
@@ -236,6 +236,55 @@ class Plan:
         """The first experiment on a store."""
         return next(name for name in self.config.experiments if self.store_name(name) == store_name)
 
+    def learners(self, store_name: str) -> str:
+        """JSON of what the experiments on a store learn, as `learned_classes` takes it."""
+        return json.dumps(
+            [
+                {"classes": chosen.classes, "drop": chosen.drop, "where": self.where(name)}
+                for name, chosen in self.config.experiments.items()
+                if self.store_name(name) == store_name
+            ]
+        )
+
+    def split_name(self, experiment: str) -> str:
+        """Name of the record of an experiment's split: that of its corpus, and of the runs that it starts from."""
+        source = self._experiment(experiment).init_from
+        if source is None:
+            return self._split_name(experiment, self._experiment(experiment).split.model_dump())
+        if self.corpus_name(source) == self.corpus_name(experiment):
+            return self.split_name(source)
+        return self._split_name(experiment, self.split_name(source))
+
+    def _split_name(self, experiment: str, drawn_by: Any) -> str:
+        return _name(self.corpus(experiment).title, [self.corpus_name(experiment), drawn_by])
+
+    def split_record(self, experiment: str) -> Path:
+        """The file that says which clips of a corpus train, validate and test."""
+        return self.work / "splits" / f"{self.split_name(experiment)}.csv"
+
+    def by_split(self, split_name: str) -> str:
+        """The first experiment on a recorded split."""
+        return next(name for name in self.config.experiments if self.split_name(name) == split_name)
+
+    def inherited_split(self, experiment: str) -> list[Path]:
+        """The record of another corpus, on whose weights the runs of this one start, if they do."""
+        source = self._experiment(experiment).init_from
+        if source is None:
+            return []
+        if self.corpus_name(source) == self.corpus_name(experiment):
+            return self.inherited_split(source)
+        return [self.split_record(source)]
+
+    def split_job(self, experiment: str) -> str:
+        return _text(
+            SplitJob(
+                index=self.index_folder(experiment),
+                split=self._first(experiment).split,
+                record=self.split_record(experiment),
+                inherited=next(iter(self.inherited_split(experiment)), None),
+            )
+        )
+
     def index_job(self, experiment: str) -> str:
         name = self.corpus_name(experiment)
         sharing = [self.corpus(other) for other in self.config.experiments if self.corpus_name(other) == name]
@@ -257,10 +306,7 @@ class Plan:
         )
 
     def train_job(self, experiment: str) -> str:
-        chosen = self._experiment(experiment)
-        first = chosen  # of those that start from each other's weights: what it has tested on, all do
-        while first.init_from is not None:
-            first = self._experiment(first.init_from)
+        chosen, first = self._experiment(experiment), self._first(experiment)
         return _text(
             TrainJob(
                 name=experiment,
@@ -274,10 +320,18 @@ class Plan:
                 model=chosen.model,
                 training=chosen.training,
                 split=first.split,
+                record=self.split_record(experiment),
                 folds=first.folds,
                 positive=chosen.positive,
             )
         )
+
+    def _first(self, experiment: str) -> Experiment:
+        """The first of those that start from each other's weights: what it has tested on, all do."""
+        chosen = self._experiment(experiment)
+        while chosen.init_from is not None:
+            chosen = self._experiment(chosen.init_from)
+        return chosen
 
     def started_from(self, experiment: str) -> list[Path]:
         """The metrics of the run whose weights an experiment starts from, if it does."""
@@ -295,6 +349,7 @@ class Plan:
                 model=chosen.model,
                 training=chosen.training,
                 split=chosen.split,
+                record=self.split_record(experiment),
                 positive=chosen.positive,
                 classes=chosen.classes,
                 drop=chosen.drop,

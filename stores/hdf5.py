@@ -24,7 +24,7 @@ from stores.layout import Layout
 from stores.positioned import ALIGNMENT
 from stores.reader import OpenClips, Store
 
-_MISSING_INT = -1
+_MISSING_INT, _MISSING_TEXT = -1, ""
 
 
 def export(store: Store, path: Path) -> None:
@@ -55,7 +55,8 @@ def _write_rows(group: h5py.Group, rows: pa.Table) -> None:
     for name in rows.column_names:
         column = rows[name]
         if pa.types.is_string(column.type):
-            group.create_dataset(name, data=column.to_pylist(), dtype=h5py.string_dtype())
+            texts = pc.fill_null(column, _MISSING_TEXT).to_pylist()
+            group.create_dataset(name, data=texts, dtype=h5py.string_dtype()).attrs["missing"] = _MISSING_TEXT
         elif pa.types.is_integer(column.type):
             dataset = group.create_dataset(name, data=pc.fill_null(column, _MISSING_INT).to_numpy())
             dataset.attrs["missing"] = _MISSING_INT
@@ -64,10 +65,10 @@ def _write_rows(group: h5py.Group, rows: pa.Table) -> None:
 
 
 def _read_column(dataset: h5py.Dataset) -> pa.Array:
-    if h5py.check_string_dtype(dataset.dtype):
-        return pa.array(dataset.asstr()[:], pa.string())
-    values = dataset[:]
-    return pa.array(values, mask=values == dataset.attrs["missing"] if "missing" in dataset.attrs else None)
+    texts = h5py.check_string_dtype(dataset.dtype) is not None
+    values = dataset.asstr()[:] if texts else dataset[:]
+    mask = values == dataset.attrs["missing"] if "missing" in dataset.attrs else None
+    return pa.array(values, pa.string() if texts else None, mask=mask)
 
 
 class Hdf5Store(Store):

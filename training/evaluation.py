@@ -11,14 +11,11 @@ from torch import nn
 from torchmetrics.functional.classification import (
     multiclass_accuracy,
     multiclass_confusion_matrix,
-    multiclass_f1_score,
-    multiclass_precision,
-    multiclass_recall,
 )
 
 from training.stream import ClipStream
 
-METRICS = {"precision": multiclass_precision, "recall": multiclass_recall, "f1": multiclass_f1_score}
+METRICS = ("precision", "recall", "f1")
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,11 @@ class Scores:
     per_class: list[dict[str, Any]]
     confusion: np.ndarray
     decided: np.ndarray
+
+    @property
+    def untested(self) -> list[str]:
+        """Names of the classes that no clip is of; the macro means leave them out."""
+        return [str(row["class"]) for row in self.per_class if not row["clips"]]
 
 
 def score_confusion(confusion: np.ndarray, classes: list[str]) -> list[dict[str, Any]]:
@@ -84,8 +86,8 @@ def predict(network: nn.Module, stream: ClipStream, device: torch.device) -> Pre
 
 
 def score(predictions: Predictions, classes: list[str], decided: np.ndarray | None = None) -> Scores:
-    """Accuracy, top-5, cross-entropy; precision, recall and F1 per class, and their means over those classes
-    that clips have or were taken for.
+    """Return accuracy, top-5 accuracy and cross-entropy; precision, recall and F1 per class, and their means over the
+    classes that clips are of: what was never tested has no score.
 
     `decided` `(clips,)` are the classes that count as predicted, where those are not the likeliest.
     """
@@ -94,11 +96,12 @@ def score(predictions: Predictions, classes: list[str], decided: np.ndarray | No
     chosen = logits.argmax(dim=1) if decided is None else torch.from_numpy(decided)
     count = len(classes)
     top = min(5, count)
+    confusion = multiclass_confusion_matrix(chosen, labels, count).numpy()
+    per_class = score_confusion(confusion, classes)
     summary = {
         "accuracy": float(multiclass_accuracy(chosen, labels, count, average="micro")),
         "top5_accuracy": float(multiclass_accuracy(logits, labels, count, average="micro", top_k=top)),
-        **{f"macro_{name}": float(metric(chosen, labels, count, average="macro")) for name, metric in METRICS.items()},
+        **{f"macro_{name}": float(np.mean([row[name] for row in per_class if row["clips"]])) for name in METRICS},
         "loss": float(F.cross_entropy(logits, labels)),
     }
-    confusion = multiclass_confusion_matrix(chosen, labels, count).numpy()
-    return Scores(summary, score_confusion(confusion, classes), confusion, chosen.numpy())
+    return Scores(summary, per_class, confusion, chosen.numpy())

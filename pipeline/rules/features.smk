@@ -91,10 +91,32 @@ rule build_store:
         lock=lambda wildcards: PLAN.build_lock(wildcards.store),
     resources:
         engine=PLAN.engine,
+        learners=lambda wildcards: PLAN.learners(wildcards.store),
     threads: workflow.cores
     shell:
         # glibc gives large buffers and the heap's end back after use, and the kernel would zero them anew for the next
         # clip, in small pages: a fifth of the time of the six variants.
         "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=268435456 GLIBC_TUNABLES=glibc.malloc.hugetlb=1 "
         "{PYTHON:q} -m pipeline build {params.job:q} --lock {params.lock:q} --engine {resources.engine:q} "
-        "--workers {threads} --log {log:q}"
+        "--learners {resources.learners:q} --workers {threads} --log {log:q}"
+
+
+rule split_corpus:
+    message:
+        "Splitting {wildcards.split}."
+    input:
+        index=lambda wildcards: PLAN.index(PLAN.by_split(wildcards.split)),
+        inherited=lambda wildcards: PLAN.inherited_split(PLAN.by_split(wildcards.split)),
+        code=PLAN.modules("pipeline/split.py", "pipeline/split_file.py", "pipeline/stratify.py"),
+    output:
+        # Updated in place: clips keep the sides that they have, and a person may edit it.
+        update(f"{WORK}/splits/{{split}}.csv"),
+    log:
+        f"{WORK}/logs/split/{{split}}.log",
+    params:
+        job=lambda wildcards: PLAN.split_job(PLAN.by_split(wildcards.split)),
+        lock=f"{WORK}/locks/split-{{split}}.lock",
+    resources:
+        where=lambda wildcards: PLAN.where(PLAN.by_split(wildcards.split)),
+    shell:
+        "{PYTHON:q} -m pipeline split {params.job:q} --lock {params.lock:q} --where {resources.where:q} --log {log:q}"

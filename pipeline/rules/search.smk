@@ -3,10 +3,14 @@ rule search:
         "Searching settings of {wildcards.experiment}."
     input:
         store=lambda wildcards: PLAN.pointer(wildcards.experiment),
+        split=lambda wildcards: PLAN.split_record(wildcards.experiment),
         code=PLAN.modules(
+            "pipeline/learnable.py",
             "pipeline/run.py",
             "pipeline/search*.py",
             "pipeline/split.py",
+            "pipeline/split_file.py",
+            "pipeline/stratify.py",
             "pipeline/train.py",
             "pipeline/trial.py",
             "training/*.py",

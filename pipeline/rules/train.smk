@@ -3,13 +3,17 @@ rule train:
         "Training {wildcards.experiment}."
     input:
         store=lambda wildcards: PLAN.pointer(wildcards.experiment),
+        split=lambda wildcards: PLAN.split_record(wildcards.experiment),
         before=lambda wildcards: PLAN.started_from(wildcards.experiment),
         code=PLAN.modules(
             "pipeline/learned.py",
             "pipeline/mistakes.py",
             "pipeline/results.py",
+            "pipeline/learnable.py",
             "pipeline/run.py",
             "pipeline/split.py",
+            "pipeline/split_file.py",
+            "pipeline/stratify.py",
             "pipeline/train.py",
             "training/*.py",
             "training/models/*.py",

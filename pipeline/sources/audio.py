@@ -1,4 +1,4 @@
-"""Audio files in a folder: labelled by their sub-folder, or by a CSV table."""
+"""Audio files in a folder: labelled by their sub-folder, by a CSV table, or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -17,6 +17,17 @@ from pipeline.errors import InputError
 from pipeline.recordings import audio_file, part_name
 from pipeline.sources.base import LISTING, Listing, Recordings, status
 from pipeline.sources.look import look
+
+SIDE_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "eval": "test",
+}
 
 
 class AudioSource:
@@ -51,7 +62,7 @@ class AudioSource:
         """All recordings of the corpus. Raises `InputError` where folder, table or columns are not as configured."""
         if self._corpus.table is None:
             table = self._from_folders()
-            expected = f"audio files in one sub-folder per label ({', '.join(sorted(SUFFIXES))})"
+            expected = f"audio files ({', '.join(sorted(SUFFIXES))}), in one sub-folder per label where they have one"
         else:
             table = self._from_table(self._table_path())
             expected = "rows"
@@ -68,7 +79,7 @@ class AudioSource:
         rows = table.take(np.repeat(np.arange(len(table)), parts))
         ids = [part_name(name, part, parts) for name in table["id"].to_pylist() for part in range(parts)]
         group = pc.coalesce(rows["group"], rows["id"])
-        return pa.table([ids, rows["label"], group, rows["fold"]], schema=LISTING)
+        return pa.table([ids, rows["label"], group, rows["fold"], rows["side"]], schema=LISTING)
 
     def _root(self) -> Path:
         root = self._corpus.root
@@ -102,11 +113,6 @@ class AudioSource:
     def _from_folders(self) -> pa.Table:
         ids = sorted(self.files())
         for name in ids:
-            if "/" not in name:
-                raise InputError(
-                    f"{self._where}.root: {self._corpus.root / name} lies in no sub-folder that would give its label; "
-                    "move it into one, or name a table: with path and label"
-                )
             try:
                 name.encode()
             except UnicodeEncodeError:
@@ -114,9 +120,9 @@ class AudioSource:
                 raise InputError(
                     f"{self._where}.root: expected file names in UTF-8, got {shown!r}; rename it"
                 ) from None
-        empty = pa.nulls(len(ids))
-        labels = [path.split("/", 1)[0] for path in ids]
-        return pa.table([ids, labels, empty.cast(pa.string()), empty.cast(pa.int64())], schema=LISTING)
+        labels = [path.split("/", 1)[0] if "/" in path else None for path in ids]
+        empty = [pa.nulls(len(ids), LISTING.field(name).type) for name in ("group", "fold", "side")]
+        return pa.table([ids, pa.array(labels, pa.string()), *empty], schema=LISTING)
 
     def _table_path(self) -> Path:
         """The table relative to where the command runs, or else to the root."""
@@ -134,21 +140,22 @@ class AudioSource:
         table = self._read(path)
         chosen = self._chosen(path, table)
         columns = {}
-        for field in ("path", "label", "group", "fold"):
+        for field in ("path", "label", "group", "fold", "side"):
             column = getattr(corpus, field)
             if column is not None and table.column_names.count(column) != 1:
                 found = "two columns" if column in table.column_names else "no column"
+                unlabelled = "; label: null says that there are no labels" if field == "label" else ""
                 raise InputError(
-                    f"{self._where}.{field}: {path} has {found} {column!r}; it has {', '.join(table.column_names)}"
+                    f"{self._where}.{field}: {path} has {found} {column!r}; it has "
+                    f"{', '.join(table.column_names)}{unlabelled}"
                 )
             columns[field] = pa.nulls(len(table), pa.string()) if column is None else table[column]
-        for field in ("path", "label"):
-            for line, value in enumerate(columns[field].to_pylist(), start=2):
-                if not value.strip():
-                    raise InputError(
-                        f"{self._where}.{field}: {path}, line {line}: column {getattr(corpus, field)!r} is empty; "
-                        "fill it or remove the row"
-                    )
+        for line, value in enumerate(columns["path"].to_pylist(), start=2):
+            if not value.strip():
+                raise InputError(
+                    f"{self._where}.path: {path}, line {line}: column {corpus.path!r} is empty; fill it or "
+                    "remove the row"
+                )
         ids = pa.array([os.path.normpath(name) for name in columns["path"].to_pylist()], pa.string())
         for count in pc.value_counts(ids).to_pylist():
             name = count["values"]
@@ -156,9 +163,10 @@ class AudioSource:
                 raise InputError(f"{self._where}.path: {path} names {name!r} more than once; keep one of these rows")
             if os.path.isabs(name) or "\0" in name:
                 raise InputError(f"{self._where}.path: {path} names {name!r}; expected paths relative to the root")
-        group = pc.if_else(pc.equal(columns["group"], ""), None, columns["group"])
+        label, group = _stripped(columns["label"]), _stripped(columns["group"])
         fold = pa.nulls(len(table), pa.int64()) if corpus.fold is None else self._folds(path, columns["fold"])
-        return pa.table([ids, columns["label"], group, fold], schema=LISTING).filter(chosen)
+        side = columns["side"] if corpus.side is None else self._sides(path, columns["side"])
+        return pa.table([ids, label, group, fold, side], schema=LISTING).filter(chosen)
 
     def _chosen(self, path: Path, table: pa.Table) -> pa.Array:
         """Which rows have columns that say what they should."""
@@ -197,3 +205,20 @@ class AudioSource:
                 )
             numbers.append(int(text))
         return pa.array(numbers, pa.int64())
+
+    def _sides(self, path: Path, column: pa.ChunkedArray) -> pa.Array:
+        """Return the sides that a column gives, by their names in `SIDES`."""
+        names = [SIDE_NAMES.get(value.strip().lower()) for value in column.to_pylist()]
+        if None in names:
+            place = names.index(None)
+            raise InputError(
+                f"{self._where}.side: {path}, line {place + 2}: {self._corpus.side} should be one of "
+                f"{', '.join(SIDE_NAMES)}, got {column[place].as_py()!r}"
+            )
+        return pa.array(names, pa.string())
+
+
+def _stripped(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return texts without blanks around them; null for those that hold nothing else."""
+    stripped = pc.utf8_trim_whitespace(column)
+    return pc.if_else(pc.equal(stripped, ""), None, stripped)

@@ -10,8 +10,17 @@ import pyarrow as pa
 from pipeline.engines import Engine
 from pipeline.recordings import Recording
 
-# What a listing says of each recording, one row each; a null group means: by content.
-LISTING = pa.schema([("id", pa.string()), ("label", pa.string()), ("group", pa.string()), ("fold", pa.int64())])
+# What a listing says of each recording, one row each. A null label means none, a null group: by content; folds and
+# sides are null where the corpus gives none.
+LISTING = pa.schema(
+    [
+        ("id", pa.string()),
+        ("label", pa.string()),
+        ("group", pa.string()),
+        ("fold", pa.int64()),
+        ("side", pa.string()),
+    ]
+)
 
 # And what was found in it; the reason is empty for a good recording.
 LOOKED = pa.schema(

@@ -93,6 +93,7 @@ class CsvSource:
                     "label": label,
                     "group": None,
                     "fold": fold,
+                    "side": None,
                     "content_hash": digest,
                     "samples": self._corpus.values,
                     "sample_rate_hz": 0,

@@ -115,7 +115,7 @@ def _known(cache: Path, now: Mapping[str, tuple[int, int]], schema: pa.Schema) -
     if not cache.is_file():
         return RECORDS.empty_table()
     known = pq.read_table(cache)
-    if known.schema.metadata != schema.metadata:
+    if not known.schema.equals(schema, check_metadata=True):
         return RECORDS.empty_table()
     columns = (known[name].to_pylist() for name in ("file", "size", "mtime_ns"))
     same = [now.get(name) == (size, mtime_ns) for name, size, mtime_ns in zip(*columns, strict=True)]
@@ -132,7 +132,7 @@ def _look_at(task: _Task) -> pa.Table:
             found = _looked_at(path, number, record, corpus)
             if corpus.group == BY_FILE:
                 found["group"] = task.file
-            found |= {"id": f"{task.file}#{number}", "fold": None, "file": task.file, "number": number}
+            found |= {"id": f"{task.file}#{number}", "fold": None, "side": None, "file": task.file, "number": number}
             found |= {"start": record.waveform.start, "end": record.waveform.end, "size": size, "mtime_ns": mtime_ns}
             for name in RECORDS.names:
                 rows[name].append(found[name])

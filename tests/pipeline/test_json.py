@@ -24,7 +24,7 @@ from pipeline.sources import JsonSource, recording_at
 from pipeline.sources import json as source_of_json
 from pipeline.sources.json import _look_at as look_at
 from pipeline.sources.splitter import MAX_DEPTH, MalformedError, Splitter, TruncatedError
-from pipeline.split import by_group
+from pipeline.split import assign, by_side
 from stores import open_store
 
 RATE_HZ = 8000
@@ -228,12 +228,6 @@ def test_no_json_is_one_line(tmp_path: Path) -> None:
         looked(tmp_path / "nowhere")
 
 
-def test_one_class_is_one_line(tmp_path: Path) -> None:
-    root = written(tmp_path / "c", together(labels=["OK"] * 6))
-    with pytest.raises(InputError, match="expected recordings of two classes or more, found only 'OK'"):
-        indexed(source(root), tmp_path / "index")
-
-
 def test_only_files_that_changed_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(tmp_path / "c", together(), "x.json")
     root = written(tmp_path / "c", together(WAVES[:2], LABELS[:2]), "y.json")
@@ -269,7 +263,7 @@ def test_no_group_is_on_two_sides_however_many_files_there_are(tmp_path: Path, f
     for part in range(files):
         root = written(tmp_path / "c", json.dumps(records[part::files]), f"{part}.json")
     clips = indexed(source(root, group="machine"), tmp_path / "index")
-    sides = by_group(clips, Split(validation=0.3, test=0.3, seed=seed))
+    sides = by_side(clips, assign(clips, Split(validation=0.3, test=0.3, seed=seed)))
     groups = clips["group"].to_numpy()
     found = [set(groups[rows]) for rows in (sides.train, sides.validation, sides.test)]
     assert all(found)

@@ -23,7 +23,8 @@ from pipeline.jobs import SearchJob
 from pipeline.search import search
 from pipeline.search_page import loss_of
 from pipeline.search_space import changed
-from pipeline.split import by_group
+from pipeline.split import by_side
+from pipeline.split_file import recorded_sides
 from pipeline.train import train_experiment
 from pipeline.workflow import plan_of
 from stores import open_store
@@ -169,7 +170,8 @@ def test_no_clip_that_tests_is_read(folder: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(ClipStream, "__init__", watched)
     run(folder, tmp_path, search={"trials": 1})
     made_job = job(folder, tmp_path)
-    sides = by_group(open_store(made_job.family).rows, made_job.split)
+    rows = open_store(made_job.family).rows
+    sides = by_side(rows, recorded_sides(made_job.record, rows))
     assert len(sides.test)
     assert read == {*sides.train.tolist(), *sides.validation.tolist()}
 

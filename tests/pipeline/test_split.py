@@ -1,4 +1,6 @@
-"""No group is ever on two sides."""
+"""No group is ever on two sides, every class has its share on each, and a group that has a side keeps it."""
+
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -8,13 +10,32 @@ from hypothesis import strategies as st
 
 from pipeline.config import Split
 from pipeline.errors import InputError
-from pipeline.split import Sides, by_fold, by_group, side
+from pipeline.split import OPEN, SIDES, TEST, TRAIN, VALIDATION, Sides, assign, by_fold, by_side
+from pipeline.stratify import targets
 
 names = st.text("abcdefgh", min_size=1, max_size=2)
+splits = st.builds(
+    Split, validation=st.sampled_from([0.1, 0.15, 0.3]), test=st.sampled_from([0.1, 0.15, 0.4]), seed=st.integers(0, 9)
+)
 
 
-def table(groups: list[str], folds: list[int] | None = None) -> pa.Table:
-    return pa.table({"group": groups, "fold": pa.array(folds or [None] * len(groups), pa.int64())})
+def table(
+    groups: list[str],
+    folds: list[int] | None = None,
+    labels: list[str | None] | None = None,
+    sides: list[str] | None = None,
+) -> pa.Table:
+    columns = {
+        "id": [f"{number}.wav" for number in range(len(groups))],
+        "label": pa.array(labels or ["x"] * len(groups), pa.string()),
+        "group": pa.array(groups, pa.string()),
+        "fold": pa.array(folds or [None] * len(groups), pa.int64()),
+    }
+    return pa.table(columns if sides is None else columns | {"side": pa.array(sides, pa.string())})
+
+
+def split_of(rows: pa.Table, split: Split) -> Sides:
+    return by_side(rows, assign(rows, split))
 
 
 def groups_of(rows: pa.Table, sides: Sides) -> list[set[str]]:
@@ -31,12 +52,125 @@ def assert_apart(rows: pa.Table, sides: Sides) -> None:
     assert sorted(parts.tolist()) == list(range(len(rows)))
 
 
-@given(groups=st.lists(names, min_size=1, max_size=60), seed=st.integers(0, 9))
-def test_groups_stay_together(groups: list[str], seed: int) -> None:
-    rows = table(groups)
-    sides = by_group(rows, Split(seed=seed))
+def groups_by_class_and_side(rows: pa.Table, sides: np.ndarray) -> Counter[tuple[str, int]]:
+    labels, groups = rows["label"].to_pylist(), rows["group"].to_pylist()
+    return Counter((label, side) for label, _, side in set(zip(labels, groups, sides.tolist(), strict=True)))
+
+
+@given(groups=st.lists(names, min_size=1, max_size=60), split=splits, data=st.data())
+def test_groups_stay_together(groups: list[str], split: Split, data: st.DataObject) -> None:
+    """Also where they have several classes, or clips without one."""
+    labels = data.draw(st.lists(st.sampled_from(["x", "y", "z", None]), min_size=len(groups), max_size=len(groups)))
+    rows = table(groups, labels=labels)
+    sides = split_of(rows, split)
     assert_apart(rows, sides)
     assert not len(sides.left_out)
+
+
+@given(counts=st.lists(st.integers(1, 40), min_size=1, max_size=6), clips=st.integers(1, 3), split=splits)
+def test_every_class_has_its_share_of_groups_on_every_side(counts: list[int], clips: int, split: Split) -> None:
+    labels = [f"class {place}" for place, count in enumerate(counts) for _ in range(count * clips)]
+    groups = [f"{place} {number // clips}" for place, count in enumerate(counts) for number in range(count * clips)]
+    rows = table(groups, labels=labels)
+    there = groups_by_class_and_side(rows, assign(rows, split))
+    for place, count in enumerate(counts):
+        on = [there[f"class {place}", side] for side in range(len(SIDES))]
+        shares = count * np.array([1 - split.validation - split.test, split.validation, split.test])
+        if count > 2:
+            assert min(on) >= 1
+        elif count == 2:
+            assert on == [1, 0, 1]
+        else:
+            assert on == [1, 0, 0]
+        # Who has too few groups to have one on each side takes them from the largest side.
+        assert all(abs(np.array(on) - shares) < 1) or (count < 10 and min(on) <= 1)
+
+
+def test_shares_are_met_to_within_one_group() -> None:
+    for count in range(1, 400):
+        whole = targets(count, (0.7, 0.15, 0.15))
+        assert whole.sum() == count
+        if count >= 7:  # from there on a share of 0.15 is a group
+            assert np.abs(whole - count * np.array([0.7, 0.15, 0.15])).max() < 1
+
+
+def test_a_group_of_several_classes_counts_for_its_rarest() -> None:
+    """Three groups hold the rare class, and the common one as well: each side has one of them."""
+    groups = [f"g{number}" for number in range(30)] + ["g0", "g1", "g2"]
+    rows = table(groups, labels=["common"] * 30 + ["rare"] * 3)
+    for seed in range(10):
+        sides = assign(rows, Split(seed=seed))
+        assert sorted(sides[-3:].tolist()) == [TRAIN, VALIDATION, TEST]
+        counts = Counter(sides[:30].tolist())  # of 21, 4.5 and 4.5
+        assert counts[TRAIN] == 21
+        assert {counts[VALIDATION], counts[TEST]} == {4, 5}
+
+
+def test_the_seed_and_the_names_decide_and_not_the_rows() -> None:
+    groups = [f"g{number}" for number in range(200)]
+    rows = table(groups)
+    one = dict(zip(groups, assign(rows, Split()).tolist(), strict=True))
+    other = dict(zip(groups, assign(rows, Split(seed=1)).tolist(), strict=True))
+    backwards = dict(zip(groups[::-1], assign(table(groups[::-1]), Split()).tolist(), strict=True))
+    assert backwards == one
+    assert sum(one[group] != other[group] for group in groups) > 40
+
+
+@given(
+    groups=st.lists(st.tuples(names, st.sampled_from("xyz")), min_size=2, max_size=80),
+    before=st.integers(1, 79),
+    split=splits,
+)
+def test_recorded_groups_keep_their_side_when_the_corpus_grows(
+    groups: list[tuple[str, str]], before: int, split: Split
+) -> None:
+    rows = table([group for group, _ in groups], labels=[label for _, label in groups])
+    first = assign(rows.slice(0, before), split)
+    recorded = np.concatenate([first, np.full(len(rows) - len(first), OPEN)])
+    after = assign(rows, split, recorded)
+    assert after[: len(first)].tolist() == first.tolist()
+    assert_apart(rows, by_side(rows, after))
+    assert not len(by_side(rows, after).left_out)
+
+
+def test_new_groups_go_where_their_class_lacks_most() -> None:
+    """What was removed from the test side by hand comes back with the next recordings."""
+    rows = table([f"g{number}" for number in range(40)], labels=["x"] * 20 + ["y"] * 20)
+    recorded = assign(rows, Split())
+    recorded[(recorded == TEST) & (np.arange(40) < 20)] = TRAIN  # none of x tests
+    grown = table([f"g{number}" for number in range(46)], labels=["x"] * 20 + ["y"] * 20 + ["x"] * 3 + ["y"] * 3)
+    after = assign(grown, Split(), np.concatenate([recorded, np.full(6, OPEN)]))
+    assert after[:40].tolist() == recorded.tolist()
+    assert after[40:43].tolist() == [TEST] * 3
+    assert TRAIN in after[43:]
+
+
+def test_a_new_clip_joins_the_side_of_its_group_and_of_two_the_stricter() -> None:
+    rows = table(["a", "b", "b", "a", "b"])
+    after = assign(rows, Split(), np.array([TRAIN, TRAIN, TEST, OPEN, OPEN]))
+    assert after.tolist() == [TRAIN, TRAIN, TEST, TRAIN, TEST]
+    sides = by_side(rows, after)
+    assert sides.left_out.tolist() == [1]  # torn by hand: what tests stays
+    assert_apart(rows, sides)
+
+
+def test_given_sides_are_taken_as_they_are() -> None:
+    sides = ["train", "test", "validation", "train", "test", "validation"]
+    rows = table([f"g{number}" for number in range(6)], sides=sides)
+    recorded = np.array([TEST] * 6)  # the table has the last word
+    assert [SIDES[side] for side in assign(rows, Split(), recorded)] == sides
+
+
+def test_given_sides_without_validation_have_it_split_off_training() -> None:
+    groups = [f"g{number}" for number in range(60)]
+    rows = table(groups, labels=["x", "y"] * 30, sides=["train"] * 40 + ["test"] * 20)
+    sides = assign(rows, Split(validation=0.2))
+    assert set(sides[40:].tolist()) == {TEST}
+    assert groups_by_class_and_side(rows.slice(0, 40), sides[:40]) == {
+        (label, side): count for label in "xy" for side, count in ((TRAIN, 16), (VALIDATION, 4))
+    }
+    grown = table([*groups, "h0", "h1"], labels=["x", "y"] * 31, sides=["train"] * 40 + ["test"] * 20 + ["train"] * 2)
+    assert assign(grown, Split(validation=0.2), np.append(sides, [OPEN] * 2))[:60].tolist() == sides.tolist()
 
 
 @given(groups=st.lists(names, min_size=3, max_size=60), data=st.data())
@@ -58,28 +192,15 @@ def test_a_split_by_row_would_be_noticed() -> None:
         assert_apart(rows, by_row)
 
 
-@given(group=names, seed=st.integers(0, 5), others=st.lists(names, max_size=20))
-def test_a_side_does_not_depend_on_the_rest_of_the_corpus(group: str, seed: int, others: list[str]) -> None:
-    split = Split(seed=seed)
-    alone = by_group(table([group]), split)
-    among = by_group(table([group, *others]), split)
-    for part, whole in zip((alone.train, alone.test), (among.train, among.test), strict=True):
-        assert (0 in part) == (0 in whole)
-
-
-def test_shares_are_as_asked() -> None:
-    split = Split(validation=0.1, test=0.3)
-    sides = [side(f"group {number}", split) for number in range(20000)]
-    assert sides.count("test") / 20000 == pytest.approx(0.3, abs=0.015)
-    assert sides.count("validation") / 20000 == pytest.approx(0.1, abs=0.01)
-
-
 def test_folds_are_used_as_given() -> None:
     rows = table([f"g{n}" for n in range(10)], [n % 5 + 1 for n in range(10)])
     sides = by_fold(rows, 5, Split())
     assert sides.test.tolist() == [4, 9]
     assert sides.validation.tolist() == [3, 8]
     assert by_fold(rows, 1, Split()).validation.tolist() == [4, 9]
+    single = split_of(rows, Split())  # a single run tests on the highest
+    for side in SIDES:
+        assert getattr(single, side).tolist() == getattr(sides, side).tolist()
 
 
 def test_a_fold_that_does_not_exist() -> None:
@@ -90,14 +211,19 @@ def test_a_fold_that_does_not_exist() -> None:
 def test_too_few_folds() -> None:
     with pytest.raises(InputError, match="at least 2 folds"):
         by_fold(table(["a", "b"], [1, 1]), 1, Split())
+    with pytest.raises(InputError, match="at least 2 folds"):
+        assign(table(["a", "b"], [1, 1]), Split())
 
 
 def test_of_two_folds_the_groups_of_one_validate() -> None:
-    rows = table([f"g{n // 2}" for n in range(400)], [1] * 320 + [2] * 80)
-    sides = by_fold(rows, 2, Split(validation=0.25))
-    assert_apart(rows, sides)
-    assert sides.test.tolist() == list(range(320, 400))
-    assert len(sides.validation) / 320 == pytest.approx(0.25, abs=0.08)
+    rows = table([f"g{n // 2}" for n in range(400)], [1] * 320 + [2] * 80, ["x"] * 160 + ["y"] * 240)
+    for tested, learned in ((2, range(320)), (1, range(320, 400))):
+        sides = by_fold(rows, tested, Split(validation=0.25))
+        assert_apart(rows, sides)
+        assert sorted([*sides.train, *sides.validation]) == list(learned)
+        assert len(sides.validation) / len(learned) == 0.25
+    single = split_of(rows, Split(validation=0.25))
+    assert single.digest() == by_fold(rows, 2, Split(validation=0.25)).digest()
 
 
 @given(groups=st.lists(names, min_size=3, max_size=60), data=st.data())
@@ -111,6 +237,7 @@ def test_without_validation_those_clips_train(groups: list[str], data: st.DataOb
     assert sides.test.tolist() == given.test.tolist()
     assert set(sides.train) >= {*given.train, *given.validation}
     assert not len(sides.validation)
-    given, sides = by_group(rows, Split()), by_group(rows, Split(), validate=False)
+    drawn = assign(table(groups), Split())
+    given, sides = by_side(rows, drawn), by_side(rows, drawn, validate=False)
     assert sides.train.tolist() == sorted([*given.train, *given.validation])
     assert sides.test.tolist() == given.test.tolist()

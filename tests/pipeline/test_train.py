@@ -1,12 +1,16 @@
 """What an experiment cannot be trained on is one line, before the first hour of training."""
 
+import csv
+import re
 import shutil
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import soundfile
@@ -14,22 +18,29 @@ import torch
 from corpora import RATE_HZ, tone
 from safetensors.torch import load_file
 from stores_of import indexed, small_store
+from torchmetrics.functional.classification import multiclass_f1_score, multiclass_precision, multiclass_recall
 
 import pipeline.train
 from features.recipe import LogMelRecipe, Variants
 from pipeline.build import build_store
-from pipeline.config import parse
+from pipeline.config import Split, parse
 from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
+from pipeline.learnable import learned_classes
+from pipeline.learned import refuse_learned, write_learned
 from pipeline.results import compare
+from pipeline.run import run_of, sides_of
 from pipeline.sources import AudioSource
+from pipeline.split import Sides
+from pipeline.split_file import update_split
 from pipeline.train import _class_weights, _detected, _scored, train_experiment
 from stores import Store, open_store
 from stores.files import read_json
-from training.evaluation import METRICS, Predictions, score
+from training.evaluation import Predictions, score
 from training.settings import Training
 
+METRICS = {"precision": multiclass_precision, "recall": multiclass_recall, "f1": multiclass_f1_score}
 GIVEN = {"corpus": {"root": "x", "table": "folds.csv", "fold": "fold"}, "folds": [1, 2, 3]}
 ONLY_ORIGINAL = Variants(noise=None, shift=None, stretch=None, pitch=None, rolloff=None)
 
@@ -37,11 +48,6 @@ ONLY_ORIGINAL = Variants(noise=None, shift=None, stretch=None, pitch=None, rollo
 @pytest.fixture(scope="module")
 def three_classes(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return small_store(tmp_path_factory.mktemp("three"))
-
-
-@pytest.fixture(scope="module")
-def two_classes(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return small_store(tmp_path_factory.mktemp("two"), "ab", 3)
 
 
 def train(store: Store, folder: Path, **options: Any) -> str:
@@ -72,12 +78,14 @@ def test_one_to_be_detected_of_three_classes(three_classes: Store, tmp_path: Pat
     assert f"positive: expected one of two classes, got {positive!r}; there are a, b, c" in said
 
 
-def test_two_classes_of_which_validation_has_one(two_classes: Store, tmp_path: Path) -> None:
-    said = {
-        train(two_classes, tmp_path, split={"validation": 0.3, "test": 0.3, "seed": seed}).split(": ", 2)[2]
-        for seed in range(8)
-    }
-    assert any(line.startswith("expected clips of both classes for validation, found only ") for line in said), said
+def test_two_classes_of_which_validation_has_one(tmp_path: Path) -> None:
+    store = small_store(tmp_path, "ab", 4)
+    two = iter("bb")  # recordings of b; the others have no label
+    labels = [label if label == "a" else next(two, None) for label in store.rows["label"].to_pylist()]
+    store.rows = store.rows.set_column(1, "label", pa.array(labels))
+    (tmp_path / "run").mkdir()
+    said = train(store, tmp_path / "run")
+    assert "expected clips of both classes for validation, found only 'a'; a class needs recordings of three" in said
 
 
 def test_without_validation_the_likelier_of_two_classes_counts() -> None:
@@ -164,9 +172,11 @@ def test_classes_of_a_confusion_matrix_score_as_their_predictions_do() -> None:
     labels, logits = rng.integers(0, 3, 60), rng.standard_normal((60, 4)).astype(np.float32)
     scores = score(Predictions(np.arange(60), labels, logits), list("abcd"))  # d is never true
     decided = torch.from_numpy(logits).argmax(dim=1)
+    assert scores.untested == ["d"]
     for name, metric in METRICS.items():
         expected = metric(decided, torch.from_numpy(labels), 4, average="none").tolist()
         assert [row[name] for row in scores.per_class] == pytest.approx(expected)
+        assert scores.summary[f"macro_{name}"] == pytest.approx(np.mean(expected[:3]))  # d was never tested
     assert [row["clips"] for row in scores.per_class] == np.bincount(labels, minlength=4).tolist()
 
 
@@ -246,14 +256,98 @@ def test_a_run_is_not_tested_on_what_its_first_weights_have_learned(
     chosen = parse({"experiments": {"x": {"model": model, "split": {"seed": 1}}}}, "").experiments["x"]
     parts = {name: getattr(chosen, name) for name in ("model", "training", "split", "folds")}
     for number in (0, 1):
-        with pytest.raises(InputError, match=f"weights that know no clip of .*run{number} has learned"):
+        with pytest.raises(
+            InputError, match=rf"no clip of validation, but those of .*run{number} were trained by \d+ of"
+        ):
             train_experiment(tmp_path, store, name="x", where="x", init_from=folder / f"run{number}", **parts)
     assert not list(tmp_path.iterdir())
     learned = pq.read_table(folder / "run1" / "learned.parquet")
-    assert len(learned) == before["train_clips"]  # a class more than its own
+    counts = {side: pc.sum(pc.equal(learned["side"], side)).as_py() for side in ("train", "validation")}
+    # A class more than its own.
+    assert counts == {"train": before["train_clips"], "validation": before["validation_clips"]}
     (tmp_path / "older").mkdir()
     with pytest.raises(InputError, match="older does not say what it has learned from; train it again"):
         train_experiment(tmp_path, store, name="x", where="x", init_from=tmp_path / "older", **parts)
+
+
+@pytest.mark.parametrize(
+    ("learned", "kept", "expected"),
+    [
+        ({"train": [0, 1, 2], "validation": [3]}, Sides([0, 1], [3], [4, 5], []), None),
+        ({"train": [0, 1, 2], "validation": [3]}, Sides([0, 3], [], [4, 5], []), None),
+        ({"train": [0, 1, 2], "validation": [3]}, Sides([0], [3], [2, 4], []), "of test, .* by 1 of 2, such as 2.wav"),
+        ({"train": [0, 1, 2], "validation": [3]}, Sides([0], [4], [3, 5], []), "of test, .* by 1 of 2, such as 3.wav"),
+        (
+            {"train": [0, 1, 2], "validation": [3]},
+            Sides([0], [1, 3], [4], []),
+            "of validation, .* by 1 of 2, such as 1",
+        ),
+    ],
+)
+def test_what_trained_or_chose_the_first_weights_never_tests(
+    tmp_path: Path, learned: dict[str, list[int]], kept: Sides, expected: str | None
+) -> None:
+    rows = pa.table({"id": [f"{row}.wav" for row in range(6)], "content_hash": [f"{row:032x}" for row in range(6)]})
+    first = Sides(np.array(learned["train"]), np.array(learned["validation"]), np.array([4, 5]), np.array([]))
+    write_learned(tmp_path / "first", rows, first, None)
+    none = Sides(*(np.array([], np.int64),) * 4)
+    write_learned(tmp_path / "second", rows, none, tmp_path / "first")  # and neither do those of the runs before
+    sides = Sides(*(np.array(part, np.int64) for part in (kept.train, kept.validation, kept.test, kept.left_out)))
+    for run in ("first", "second"):
+        if expected is None:
+            refuse_learned(rows, sides, tmp_path / run, "x")
+        else:
+            with pytest.raises(InputError, match=expected):
+                refuse_learned(rows, sides, tmp_path / run, "x")
+
+
+def test_a_run_records_its_split(dropped: tuple[Path, Any, Any]) -> None:
+    folder, before, after = dropped
+    for number, metrics in enumerate((before, after)):
+        with open(folder / f"run{number}" / "split.csv", newline="") as file:
+            lines = list(csv.DictReader(file))
+        counts = Counter(line["side"] for line in lines)
+        assert counts == {side: metrics[f"{side}_clips"] for side in ("train", "validation", "test")}
+        assert {line["label"] for line in lines} == set(metrics["classes"])
+
+
+def test_a_run_without_folds_follows_the_recorded_split(three_classes: Store, tmp_path: Path) -> None:
+    record = tmp_path / "split.csv"
+    update_split(record, three_classes.rows, Split())
+    chosen = parse({"experiments": {"x": {}}}, "").experiments["x"]
+    run = run_of(three_classes, where="x", model=chosen.model, training=chosen.training, positive=None)
+    drawn = sides_of(run, Split(), None)
+    assert drawn.digest() == sides_of(run, Split(), record).digest()
+    moved = three_classes.rows["id"][int(drawn.train[0])].as_py()
+    record.write_text(re.sub(rf"(?m)^{moved}(.*),train$", rf"{moved}\1,test", record.read_text()))
+    assert sides_of(run, Split(), record).test.tolist() == sorted([*drawn.test, drawn.train[0]])
+    record.write_text(re.sub(rf"(?m)^{moved}.*\n", "", record.read_text()))
+    with pytest.raises(InputError, match=rf"^x: .*split\.csv: expected the side of {moved}, found none"):
+        sides_of(run, Split(), record)
+
+
+UNLEARNABLE = [
+    (["a"] * 4, {}, "expected two classes or more to learn, found only a"),
+    ([None] * 4, {}, "expected recordings with labels, but none of 4 has one"),
+    ([*"aabb", "c"], {}, r"class 'c' has one recording, so it cannot .*; add recordings, or drop: \[c\]"),
+    ([*"aabbcd"], {}, r"class 'c' has one recording, and so have 1 other classes, .* or drop: \[c, d\]"),
+    ([*"aabb", "c"], {"drop": ["c", "b"]}, "drop: expected two classes or more to be left of a, b, c"),
+    ([*"aabb", "c"], {"classes": ["a", "e"]}, "classes: expected classes of the corpus, got 'e'; there are a, b, c"),
+]
+
+
+@pytest.mark.parametrize(("labels", "options", "expected"), UNLEARNABLE)
+def test_classes_that_cannot_be_learned_are_one_line(labels: list[str], options: dict[str, Any], expected: str) -> None:
+    rows = pa.table({"label": pa.array(labels, pa.string())})
+    chosen: dict[str, Any] = {"classes": None, "drop": ()} | options
+    with pytest.raises(InputError, match=f"^mine: |^mine.{expected}") as caught:
+        learned_classes(rows, where="mine", **chosen)
+    assert re.search(expected, str(caught.value))
+
+
+def test_a_class_of_one_recording_that_is_left_out_is_no_obstacle() -> None:
+    rows = pa.table({"label": pa.array([*"aabb", "c", None])})
+    assert learned_classes(rows, None, ["c"], "") == learned_classes(rows, ["a", "b"], [], "") == ["a", "b"]
 
 
 def test_a_fold_that_cannot_be_learned_is_told_before_the_first_is_trained(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from pipeline.build import build_store
 from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.index import update_index
-from pipeline.jobs import BuildJob, IndexJob
+from pipeline.jobs import BuildJob, IndexJob, SplitJob
 from pipeline.sources import AudioSource, Source, source_of
+from pipeline.split_file import update_split
 from pipeline.workflow import Plan, plan_of
 from stores import Store, open_store
 from stores.codec import Compression
@@ -54,9 +55,11 @@ def plan_of_tones(folder: Path, clips: int = 3, compression: str | None = None, 
 
 
 def built(plan: Plan, experiment: str = "x") -> Path:
-    """The store of an experiment, indexed and built as the Snakefile does."""
+    """The store of an experiment, indexed, split and built as the Snakefile does."""
     index = IndexJob.model_validate_json(plan.index_job(experiment))
     clips = indexed(source_of(index.corpus, experiment), index.folder)
+    split = SplitJob.model_validate_json(plan.split_job(experiment))
+    update_split(split.record, clips, split.split, split.inherited)
     job = BuildJob.model_validate_json(plan.build_job(experiment))
     packing: dict[str, Any] = {"clips_per_shard": job.clips_per_shard, "compression": job.compression}
     options = {"name": job.name, "engine": Engine(), **packing}
