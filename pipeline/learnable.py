@@ -39,9 +39,10 @@ def learned_classes(rows: pa.Table, classes: Sequence[str] | None, drop: Sequenc
         left = f"to be left of {there}" if drop else f"to learn, found only {there}"
         raise InputError(f"{where}{'.drop' if drop else ''}: expected two classes or more {left}")
     if single := [name for name in learned if clips[name] == 1]:
-        others = "" if len(single) == 1 else f", and so have {len(single) - 1} other classes"
+        named = f"class {single[0]!r} has one recording"
+        if len(single) > 1:
+            named = f"{len(single)} classes, such as {single[0]!r}, have one recording each"
         raise InputError(
-            f"{where}: class {single[0]!r} has one recording{others}, so it cannot be both learned and tested; add "
-            f"recordings, or drop: [{', '.join(single)}]"
+            f"{where}: {named}, which cannot be both learned and tested; add recordings, or drop: [{', '.join(single)}]"
         )
     return learned

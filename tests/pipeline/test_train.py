@@ -329,8 +329,8 @@ def test_a_run_without_folds_follows_the_recorded_split(three_classes: Store, tm
 UNLEARNABLE = [
     (["a"] * 4, {}, "expected two classes or more to learn, found only a"),
     ([None] * 4, {}, "expected recordings with labels, but none of 4 has one"),
-    ([*"aabb", "c"], {}, r"class 'c' has one recording, so it cannot .*; add recordings, or drop: \[c\]"),
-    ([*"aabbcd"], {}, r"class 'c' has one recording, and so have 1 other classes, .* or drop: \[c, d\]"),
+    ([*"aabb", "c"], {}, r"class 'c' has one recording, which cannot .*; add recordings, or drop: \[c\]"),
+    ([*"aabbcd"], {}, r"2 classes, such as 'c', have one recording each, .* or drop: \[c, d\]"),
     ([*"aabb", "c"], {"drop": ["c", "b"]}, "drop: expected two classes or more to be left of a, b, c"),
     ([*"aabb", "c"], {"classes": ["a", "e"]}, "classes: expected classes of the corpus, got 'e'; there are a, b, c"),
 ]
@@ -340,9 +340,8 @@ UNLEARNABLE = [
 def test_classes_that_cannot_be_learned_are_one_line(labels: list[str], options: dict[str, Any], expected: str) -> None:
     rows = pa.table({"label": pa.array(labels, pa.string())})
     chosen: dict[str, Any] = {"classes": None, "drop": ()} | options
-    with pytest.raises(InputError, match=f"^mine: |^mine.{expected}") as caught:
+    with pytest.raises(InputError, match=rf"^mine(: |\.){expected}"):
         learned_classes(rows, where="mine", **chosen)
-    assert re.search(expected, str(caught.value))
 
 
 def test_a_class_of_one_recording_that_is_left_out_is_no_obstacle() -> None:

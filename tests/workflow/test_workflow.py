@@ -147,6 +147,34 @@ def test_a_new_recording_computes_its_own_tensors(folder: Folder) -> None:
     assert folder.computed(folder.run("features")) == [6]
 
 
+def test_a_split_that_was_edited_is_followed_and_grows_with_the_corpus(folder: Folder) -> None:
+    (record,) = (folder.path / "work" / "splits").glob("*.csv")
+    before = {line.split(",")[0]: line.rsplit(",", 1)[1] for line in record.read_text().splitlines()}
+    moved = next(name for name, side in before.items() if side == "train")
+    record.write_text(re.sub(rf"(?m)^{re.escape(moved)},(.*),train$", rf"{moved},\1,test", record.read_text()))
+    write_corpus(folder.path / "corpus", clips=15)
+    folder.run("train_genre")
+    after = {line.split(",")[0]: line.rsplit(",", 1)[1] for line in record.read_text().splitlines()}
+    assert {name: after[name] for name in before} == before | {moved: "test"}
+    assert len(after) == len(before) + 3
+    used = (folder.path / "work" / "runs" / "genre" / "split.csv").read_text()
+    assert used == record.read_text()
+
+
+def test_features_need_no_labels(tmp_path: Path) -> None:
+    write_corpus(tmp_path / "corpus", labels="a", clips=3)
+    folder = Folder(tmp_path)
+    folder.config["experiments"]["loose"] = EXPERIMENT | {"corpus": {"root": "corpus/a"}}
+    output = folder.run("--cores", "2", "features")
+    assert sum(folder.computed(output)) == 3 * 6
+    warning = "warning: mine.yaml: experiments"
+    assert f"{warning}.genre: expected two classes or more to learn, found only a; its features are built" in output
+    assert f"{warning}.loose: expected recordings with labels, but none of 3 has one; its features" in output
+    output = folder.run("--cores", "2", "train_loose", ok=False)
+    last = "otogura: mine.yaml: experiments.loose: expected recordings with labels, but none of 3 has one"
+    assert output.splitlines()[-1] == last
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT])
 def test_the_same_command_goes_on_after_an_interruption(tmp_path: Path, signal_number: int) -> None:
     """Ends the whole process group in the middle of the build, as a closed terminal or Ctrl-C does.
@@ -292,9 +320,9 @@ class TestMistakes:
         return lines[0]
 
     def results(self, folder: Folder) -> dict[str, bytes]:
-        """All that has been made, but for what the index remembers of files, and logs."""
+        """All that has been made, but for what the index remembers of files, recorded splits, and logs."""
         files = tree(folder.path / "work")
-        passing = ("logs/", "locks/")
+        passing = ("logs/", "locks/", "splits/")
         return {
             name: data
             for name, data in files.items()
@@ -318,7 +346,8 @@ class TestMistakes:
     def test_a_class_with_one_clip(self, folder: Folder) -> None:
         (folder.path / "corpus" / "rare").mkdir()
         (folder.path / "corpus" / "a" / "0.wav").rename(folder.path / "corpus" / "rare" / "0.wav")
-        assert "class 'rare' has one good recording" in self.said(folder)
+        folder.run("features")
+        assert "class 'rare' has one recording, which cannot be both" in self.said(folder, "train_genre")
 
     def test_a_fold_that_does_not_exist(self, folder: Folder) -> None:
         lines = [f"{label}/{n}.wav,{label},{n % 3 + 1}" for label in "abc" for n in range(14)]
