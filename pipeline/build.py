@@ -25,7 +25,7 @@ from pipeline.recordings import Decoder, Recording
 from pipeline.sources.base import Recordings
 from stores.codec import Compression
 from stores.errors import StoreError
-from stores.files import write_checked
+from stores.files import remove_partials, write_checked
 from stores.layout import POINTER, ArraySpec, Layout
 from stores.reuse import HeldClip, Pool
 from stores.writer import StoreWriter, VariantShard, writing_shard
@@ -97,6 +97,7 @@ def build_store(
                 meter.advance(done)
         writer.finish(_manifest(identity, name, len(clips), recipe, specs))
     if redo is None or not (family / POINTER).is_file():  # a store that is mended need not be the current one
+        remove_partials(family.glob(f"{POINTER}*"))
         write_checked(family / POINTER, {"store": identity})
     return Built(writer.layout.path, computed, total - computed)
 

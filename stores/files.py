@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -22,6 +22,13 @@ def _partial_name(path: Path) -> Path:
     in place, and after a sweep it can put none.
     """
     return path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
+
+
+def remove_partials(paths: Iterable[Path]) -> None:
+    """Remove those of these files that an interrupted writer has left; a worker that outlived its run may use one."""
+    for path in paths:
+        if path.name.endswith(PARTIAL_SUFFIX):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -44,6 +51,14 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
+def make_folder(path: Path) -> None:
+    """Create a folder, and those above it that are missing, durably: each name lasts once its own folder is synced."""
+    missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in reversed(missing):
+        sync(folder.parent)
+
+
 def sync(path: Path) -> None:
     """Make a file's content, or the renames and links in a folder, durable."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -57,7 +72,7 @@ def write_bytes(path: Path, data: bytes) -> bool:
     """Replace a file's content. A file that holds just that already is left untouched; says whether it was not."""
     if path.is_file() and path.read_bytes() == data:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with replacing(path) as file:
         file.write(data)
     return True

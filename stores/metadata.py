@@ -5,8 +5,11 @@ from typing import Any
 
 import numpy as np
 import zarr
+from zarr.abc.buffer import Buffer
+from zarr.storage import MemoryStore
 
 from stores.codec import codec_metadata
+from stores.files import write_bytes
 from stores.layout import ArraySpec, Layout
 
 COMMON: dict[str, Any] = {
@@ -17,33 +20,37 @@ COMMON: dict[str, Any] = {
 
 
 def create_arrays(layout: Layout, arrays: Sequence[ArraySpec], clips: int, attributes: dict[str, Any]) -> None:
-    """Write the metadata of the group and of the arrays that it lacks; data files that are there already stay."""
-    group = zarr.open_group(layout.group, mode="a", zarr_format=3)
-    group.attrs.put(attributes)
-    statistics = group.require_group("statistics")
+    """Write the metadata of the group and of its arrays; data files that are there already stay.
+
+    The zarr library writes to memory, from where each file goes to the disk durably: its own files could be empty after
+    a power cut.
+    """
+    files: dict[str, Buffer] = {}
+    group = zarr.create_group(MemoryStore(files), zarr_format=3, attributes=attributes)
+    statistics = group.create_group("statistics")
     for spec in arrays:
-        if spec.variant not in group:
-            group.create_array(
-                spec.variant,
-                shape=(clips, *spec.clip_shape),
-                dtype=spec.dtype,
-                chunks=(1, *spec.clip_shape),
-                shards=(spec.clips_per_shard, *spec.clip_shape),
-                dimension_names=("clip", *spec.dimensions),
-                attributes=spec.attributes,
-                compressors=_compressors(spec),
-                **COMMON,
-            )
-        if spec.variant not in statistics:
-            statistics.create_array(
-                spec.variant,
-                shape=(clips, *spec.statistics_shape),
-                dtype="float64",
-                chunks=(spec.clips_per_shard, *spec.statistics_shape),
-                dimension_names=("clip", "group", "location_scale"),
-                compressors=None,
-                **COMMON,
-            )
+        group.create_array(
+            spec.variant,
+            shape=(clips, *spec.clip_shape),
+            dtype=spec.dtype,
+            chunks=(1, *spec.clip_shape),
+            shards=(spec.clips_per_shard, *spec.clip_shape),
+            dimension_names=("clip", *spec.dimensions),
+            attributes=spec.attributes,
+            compressors=_compressors(spec),
+            **COMMON,
+        )
+        statistics.create_array(
+            spec.variant,
+            shape=(clips, *spec.statistics_shape),
+            dtype="float64",
+            chunks=(spec.clips_per_shard, *spec.statistics_shape),
+            dimension_names=("clip", "group", "location_scale"),
+            compressors=None,
+            **COMMON,
+        )
+    for name, content in files.items():
+        write_bytes(layout.group / name, content.to_bytes())
 
 
 def _compressors(spec: ArraySpec) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from stores.direct import writing
 from stores.errors import StoreError
-from stores.files import PARTIAL_SUFFIX, replacing, sync, taking_place, write_checked
+from stores.files import make_folder, remove_partials, replacing, taking_place, write_checked
 from stores.layout import ArraySpec, Layout, shard_ranges
 from stores.shard import ShardWriter, check_size
 
@@ -82,17 +82,13 @@ class StoreWriter:
         """Write the row table and the metadata, and sweep what an interrupted run left half-written."""
         from stores.metadata import create_arrays  # zarr is not needed to write shards, so workers do without
 
-        self.layout.path.mkdir(parents=True, exist_ok=True)
-        for leftover in self.layout.path.rglob("*" + PARTIAL_SUFFIX):
-            leftover.unlink(missing_ok=True)  # a worker that outlived its run may be using it
+        make_folder(self.layout.path)
+        remove_partials(self.layout.path.rglob("*"))
         with replacing(self.layout.rows) as file:
             pq.write_table(rows, file)
         create_arrays(self.layout, list(self.specs.values()), len(rows), attributes)
-        for metadata in self.layout.group.rglob("zarr.json"):  # before any shard, which nobody could read without it
-            sync(metadata)
-            sync(metadata.parent)
         for variant in self.specs:
-            self.layout.markers(variant).mkdir(parents=True, exist_ok=True)
+            make_folder(self.layout.markers(variant))
 
     def missing(self, redo: Collection[tuple[str, int]] = ()) -> dict[int, list[str]]:
         """The variants that each shard lacks: it has no marker, or no file of the right size, or is to be redone."""
