@@ -38,6 +38,16 @@ def test_no_jump(epochs: int) -> None:
     assert max(abs(b - a) for a, b in itertools.pairwise(factors)) <= 1 / 15 + 1e-9
 
 
+@pytest.mark.parametrize(("epochs", "warm", "joint"), [(120, 15, 60), (240, 30, 120), (40, 5, 20), (8, 1, 4)])
+def test_the_joints_scale_with_the_length(epochs: int, warm: int, joint: int) -> None:
+    factors = [decay_factor(epoch, epochs) for epoch in range(epochs)]
+    assert factors[:warm] == pytest.approx([(epoch + 1) / warm for epoch in range(warm)])
+    assert factors[warm:joint] == pytest.approx([0.96 ** (epoch - warm + 1) for epoch in range(warm, joint)])
+    last = 0.96 ** (joint - warm)
+    cosine = [last * 0.5 * (1 + math.cos(math.pi * (n + 1) / (epochs - joint + 1))) for n in range(epochs - joint)]
+    assert factors[joint:] == pytest.approx(cosine)
+
+
 def schedule(epochs: int = 120) -> tuple[torch.optim.Optimizer, Schedule]:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
     return optimizer, Schedule(optimizer, epochs)
@@ -58,6 +68,22 @@ def test_a_plateau_halves_and_stays_halved() -> None:
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.5 * published(11) / 2)
     steps.step(0.5)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.5 * published(12) / 2)
+
+
+def test_each_plateau_is_counted_anew() -> None:
+    """Ten epochs without a better loss halve the rate, and so do the next ten; a better one begins anew."""
+    optimizer, steps = schedule(1000)
+    halvings = []
+    losses = [1.0, *[1.0] * 25, 0.5, *[0.5] * 9, 0.4, *[0.4] * 10]
+    before = 1.0
+    for epoch, loss in enumerate(losses):
+        steps.step(loss)
+        factor = optimizer.param_groups[0]["lr"] / (0.5 * decay_factor(epoch + 1, 1000))
+        if factor != pytest.approx(before):
+            assert factor == pytest.approx(before / 2)
+            halvings.append(epoch)
+            before = factor
+    assert halvings == [10, 20, len(losses) - 1]
 
 
 def test_its_state_goes_on_where_it_was() -> None:
