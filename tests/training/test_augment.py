@@ -92,6 +92,37 @@ def test_masks_are_bands_no_wider_than_they_may_be(rows: int, frames: int, share
                 assert (band[1:] != band[:-1]).sum() <= 2  # one band
 
 
+@pytest.mark.parametrize(("axis", "widest"), [("row", 4), ("frame", 6)])
+def test_masks_are_of_every_width_and_at_every_place(axis: str, widest: int) -> None:
+    """Widths are uniform from none to the widest, which is drawn as often as any other."""
+    images, settings = numbered(20, 30), Augment(**{f"{axis}_masks": 1, f"{axis}_mask": 0.2})
+    along = 3 if axis == "row" else 2
+    hidden = (mask(images, settings, torch.tensor(-1.0), KEYS) == -1).all(dim=along)[:, 0]
+    widths = torch.bincount(hidden.sum(dim=1), minlength=widest + 1)
+    assert len(widths) == widest + 1
+    assert stats.chisquare(widths.numpy()).pvalue > 0.001
+    assert bool(hidden.any(dim=0).all())
+
+
+@pytest.mark.parametrize("axis", ["row", "frame"])
+def test_two_masks_of_a_clip_are_drawn_apart(axis: str) -> None:
+    images, name = numbered(40, 60), f"{axis}_masks"
+    options = {f"{axis}_mask": 0.2}
+    one, two = (
+        (mask(images, Augment(**{name: count, **options}), torch.tensor(-1.0), KEYS) == -1).sum(dim=(1, 2, 3)).double()
+        for count in (1, 2)
+    )
+    second = two - one  # what the second hides beside the first
+    assert float(second.mean()) > 0.7 * float(one.mean())
+    assert abs(np.corrcoef(one.numpy(), second.numpy())[0, 1]) < 0.3
+
+
+def test_rows_and_frames_are_masked_apart() -> None:
+    hidden = mask(numbered(20, 30), Augment(row_masks=1, frame_masks=1), torch.tensor(-1.0), KEYS)[:, 0] == -1
+    rows, frames = (hidden.all(dim=along).sum(dim=1).double().numpy() for along in (2, 1))
+    assert abs(np.corrcoef(rows, frames)[0, 1]) < 0.2
+
+
 @pytest.mark.parametrize("more", [{"row_masks": 2}, {"frame_masks": 2}])
 def test_one_mask_more_moves_nothing_else(more: dict[str, int]) -> None:
     images, fill = numbered(20, 30), torch.tensor(-1.0)
