@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 from pydantic import ValidationError
 
-from features.recipe import LogMelRecipe, Recipe, WaveformRecipe, recorded_recipe
+from features.recipe import KERNEL_VERSION, LogMelRecipe, Recipe, WaveformRecipe, recorded_recipe
 
 
 def identities(recipe: Recipe) -> dict[str, str]:
@@ -35,6 +35,13 @@ def test_an_augmentation_changes_itself_alone() -> None:
 
 def test_the_seed_changes_all_but_the_original() -> None:
     assert changed(seed=1) == {"noise", "shift", "stretch", "pitch", "rolloff"}
+
+
+def test_a_kind_has_a_kernel_of_its_own() -> None:
+    assert (
+        Recipe().provenance("original")["kernel"] == LogMelRecipe().provenance("original")["kernel"] == KERNEL_VERSION
+    )
+    assert WaveformRecipe().provenance("original")["kernel"] == WaveformRecipe.kernel > KERNEL_VERSION
 
 
 def test_a_variant_can_be_left_out() -> None:
