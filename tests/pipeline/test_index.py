@@ -18,6 +18,7 @@ from pipeline.probe import probe_all
 from pipeline.recordings import AudioFile, Decoder
 from pipeline.sources import AudioSource, recording_at
 from pipeline.sources import look as looking
+from pipeline.sources.base import PassedOver
 
 
 def index(folder: Path, root: Path, **options: Any) -> Index:
@@ -120,6 +121,41 @@ def test_a_table_gives_labels_groups_and_folds(tmp_path: Path) -> None:
     assert found["fold"].to_pylist() == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("separator", [";", "\t", '";"'])
+def test_a_table_may_have_semicolons_or_tabs(tmp_path: Path, separator: str) -> None:
+    root = write_corpus(tmp_path / "c", labels="a", clips=4)
+    quote = '"' * ('"' in separator)
+    rows = [
+        quote + separator.join(row) + quote for row in [("kind, so", "path"), *(("x,y", f"a/{n}.wav") for n in "0123")]
+    ]
+    options = {"table": table(root, "\n".join(rows)), "label": "kind, so"}
+    listing = AudioSource(AudioCorpus(root=root, **options), "").listing().table
+    assert listing["label"].to_pylist() == ["x,y"] * 4
+    assert listing["id"].to_pylist() == [f"a/{n}.wav" for n in range(4)]
+
+
+def test_endings_are_counted_in_bounded_memory() -> None:
+    passed_over = PassedOver()
+    for number in range(3000):
+        passed_over.add(f"x.{number % 2500}")
+    assert len(passed_over.counts) == 1001
+    assert str(passed_over) == "2 .0, 2 .1, 2 .10, 2 .100, 2 .101, 2 .102, 2988 others"
+
+
+def test_what_is_passed_over_is_counted_by_its_ending(tmp_path: Path) -> None:
+    root = write_corpus(tmp_path / "c", labels="ab", clips=2)
+    for name in ("a/x.m4a", "a/y.M4A", "b/z.m4a", "b/notes.txt", "LICENSE", "a/.hidden.m4a"):
+        (root / name).write_bytes(b"x")
+    source = AudioSource(AudioCorpus(root=root), "")
+    for _ in range(2):
+        source.look(tmp_path / "i", Engine())
+        assert str(source.passed_over) == "3 .m4a, 1 .txt, 1 without an ending"
+    named = AudioSource(AudioCorpus(root=root, table=table(root, "path,label\na/0.wav,x\na/x.m4a,y\n")), "")
+    found = named.look(tmp_path / "j", Engine()).to_pylist()
+    assert not str(named.passed_over)
+    assert found[1]["reason"].startswith("undecodable: files that end in .m4a are not decoded; expected .aif, ")
+
+
 HEADER = "path,label,fold\n"
 ROWS = "".join(f"a/{n}.wav,{'xxyy'[n]},1\n" for n in range(4))
 
@@ -139,7 +175,12 @@ ROWS = "".join(f"a/{n}.wav,{'xxyy'[n]},1\n" for n in range(4))
         (HEADER + ROWS.replace("3.wav,y,1", "3.wav,y,²"), {"fold": "fold"}, "line 5: fold should be a number"),
         (HEADER + ROWS.replace("3.wav,y,1", "3.wav,y,"), {"fold": "fold"}, "line 5: fold should be a number, got ''"),
         ("path,label,label\n" + ROWS, {}, "two columns 'label'"),
-        ("path;label\na/0.wav;x\n", {}, "no column 'path'; it has path;label"),
+        ("file;label\na/0.wav;x\n", {}, "no column 'path'; it has file, label"),
+        (
+            "path;label\na/0.wav;x;y\n",
+            {},
+            "header line and semicolons between its columns: .*Expected 2 columns, got 3",
+        ),
         (HEADER + ROWS + "/etc/x.wav,x,1\n", {}, "expected paths relative to the root"),
         (HEADER, {}, "expected rows, found none"),
         (HEADER + ROWS.replace("y", "x"), {}, "expected recordings of two classes or more, found only 'x'"),
@@ -233,6 +274,7 @@ def test_a_bad_root_is_one_line(tmp_path: Path, case: str) -> None:
         root = root / "a" / "0.wav"
     elif case == "empty":
         shutil.rmtree(root / "a")
+        (root / "x.m4a").write_bytes(b"x")
     elif case == "loose":
         (root / "a" / "0.wav").rename(root / "0.wav")
     else:
@@ -240,7 +282,7 @@ def test_a_bad_root_is_one_line(tmp_path: Path, case: str) -> None:
     expected = {
         "absent": "does not exist",
         "file": "is a file",
-        "empty": "expected audio files in one sub-folder per label",
+        "empty": r"expected audio files in one sub-folder per label .*found none but 1 \.m4a",
         "loose": "lies in no sub-folder",
         "no table": "absent.csv' is neither here nor in",
     }[case]
