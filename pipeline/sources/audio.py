@@ -185,10 +185,9 @@ class AudioSource:
             options.column_types = dict.fromkeys(names, pa.string())
             return csv.read_csv(path, parse_options=parsing, convert_options=options)
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-            why = " ".join(str(error).split())
+            why, between = " ".join(str(error).split()), SEPARATORS[parsing.delimiter]
             raise InputError(
-                f"{self._where}.table: {path}: expected a CSV table in UTF-8 with a header line and "
-                f"{SEPARATORS[parsing.delimiter]} between its columns: {why}"
+                f"{self._where}.table: {path}: expected a CSV table in UTF-8 with {between} and a header line: {why}"
             ) from None
 
     def _separator(self, path: Path) -> str:

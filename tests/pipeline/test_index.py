@@ -179,7 +179,7 @@ ROWS = "".join(f"a/{n}.wav,{'xxyy'[n]},1\n" for n in range(4))
         (
             "path;label\na/0.wav;x;y\n",
             {},
-            "header line and semicolons between its columns: .*Expected 2 columns, got 3",
+            "with semicolons and a header line: .*Expected 2 columns, got 3",
         ),
         (HEADER + ROWS + "/etc/x.wav,x,1\n", {}, "expected paths relative to the root"),
         (HEADER, {}, "expected rows, found none"),
