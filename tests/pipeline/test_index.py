@@ -1,6 +1,7 @@
 """Listing, indexing, order of arrival, groups and quarantine."""
 
 import shutil
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ import soundfile
 from corpora import RATE_HZ, tone, tree, write_corpus
 
 from features.audio import content_hash, decode
+from pipeline import cli
+from pipeline.__main__ import _index as index_job
 from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.index import Index, update_index
+from pipeline.jobs import IndexJob
 from pipeline.probe import probe_all
 from pipeline.recordings import AudioFile, Decoder
 from pipeline.sources import AudioSource, recording_at
@@ -132,6 +136,19 @@ def test_a_table_may_have_semicolons_or_tabs(tmp_path: Path, separator: str) -> 
     listing = AudioSource(AudioCorpus(root=root, **options), "").listing().table
     assert listing["label"].to_pylist() == ["x,y"] * 4
     assert listing["id"].to_pylist() == [f"a/{n}.wav" for n in range(4)]
+
+
+def test_what_is_passed_over_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    root = write_corpus(tmp_path / "c", labels="ab", clips=2)
+    (root / "a" / "x.m4a").write_bytes(b"x")
+    cli.index(root)
+    assert f"{root}: passed over 1 .m4a\n4 recordings, 0 bad\n" in capsys.readouterr().out
+    job = IndexJob(corpus=AudioCorpus(root=root), folder=tmp_path / "c-1234", fingerprint="")
+    with caplog.at_level("INFO", "otogura"):
+        index_job(job.model_dump_json(), Namespace(where="mine.yaml", workers=1))
+    assert caplog.messages[0] == "c-1234: passed over 1 .m4a"
 
 
 def test_endings_are_counted_in_bounded_memory() -> None:
