@@ -35,10 +35,11 @@ def extract(path: str | Path, recipe: SoundRecipe | None = None, variant: str = 
 
     Raises
     ------
-    soundfile.SoundFileError
-        If the file cannot be decoded.
     ValueError
-        If it holds no samples, or some that are not finite, or if the recipe has no such variant.
+        If the index of a corpus would not take the file, with its reason: undecodable, truncated, empty, not finite,
+        too loud; or if the recipe has no such variant.
+    OSError
+        If the file cannot be read.
     """
     return engine.extract(path, recipe or Recipe(), variant)
 

@@ -10,6 +10,18 @@ from blake3 import blake3
 
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".au", ".aif", ".aiff"})
 BLOCK_FRAMES = 1 << 18
+UNKNOWN_FRAMES = 2**63 - 1  # what libsndfile takes a FLAC stream that does not state its length to have
+
+
+def open_sound(path: str | Path) -> soundfile.SoundFile:
+    """An open file, which is read forwards only where its length is unknown: libsndfile cannot seek in it.
+
+    Raises `soundfile.SoundFileError` when it cannot be decoded.
+    """
+    sound = soundfile.SoundFile(path)
+    if sound.frames == UNKNOWN_FRAMES:
+        sound.seekable = lambda: False  # soundfile would seek to where reading has got to
+    return sound
 
 
 def mono(samples: np.ndarray) -> np.ndarray:
@@ -32,9 +44,13 @@ def decode(path: str | Path) -> tuple[np.ndarray, int]:
     In blocks, since the last bits that an MP3 decoder gives depend on how it is read. Raises
     `soundfile.SoundFileError` when the file cannot be decoded.
     """
-    with soundfile.SoundFile(path) as sound:
-        parts = list(blocks(sound))
-        return np.concatenate(parts) if parts else np.zeros(0, np.float32), sound.samplerate
+    with open_sound(path) as sound:
+        return joined(blocks(sound)), sound.samplerate
+
+
+def joined(parts: Iterator[np.ndarray]) -> np.ndarray:
+    """Blocks as one array `(samples,)` float32."""
+    return np.concatenate([np.zeros(0, np.float32), *parts])
 
 
 def resample(samples: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from features.audio import content_hash, decode, resample
+from features.audio import content_hash, resample
 from features.draws import generator
+from features.faults import FaultyError, decode_checked
 from features.fourier import Fourier
 from features.recipe import ORIGINAL, AnyRecipe, SoundRecipe, SpectrogramRecipe
 from features.sound import Clip, Sound
@@ -86,14 +87,15 @@ def engine_of(recipe: AnyRecipe) -> Engine | Ready:
 def extract(path: str | Path, recipe: SoundRecipe, variant: str = ORIGINAL) -> np.ndarray:
     """One variant of one audio file, the same bytes as in a store: in the shape of the recipe.
 
-    Raises `soundfile.SoundFileError` if the file cannot be decoded, `ValueError` if it holds no samples or some
-    that are not finite, or if the recipe has no such variant.
+    Raises `ValueError` for a file that the index of a corpus would not take, with its reason, or if the recipe has no
+    such variant, and `OSError` if the file cannot be read.
     """
     if variant not in recipe.variant_names:
         raise ValueError(f"expected one of {', '.join(recipe.variant_names)}, got {variant!r}")
-    samples, rate_hz = decode(path)
-    if not len(samples) or not np.isfinite(samples).all():
-        raise ValueError(f"{path}: expected finite samples, found {'some that are not' if len(samples) else 'none'}")
+    try:
+        samples, rate_hz = decode_checked(path)
+    except FaultyError as error:
+        raise ValueError(f"{path}: {error}") from None
     engine = Engine(recipe)
     with threadpool_limits(limits=1):
         clip = engine.clip(samples, rate_hz)

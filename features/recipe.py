@@ -37,6 +37,8 @@ class Variants:
 class Base:
     """What every kind of recipe has."""
 
+    kernel: ClassVar[int] = KERNEL_VERSION  # a kind raises its own when its tensors alone change
+
     @property
     def augmentations(self) -> dict[str, Augmentation]:
         """By name, in their order."""
@@ -54,7 +56,7 @@ class Base:
     def provenance(self, variant: str) -> dict[str, Any]:
         """All that decides the bytes of one variant's tensors, besides the recordings."""
         base = asdict(self)
-        return {**base, "variant": variant, "kernel": KERNEL_VERSION, "device": "cpu"}
+        return {**base, "variant": variant, "kernel": self.kernel, "device": "cpu"}
 
     def identity(self, variant: str) -> str:
         """Hash of `provenance`: 32 hexadecimal digits. Equal identities mean equal tensors."""
@@ -231,6 +233,7 @@ class WaveformRecipe(OfSound):
     filter_order: Positive = 4
     dtype: Literal["float16", "float32"] = "float32"
 
+    kernel: ClassVar[int] = KERNEL_VERSION + 1
     dimensions: ClassVar[tuple[str, ...]] = ("sample",)
     channels: ClassVar[tuple[str, ...]] = ("waveform",)
     statistics: ClassVar[tuple[str, ...]] = ("waveform",)

@@ -59,7 +59,10 @@ def _index(text: str, options: argparse.Namespace) -> None:
     job = IndexJob.model_validate_json(text)
     where = f"{options.where}.corpus"
     # Decoding and hashing run without Python's lock.
-    looked = source_of(job.corpus, where).look(job.folder, Engine("threads", options.workers))
+    source = source_of(job.corpus, where)
+    looked = source.look(job.folder, Engine("threads", options.workers))
+    if passed_over := str(source.passed_over):
+        log.info("%s: passed over %s", job.folder.name, passed_over)
     index = update_index(job.folder, looked, max_quarantine=job.corpus.max_quarantine, where=where)
     unlabelled = index.clips["label"].null_count
     said = f", {unlabelled} without a label" if unlabelled else ""

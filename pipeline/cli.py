@@ -47,10 +47,13 @@ def index(
 
     corpus = JsonCorpus(root=root) if source is Kind.json else AudioCorpus(root=root)
     with TemporaryDirectory() as folder:
-        rows = source_of(corpus, "index").look(Path(folder), Engine()).select(["id", "reason"]).to_pylist()
+        found = source_of(corpus, "index")
+        rows = found.look(Path(folder), Engine()).select(["id", "reason"]).to_pylist()
     bad = [row for row in rows if row["reason"]]
     for row in bad:
         print(f"{row['id']}: {row['reason']}")
+    if passed_over := str(found.passed_over):
+        print(f"{root}: passed over {passed_over}")
     print(f"{len(rows)} recordings, {len(bad)} bad")
     if bad:
         raise typer.Exit(1)

@@ -6,6 +6,7 @@ import shutil
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
@@ -19,6 +20,7 @@ log = logging.getLogger("otogura")
 
 BLOCK = 1 << 20
 TIMEOUT_S = 60
+ENCRYPTED = 1  # the bit of a member's flags
 
 
 def fetch_archive(fetch: Fetch, root: Path, cache: Path, where: str) -> None:
@@ -77,10 +79,18 @@ def _unpack(archive: Path, root: Path, where: str) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     try:
         with zipfile.ZipFile(archive) as file:
+            members = [member for member in file.infolist() if not member.is_dir()]
+            if not members:
+                raise InputError(f"{where}.url: expected a zip archive with files in it, found an empty one")
+            if locked := [member.filename for member in members if member.flag_bits & ENCRYPTED]:
+                raise InputError(
+                    f"{where}.url: expected an archive that is not encrypted, but {locked[0]!r} in it needs a "
+                    "password; unpack it by hand to the root, and leave fetch out"
+                )
             file.extractall(partial)  # which checks the CRC of every member, and leaves none outside
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise InputError(f"{where}.url: expected a zip archive: {error}") from None
-    (inner,) = folders if len(folders := list(partial.iterdir())) == 1 else [partial]
+    (inner,) = found if len(found := list(partial.iterdir())) == 1 and found[0].is_dir() else [partial]
     for path in inner.rglob("*"):
         sync(path)
     if root.is_dir():  # and empty

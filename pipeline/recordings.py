@@ -1,9 +1,6 @@
 """Where the samples of one recording come from, as workers are told."""
 
-import json
-import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,9 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from features.audio import decode
-
-LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
-LONGEST_TOLD = 8 << 20  # bytes; as Python's objects a text takes some ten times as much
+from pipeline.numerals import parse_samples, parse_values, split_line
 
 _PART = re.compile(r"(?s)(.+)\[(\d+)/(\d+)\]")  # of a recording, as the end of its name
 
@@ -108,6 +103,7 @@ class CsvRow:
     line: int  # from 1
     start: int
     end: int
+    separator: str = ","
 
     def __str__(self) -> str:
         return f"{self.path}, line {self.line}"
@@ -116,67 +112,5 @@ class CsvRow:
         """Raises `ValueError` for what is not numbers. There is no rate: it is 0."""
         with open(self.path, "rb") as file:
             file.seek(self.start)
-            return parse_values(file.read(self.end - self.start).split(b",")[1:]), 0
-
-
-def parse_values(fields: Sequence[bytes]) -> np.ndarray:
-    """Finite numbers, `(fields,)` float32. Raises `ValueError` that says which one is not."""
-    try:
-        values = np.array(fields, dtype=np.bytes_).astype(np.float64)
-    except ValueError:
-        place, field = next((n, field) for n, field in enumerate(fields, start=1) if not _is_number(field))
-        raise ValueError(f"value {place} is {field[:20].decode(errors='replace')!r}, not a number") from None
-    with np.errstate(over="ignore"):
-        narrow = values.astype(np.float32)
-    if not np.isfinite(narrow).all():
-        place = int(np.flatnonzero(~np.isfinite(narrow))[0])
-        raise ValueError(f"value {place + 1} is {values[place]:g}, not a finite number of float32")
-    return narrow
-
-
-def _is_number(field: bytes) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True
-
-
-def parse_samples(text: bytes) -> np.ndarray:
-    """A JSON array of finite numbers, `(samples,)` float32. Raises `ValueError` that says which one is not."""
-    import simdjson  # for those whose recordings are JSON
-
-    try:
-        array = simdjson.Parser().parse(text)
-        if not isinstance(array, simdjson.Array) or text.find(b"[", 1) >= 0:  # it would flatten arrays in the array
-            raise ValueError("not a flat array")
-        samples = np.frombuffer(array.as_buffer(of_type="d"), np.float64)
-    except (TypeError, ValueError, RuntimeError):  # simdjson's words name no place
-        raise ValueError(_fault(text)) from None
-    with np.errstate(over="ignore"):
-        narrow = samples.astype(np.float32)
-    if not np.isfinite(narrow).all():
-        place = int(np.flatnonzero(~np.isfinite(narrow))[0])
-        raise ValueError(f"sample {place} is {samples[place]:g}, beyond what float32 holds")
-    return narrow
-
-
-def _fault(text: bytes) -> str:
-    """Why a text is not an array of numbers."""
-    if len(text) > LONGEST_TOLD:
-        return "not a flat array of numbers"
-    try:
-        values = json.loads(text)
-    except ValueError as error:  # of JSON, UTF-8, or numbers of thousands of digits
-        return f"not JSON: {error}"
-    if not isinstance(values, list):
-        return "expected an array of numbers"
-    for place, value in enumerate(values):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            kind = {list: "an array", dict: "an object", type(None): "null"}.get(type(value), repr(value)[:20])
-            return f"sample {place} is {kind}, not a number"
-        if isinstance(value, float) and not math.isfinite(value):
-            return f"sample {place} is not finite"
-        if abs(value) > LARGEST_FLOAT32:
-            return f"sample {place} is beyond what float32 holds"
-    return "not JSON as its standard has it"
+            text = file.read(self.end - self.start)
+        return parse_values(split_line(text, self.separator.encode())[1:]), 0

@@ -7,6 +7,8 @@ from features.recipe import WaveformRecipe
 from features.sound import Sound
 from features.tensors.base import Tensor
 
+SILENCE = 1e-6  # of the peak that goes in: what is left of a constant are the filter's rounding errors
+
 
 def zero_phase(sections: np.ndarray, signal: np.ndarray) -> np.ndarray:
     """`signal` `(samples,)` through second-order `sections` `(n, 6)`, forwards and then backwards.
@@ -48,15 +50,19 @@ class Waveform:
     def __call__(self, sound: Sound) -> Tensor:
         """Zero-phase Butterworth band-pass, mean removed, peak 1; then the end of it, or zeros after it.
 
-        In float64. The statistics are the mean that was removed and the peak that was divided by; silence stays.
+        In float64. The statistics are the mean that was removed and the peak that was divided by. Silence, and what
+        comes out `SILENCE` below the peak that went in, become zeros with peak 0.
         """
         signal = np.asarray(sound.samples, np.float64)
+        audible = SILENCE * np.abs(signal).max()
         if self.sections is not None:
             signal = zero_phase(self.sections, signal)
         mean = signal.mean()
         signal = signal - mean
         peak = np.abs(signal).max()
+        peak = peak if peak > audible else 0.0
         values = np.zeros(self.recipe.samples, self.recipe.dtype)
-        end = signal[-self.recipe.samples :]
-        values[: len(end)] = end / peak if peak > 0 else 0.0
+        if peak:
+            end = signal[-self.recipe.samples :]
+            values[: len(end)] = end / peak
         return Tensor(values, np.array([(mean, peak)]))

@@ -55,7 +55,9 @@ rule index_corpus:
         receipts=lambda wildcards: PLAN.receipts(PLAN.by_corpus(wildcards.corpus)),
         code=PLAN.modules(
             "features/audio.py",
+            "features/faults.py",
             "pipeline/index.py",
+            "pipeline/numerals.py",
             "pipeline/probe.py",
             "pipeline/recordings.py",
             "pipeline/sources/*.py",
@@ -81,7 +83,9 @@ rule build_store:
         "Building {wildcards.store}."
     input:
         index=lambda wildcards: PLAN.index(PLAN.by_store(wildcards.store)),
-        kernels=PLAN.modules("features/**/*.py", "pipeline/build.py", "pipeline/recordings.py", "stores/*.py"),
+        kernels=PLAN.modules(
+            "features/**/*.py", "pipeline/build.py", "pipeline/numerals.py", "pipeline/recordings.py", "stores/*.py"
+        ),
     output:
         update(f"{WORK}/stores/{{store}}/current.json"),
     log:

@@ -15,7 +15,7 @@ from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.recordings import audio_file, part_name
-from pipeline.sources.base import LISTING, Listing, Recordings, status
+from pipeline.sources.base import LISTING, Listing, PassedOver, Recordings, refuse_other_names, status
 from pipeline.sources.look import look
 
 SIDE_NAMES = {
@@ -28,6 +28,8 @@ SIDE_NAMES = {
     "test": "test",
     "eval": "test",
 }
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+LONGEST_HEADER = 1 << 20  # bytes
 
 
 class AudioSource:
@@ -36,6 +38,7 @@ class AudioSource:
     def __init__(self, corpus: AudioCorpus, where: str) -> None:
         self._corpus = corpus
         self._where = where
+        self.passed_over = PassedOver()
 
     def fingerprint(self) -> str:
         known = blake2b(digest_size=16)
@@ -62,13 +65,14 @@ class AudioSource:
         """All recordings of the corpus. Raises `InputError` where folder, table or columns are not as configured."""
         if self._corpus.table is None:
             table = self._from_folders()
-            expected = f"audio files ({', '.join(sorted(SUFFIXES))}), in one sub-folder per label where they have one"
+            expected = f"audio files ({', '.join(sorted(SUFFIXES))})"
         else:
             table = self._from_table(self._table_path())
             expected = "rows"
         if not table.num_rows:
             looked_at = self._corpus.table or self._corpus.root
-            raise InputError(f"{self._where}: {looked_at}: expected {expected}, found none")
+            others = f" but {self.passed_over}" if str(self.passed_over) else ""
+            raise InputError(f"{self._where}: {looked_at}: expected {expected}, found none{others}")
         return Listing(self._root(), self._in_parts(table).sort_by("id"))
 
     def _in_parts(self, table: pa.Table) -> pa.Table:
@@ -91,10 +95,11 @@ class AudioSource:
         return root
 
     def files(self) -> Iterator[str]:
-        """Audio files below the root, as paths relative to it with forward slashes.
+        """Audio files below the root, as paths relative to it with forward slashes; others are `passed_over`.
 
         Links to folders are followed, but never into a folder that is being walked already.
         """
+        self.passed_over = PassedOver()
         root = self._root()
         folders = [(root, "", frozenset({root.resolve()}))]
         while folders:
@@ -109,17 +114,12 @@ class AudioSource:
                         target = Path(entry.path).resolve()
                         if target not in above:
                             folders.append((Path(entry.path), f"{prefix}{entry.name}/", above | {target}))
+                    else:
+                        self.passed_over.add(entry.name)
 
     def _from_folders(self) -> pa.Table:
         ids = sorted(self.files())
-        for name in ids:
-            try:
-                name.encode()
-            except UnicodeEncodeError:
-                shown = name.encode(errors="surrogateescape").decode(errors="replace")
-                raise InputError(
-                    f"{self._where}.root: expected file names in UTF-8, got {shown!r}; rename it"
-                ) from None
+        refuse_other_names(ids, f"{self._where}.root")
         labels = [path.split("/", 1)[0] if "/" in path else None for path in ids]
         empty = [pa.nulls(len(ids), LISTING.field(name).type) for name in ("group", "fold", "side")]
         return pa.table([ids, pa.array(labels, pa.string()), *empty], schema=LISTING)
@@ -183,17 +183,27 @@ class AudioSource:
         return chosen
 
     def _read(self, path: Path) -> pa.Table:
-        """All columns of a CSV file as text."""
+        """All columns of a CSV file as text, between commas or, where its header shows them, semicolons or tabs."""
         options = csv.ConvertOptions(strings_can_be_null=False)
+        parsing = csv.ParseOptions(delimiter=self._separator(path))
         try:
-            names = csv.open_csv(path).schema.names
+            names = csv.open_csv(path, parse_options=parsing).schema.names
             options.column_types = dict.fromkeys(names, pa.string())
-            return csv.read_csv(path, convert_options=options)
+            return csv.read_csv(path, parse_options=parsing, convert_options=options)
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-            why = " ".join(str(error).split())
+            why, between = " ".join(str(error).split()), SEPARATORS[parsing.delimiter]
             raise InputError(
-                f"{self._where}.table: {path}: expected a CSV table in UTF-8 with commas and a header line: {why}"
+                f"{self._where}.table: {path}: expected a CSV table in UTF-8 with {between} and a header line: {why}"
             ) from None
+
+    def _separator(self, path: Path) -> str:
+        """What the header has beside the name of the column with the file, or else has most of."""
+        with open(path, "rb") as file:
+            header = file.readline(LONGEST_HEADER).decode("utf-8-sig", errors="replace")
+        for separator in SEPARATORS:
+            if self._corpus.path in [name.strip().strip('"') for name in header.split(separator)]:
+                return separator
+        return max(SEPARATORS, key=header.count)
 
     def _folds(self, path: Path, column: pa.ChunkedArray) -> pa.Array:
         numbers = []

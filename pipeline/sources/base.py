@@ -1,13 +1,16 @@
 """What a source gives to the index and to those who build."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
 from pipeline.engines import Engine
+from pipeline.errors import InputError
 from pipeline.recordings import Recording
 
 # What a listing says of each recording, one row each. A null label means none, a null group: by content; folds and
@@ -38,8 +41,31 @@ SEEN = "seen.parquet"  # in the folder of an index: what a source last found, so
 Recordings = Callable[[range], Sequence[Recording]]  # those of some rows
 
 
+ENDINGS_COUNTED = 1000  # the others are counted together
+ENDINGS_SHOWN = 6
+OTHERS = "others"
+
+
+@dataclass
+class PassedOver:
+    """Counts of files that end as no recording does; its text has the most frequent endings, or is empty."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, name: str) -> None:
+        ending = os.path.splitext(name)[1].lower().encode(errors="replace").decode() or "without an ending"
+        self.counts[ending if ending in self.counts or len(self.counts) < ENDINGS_COUNTED else OTHERS] += 1
+
+    def __str__(self) -> str:
+        named = sorted((-count, ending) for ending, count in self.counts.items() if ending != OTHERS)[:ENDINGS_SHOWN]
+        rest = self.counts.total() + sum(count for count, _ in named)
+        return ", ".join([f"{-count} {ending}" for count, ending in named] + [f"{rest} {OTHERS}"] * bool(rest))
+
+
 class Source(Protocol):
     """A corpus as it is configured. Raises `InputError` where it is not as configured."""
+
+    passed_over: PassedOver  # by the last look; what a table does not name is not meant to be a recording
 
     def fingerprint(self) -> str:
         """Hash of path, size and modification time of every recording that the corpus uses, none of which is opened,
@@ -70,3 +96,13 @@ def status(path: Path) -> tuple[int, int]:
     except OSError:
         return -1, -1
     return found.st_size, found.st_mtime_ns
+
+
+def refuse_other_names(names: Iterable[str], where: str) -> None:
+    """Raise `InputError` for a path that is no UTF-8."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            shown = name.encode(errors="surrogateescape").decode(errors="replace")
+            raise InputError(f"{where}: expected file names in UTF-8, got {shown!r}; rename it") from None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,11 +14,22 @@ from features.audio import content_hash
 from pipeline.corpora import CsvCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
-from pipeline.recordings import CsvRow, Recording, parse_values
-from pipeline.sources.base import LOOKED, SEEN, Recordings, status
+from pipeline.numerals import parse_values, split_line
+from pipeline.recordings import CsvRow, Recording
+from pipeline.sources.base import LOOKED, SEEN, PassedOver, Recordings, status
 from stores.files import replacing
 
-LINES = pa.schema([*LOOKED, ("table", pa.string()), ("line", pa.int64()), ("start", pa.int64()), ("end", pa.int64())])
+PLACES = pa.schema(
+    [
+        ("table", pa.string()),
+        ("line", pa.int64()),
+        ("start", pa.int64()),  # in bytes
+        ("end", pa.int64()),
+        ("separator", pa.string()),
+    ]
+)
+LINES = pa.schema([*LOOKED, *PLACES])
+SEPARATORS = {b";": "semicolons", b"\t": "tabs", b",": "commas"}
 TRAIN, TEST = 1, 2  # folds
 LONGEST_LINE = 64 << 20  # bytes
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -36,6 +48,7 @@ class CsvSource:
     def __init__(self, corpus: CsvCorpus, where: str) -> None:
         self._corpus = corpus
         self._where = where
+        self.passed_over = PassedOver()
 
     def fingerprint(self) -> str:
         known = blake2b(digest_size=16)
@@ -55,7 +68,7 @@ class CsvSource:
         return rows.select(LOOKED.names)
 
     def recordings(self, folder: Path, clips: pa.Table) -> Recordings:
-        rows = pq.read_table(folder / SEEN, columns=["id", "table", "line", "start", "end"])
+        rows = pq.read_table(folder / SEEN, columns=["id", *PLACES.names])
         there = rows.drop_columns(["id"]).take(pc.index_in(clips["id"], value_set=rows["id"].combine_chunks()))
         tables = self._tables()
 
@@ -84,9 +97,10 @@ class CsvSource:
     def _look_at(self, key: str, path: Path) -> pa.Table:
         """`LINES` of one table."""
         fold = None if self._corpus.test is None else {"train": TRAIN, "test": TEST}[key]
+        separator = _separator(path, self._corpus.values)
         found = []
-        for line in _lines(path):
-            label, digest, reason = self._read(line)
+        for line in _lines(path, separator):
+            label, digest, reason = self._read(line, separator)
             found.append(
                 {
                     "id": f"{key}/{path.name}#{line.number}",
@@ -102,16 +116,17 @@ class CsvSource:
                     "line": line.number,
                     "start": line.start,
                     "end": line.start + len(line.text),
+                    "separator": separator.decode(),
                 }
             )
         if not found:
             raise InputError(f"{self._where}.{key}: {path}: expected lines of a label and values, found none")
         return pa.Table.from_pylist(found, LINES)
 
-    def _read(self, line: Line) -> tuple[str, str, str]:
+    def _read(self, line: Line, separator: bytes) -> tuple[str, str, str]:
         """Label, content hash, and why the line cannot be used."""
-        first, *fields = line.text.split(b",")
-        expected = f"a label and {self._corpus.values} values between commas"
+        first, *fields = split_line(line.text, separator)
+        expected = f"a label and {self._corpus.values} values between {SEPARATORS[separator]}"
         if len(fields) != self._corpus.values:
             return "", "", f"expected {expected}, got {len(fields) + 1} fields"
         label = _label(first)
@@ -133,8 +148,26 @@ class CsvSource:
             raise InputError(f"{self._where}: expected the same labels in both tables, but {' and '.join(found)}")
 
 
-def _lines(path: Path) -> Iterator[Line]:
+def _separator(path: Path, values: int) -> bytes:
+    """What stands between the fields: of the first two lines that hold anything, as many as there should be.
+
+    Semicolons and tabs come first, since the commas of such a table are in its numbers.
+    """
+    first = [line.text for line in islice(_content(path), 2)]  # of which one may be a header
+    for text in first:
+        for separator in SEPARATORS:
+            if len(split_line(text, separator)) == values + 1:
+                return separator
+    return max(reversed(SEPARATORS), key=lambda separator: sum(text.count(separator) for text in first))
+
+
+def _lines(path: Path, separator: bytes) -> Iterator[Line]:
     """Lines that hold anything, after a header if there is one."""
+    return (line for line in _content(path) if not (line.number == 1 and _is_header(line.text, separator)))
+
+
+def _content(path: Path) -> Iterator[Line]:
+    """Lines that hold anything."""
     start = number = 0
     with open(path, "rb") as file:
         while raw := file.readline(LONGEST_LINE):
@@ -142,14 +175,14 @@ def _lines(path: Path) -> Iterator[Line]:
             text = raw.rstrip(b"\r\n")
             skipped = len(BYTE_ORDER_MARK) if number == 1 and text.startswith(BYTE_ORDER_MARK) else 0
             line = Line(number, start + skipped, text[skipped:])
-            if line.text.strip() and not (number == 1 and _is_header(line.text)):
+            if line.text.strip():
                 yield line
             start += len(raw)
 
 
-def _is_header(text: bytes) -> bool:
+def _is_header(text: bytes, separator: bytes) -> bool:
     """Whether the first line names columns: the first is no number, nor are others; or they are just numbered."""
-    first, *others = fields = text.split(b",")
+    first, *others = fields = split_line(text, separator)
     numbered = [str(n).encode() for n in range(len(fields) + 1)]
     if fields in (numbered[:-1], numbered[1:]):
         return True

@@ -14,18 +14,22 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.audio import content_hash
+from features.faults import Levels, fault_of
 from pipeline.corpora import BY_FILE, JsonCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
-from pipeline.probe import PROBE_VERSION, UNREADABLE, fault
+from pipeline.probe import PROBE_VERSION, UNREADABLE
 from pipeline.progress import Meter
 from pipeline.recordings import JsonArray, Recording
-from pipeline.sources.base import LOOKED, SEEN, Recordings, status
-from pipeline.sources.json_records import FORMS, LARGEST_RECORD, Record, records
+from pipeline.sources.base import LOOKED, SEEN, PassedOver, Recordings, refuse_other_names, status
+from pipeline.sources.json_members import Record
+from pipeline.sources.json_records import FORMS, LARGEST_RECORD, records
 from pipeline.sources.splitter import MalformedError
 from stores.files import replacing
 
 SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
+ROWS_PER_TABLE = 4096  # rows that are Python's objects at a time
+LONGEST_SHOWN = 60  # characters of a value in a reason
 RECORDS = pa.schema(
     [
         *LOOKED,
@@ -52,6 +56,7 @@ class JsonSource:
     def __init__(self, corpus: JsonCorpus, where: str) -> None:
         self._corpus = corpus
         self._where = where
+        self.passed_over = PassedOver()
 
     def fingerprint(self) -> str:
         known = blake2b(digest_size=16)
@@ -97,17 +102,19 @@ class JsonSource:
                 f"{self._where}.root: expected a folder with JSON files, but {str(root)!r} "
                 f"{'is a file' if root.exists() else 'does not exist'}; correct the path"
             )
-        found = sorted(
-            Path(folder, name).relative_to(root).as_posix()
-            for folder, _, names in os.walk(root)
-            for name in names
-            if os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith(".")
-        )
+        found, self.passed_over = [], PassedOver()
+        for folder, _, names in os.walk(root):
+            for name in names:
+                if os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith("."):
+                    found.append(Path(folder, name).relative_to(root).as_posix())
+                elif not name.startswith("."):
+                    self.passed_over.add(name)
+        refuse_other_names(found, f"{self._where}.root")
         if not found:
             raise InputError(
                 f"{self._where}.root: {root}: expected files that end in {', '.join(sorted(SUFFIXES))}, found none"
             )
-        return found
+        return sorted(found)
 
 
 def _known(cache: Path, now: Mapping[str, tuple[int, int]], schema: pa.Schema) -> pa.Table:
@@ -126,7 +133,7 @@ def _look_at(task: _Task) -> pa.Table:
     """All records of a file. Raises `InputError` for a file whose records cannot be told apart."""
     corpus, path = task.corpus, task.corpus.root / task.file
     size, mtime_ns = status(path)
-    rows: dict[str, list[Any]] = {name: [] for name in RECORDS.names}
+    tables, rows = [], []
     try:
         for number, record in enumerate(records(path, corpus)):
             found = _looked_at(path, number, record, corpus)
@@ -134,38 +141,35 @@ def _look_at(task: _Task) -> pa.Table:
                 found["group"] = task.file
             found |= {"id": f"{task.file}#{number}", "fold": None, "side": None, "file": task.file, "number": number}
             found |= {"start": record.waveform.start, "end": record.waveform.end, "size": size, "mtime_ns": mtime_ns}
-            for name in RECORDS.names:
-                rows[name].append(found[name])
+            rows.append(found)
+            if len(rows) == ROWS_PER_TABLE:
+                tables.append(pa.Table.from_pylist(rows, RECORDS))
+                rows.clear()
     except MalformedError as error:
         raise InputError(f"{task.where}.root: {path}: {error}; {FORMS}") from None
     except OSError as error:
         raise InputError(f"{task.where}.root: {path}: {UNREADABLE}: {error.strerror}") from None
-    return pa.table(rows, schema=RECORDS)
+    return pa.concat_tables([*tables, pa.Table.from_pylist(rows, RECORDS)])
 
 
 def _looked_at(path: Path, number: int, record: Record, corpus: JsonCorpus) -> dict[str, Any]:
     """What a record holds, as `LOOKED` has it."""
-    label, rate_hz = corpus.labels.get(_text(record.label)), corpus.sample_rate_hz
-    if record.sample_rate_hz is not None:
-        rate_hz = record.sample_rate_hz
-    reason, samples = record.reason, np.empty(0, np.float32)
-    if not reason and label is None:
-        known = ", ".join(corpus.labels)
-        reason = f"label {_text(record.label)!r} is none of {known}; add it under corpus.labels"
-    if not reason and not _is_rate(rate_hz):
-        reason = f"fs {rate_hz!r} is no rate in whole Hz"
-    if not reason and record.waveform.end - record.waveform.start > LARGEST_RECORD:
-        reason = f"more than {LARGEST_RECORD >> 20} MB of text"
+    rate_hz = corpus.sample_rate_hz if record.sample_rate_hz is None else record.sample_rate_hz
+    reason, samples, label, group = record.reason, np.empty(0, np.float32), None, None
     if not reason:
         try:
+            label, group = _label(record.label, corpus.labels), _text(record.group)
+            if not _is_rate(rate_hz):
+                raise ValueError(f"fs {_shown(rate_hz)} is no rate in whole Hz")
+            if record.waveform.end - record.waveform.start > LARGEST_RECORD:
+                raise ValueError(f"more than {LARGEST_RECORD >> 20} MB of text")
             samples, _ = JsonArray(path, number, record.waveform.start, record.waveform.end, int(rate_hz)).decode()
+            reason = fault_of(Levels.of(samples), corpus.silent == "quarantine")
         except ValueError as error:
             reason = str(error)
-        else:
-            reason = fault(len(samples), float(np.abs(samples).max(initial=0)), corpus.silent == "quarantine")
     return {
-        "label": label or "",
-        "group": None if record.group is None else _text(record.group),
+        "label": "" if reason else label,
+        "group": group,
         "content_hash": "" if reason else content_hash(samples, int(rate_hz)).hex(),
         "samples": len(samples),
         "sample_rate_hz": 0 if reason else int(rate_hz),
@@ -173,11 +177,35 @@ def _looked_at(path: Path, number: int, record: Record, corpus: JsonCorpus) -> d
     }
 
 
-def _text(value: Any) -> str:
-    """A label or group as text: `1`, `1.0` and `"1"` are the same."""
+def _label(value: Any, labels: Mapping[str, str]) -> str | None:
+    """The class that a label means; none without a label. Raises `ValueError` for an unknown one."""
+    if (text := _text(value)) is None:
+        return None
+    if text not in labels:
+        raise ValueError(f"label {_shown(text)} is none of {', '.join(labels)}; add it under corpus.labels")
+    return labels[text]
+
+
+def _text(value: Any) -> str | None:
+    """Return a label or group as text without blanks around it: `1`, `1.0` and `"1 "` are the same; null for none.
+
+    Raises `ValueError` for half of a character.
+    """
+    if value is None:
+        return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, str) else json.dumps(value)
+    text = value.strip() if isinstance(value, str) else json.dumps(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{_shown(text)} is no text: it holds half of a surrogate pair") from None
+    return text or None
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}…"
 
 
 def _is_rate(value: Any) -> bool:

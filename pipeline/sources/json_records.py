@@ -1,14 +1,17 @@
-"""The records of a JSON file, one after the other, in any of three forms and in bounded memory."""
+"""The records of a JSON file, one after the other, in any of three forms and in bounded memory.
 
-import json
+A record that is broken is one record with a reason, and those after it are read where it is certain where they begin:
+at a line's end in a file of lines, at the next object that begins as a record does in an array.
+"""
+
 import mmap
-from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from pipeline.corpora import BY_FILE, JsonCorpus
+from pipeline.sources.json_members import NUMERIC, Members, Record, read_members, value_at
+from pipeline.sources.json_together import together
 from pipeline.sources.splitter import MalformedError, Span, Splitter, TruncatedError
 
 FORMS = (
@@ -16,18 +19,12 @@ FORMS = (
     "and one such record on each line"
 )
 LARGEST_RECORD = 64 << 20  # bytes of text; minutes of sound
-RELEASED = 64 << 20  # bytes of a mapped file that may stay in memory
+MOST_BEGINNINGS = 8  # names of members that records begin with
+MOST_SPACES = 64  # that are looked back over
 
+NO_OBJECT = "expected an object with Waveform and Labels"
 
-@dataclass(frozen=True)
-class Record:
-    """One record as it stands in a file. `reason` says why it cannot be used, if that is clear already."""
-
-    waveform: Span
-    label: Any = None
-    group: Any = None
-    sample_rate_hz: Any = None
-    reason: str = ""
+_BETWEEN = re.compile(rb"[\s,\]]*+")  # records of an array
 
 
 def records(path: Path, corpus: JsonCorpus) -> Iterator[Record]:
@@ -45,109 +42,207 @@ class _Reader:
     def __init__(self, data: mmap.mmap, corpus: JsonCorpus) -> None:
         self._data = data
         self._group = None if corpus.group in (None, BY_FILE) else corpus.group
+        self._names = {"Waveform", "Labels", "labels", "fs", *filter(None, [self._group])}
         self._splitter = Splitter(data)
-        self._released = 0
+        self._first = ["Waveform", "Labels"]  # members that a record begins with
+        self._begins = _beginning(self._first)
 
     def records(self) -> Iterator[Record]:
         """By the first of the accepted forms that fits."""
-        first = self._splitter.next()
+        first, start = self._splitter.next(), self._splitter.position
         if first == b"[":
             yield from self._one_by_one(self._splitter.elements())
         elif first == b"{":
-            fields, twice = self._fields()
-            if "waveforms" in fields:
-                if twice:
-                    raise MalformedError(f"two members are named {twice!r}")
-                yield from self._together(fields)
-            elif not fields.keys() & {"Waveform", "Labels"}:
-                raise MalformedError(f"found an object with {', '.join(fields) or 'nothing in it'}")
-            else:
-                yield self._record(fields, twice)
-                yield from self._one_by_one(iter(self._splitter.next, b""))
-                return
+            yield from self._objects(start)
+        elif first and self._has_record_line(start):
+            yield from self._lines()
         else:
-            found = self._data[self._splitter.position : self._splitter.position + 12].decode(errors="replace")
+            found = self._data[start : start + 12].decode(errors="replace")
             raise MalformedError(f"found {found!r}" if found else "the file is empty")
-        if self._splitter.next():
-            raise MalformedError(f"expected the end at byte {self._splitter.position}")
+
+    def _objects(self, start: int) -> Iterator[Record]:
+        """Of a file that begins with an object: all in that one, one on each line, or one after the other."""
+        line = self._splitter.find(b"\n", start)
+        members, is_line = self._read(start, line)
+        if not is_line and line < len(self._data):
+            members, _ = self._read(start, len(self._data))
+        self._splitter.end = len(self._data)
+        if members.waveforms is not None:
+            yield from together(self._data, self._splitter, members, self._group)
+        elif is_line or self._has_record_line(line):
+            yield from self._lines()
+        elif not members.spans.keys() & {"Waveform", "Labels"} and not self._begins.match(self._data, start):
+            raise members.error or _no_record(members)
+        else:
+            self._splitter.seek(start, len(self._data))
+            yield from self._one_by_one(iter(self._splitter.next, b""))
+
+    def _lines(self) -> Iterator[Record]:
+        """One record on each line that holds anything. Raises `MalformedError` if no line is a record's."""
+        position, other, recorded = self._splitter.begin, Members(), False
+        while position < len(self._data):
+            end = self._splitter.find(b"\n", position)
+            self._splitter.seek(position, end)
+            kind, start = self._splitter.next(), self._splitter.position
+            if kind == b"{":
+                members, is_line = self._read(start, end)
+                recorded = recorded or _is_record(members)
+                other = other if other.names else members
+                if is_line:
+                    yield self._record(members)
+                elif members.error is None:
+                    yield Record(
+                        Span(start, start), reason=f"expected the line's end at byte {self._splitter.position}"
+                    )
+                elif isinstance(members.error, TruncatedError):
+                    within = "line" if end < len(self._data) else "file"
+                    yield Record(Span(start, start), reason=f"truncated: the {within} ends within this record")
+                else:
+                    yield Record(Span(start, start), reason=str(members.error))
+            elif kind:
+                yield Record(Span(start, start), reason=NO_OBJECT)
+            position = end + 1
+        if not recorded:
+            raise other.error or _no_record(other)
 
     def _one_by_one(self, places: Iterator[object]) -> Iterator[Record]:
+        """Objects of which each is a record."""
+        splitter, count = self._splitter, 0
+        start = search_from = splitter.position
         try:
             for _ in places:
-                start = self._splitter.position
-                if self._splitter.next() == b"{":
-                    yield self._record(*self._fields())
+                kind, start = splitter.next(), splitter.position
+                search_from = start + 1
+                if kind == b"{":
+                    members = read_members(self._data, splitter, self._names)
+                    self._learn_beginning(start, members)
+                    if members.error is not None:
+                        raise members.error
+                    if (inner := self._record_within(members)) is not None:
+                        raise TruncatedError(f"another record begins at byte {inner}")
+                    yield self._record(members)
+                elif kind in NUMERIC:  # of a waveform whose beginning is missing
+                    raise MalformedError(f"{NO_OBJECT} at byte {start}, found a number")
                 else:
-                    yield Record(self._splitter.value(), reason="expected an object with Waveform and Labels")
-                self._release()
-        except TruncatedError:
-            yield Record(Span(start, start), reason="truncated: the file ends within this record")
-            self._splitter.position = len(self._data)
+                    yield Record(splitter.value(), reason=NO_OBJECT)
+                count += 1
+                start = search_from = splitter.position
+            if splitter.next():
+                raise MalformedError(f"expected the end at byte {splitter.position}")
+        except MalformedError as error:
+            if not count and self._next_record(start) == len(self._data):
+                raise
+            yield from self._from_broken(start, self._next_record(search_from), error)
 
-    def _record(self, fields: dict[str, Span], twice: str) -> Record:
-        if twice:
-            return Record(next(iter(fields.values())), reason=f"two members are named {twice!r}")
-        missing = [name for name in ("Waveform", "Labels", self._group) if name and name not in fields]
+    def _from_broken(self, start: int, following: int, error: MalformedError) -> Iterator[Record]:
+        """What is broken from a byte on, and the records from another on, each of which ends before the next begins."""
+        end = len(self._data)
+        while True:
+            if self._past_separators(start, following) < following:
+                yield Record(Span(start, start), reason=_why_broken(error, start, following, end))
+            elif following == end and isinstance(error, TruncatedError):
+                yield Record(Span(start, start), reason="truncated: the file ends before its array does")
+            while following < end:
+                start, following = following, self._next_record(following + 1)
+                members, _ = self._read(start, following)
+                if members.error is not None:
+                    error = members.error
+                    break
+                yield self._record(members)
+                start = self._past_separators(self._splitter.position, following)
+                if self._data[start : start + 1] == b"{":  # after a whole record another one, however it begins
+                    following = start
+                elif start < following:
+                    error = MalformedError(f"expected the next record at byte {start}")
+                    break
+            else:
+                return
+
+    def _past_separators(self, start: int, end: int) -> int:
+        """Where spaces, commas and closing brackets from a byte on end, or another byte."""
+        match = _BETWEEN.match(self._data, start, end)
+        assert match is not None  # it matches nothing as well
+        return match.end()
+
+    def _read(self, start: int, end: int) -> tuple[Members, bool]:
+        """The object that begins at a byte of a text that ends at another, and whether that holds nothing else."""
+        self._splitter.seek(start, end)
+        members = read_members(self._data, self._splitter, self._names)
+        return members, members.error is None and self._past_separators(self._splitter.position, end) == end
+
+    def _record(self, members: Members) -> Record:
+        if members.twice:
+            return Record(Span(0, 0), reason=f"two members are named {members.twice!r}")
+        spans = members.spans
+        missing = [name for name in ("Waveform", self._group) if name and name not in spans]
         if missing:
             return Record(Span(0, 0), reason=f"it has no {missing[0]}")
         try:
-            group = self._value(fields[self._group]) if self._group else None
-            rate_hz = self._value(fields["fs"]) if "fs" in fields else None
-            return Record(fields["Waveform"], self._value(fields["Labels"]), group, rate_hz)
+            label, group, rate_hz = (
+                value_at(self._data, spans[name]) if name in spans else None for name in ("Labels", self._group, "fs")
+            )
+            return Record(spans["Waveform"], label, group, rate_hz)
         except MalformedError as error:  # in this record alone: its end was found
-            return Record(fields["Waveform"], reason=str(error))
+            return Record(spans["Waveform"], reason=str(error))
 
-    def _together(self, fields: dict[str, Span]) -> Iterator[Record]:
-        """Waveforms in one array, what is said of them in others."""
-        rate_hz = self._value(fields["fs"]) if "fs" in fields else None
-        columns = {}
-        places = self._waveforms
-        for name in ("labels", self._group):
-            if name is None:
-                continue
-            values = self._value(fields[name]) if name in fields else None
-            if not isinstance(values, list):
-                raise MalformedError(f"expected an array of {name} beside the waveforms")
-            if len(values) != len(places) // 2:
-                raise MalformedError(
-                    f"expected as many {name} as waveforms, found {len(values)} and {len(places) // 2}"
-                )
-            columns[name] = values
-        for number in range(len(places) // 2):
-            span = Span(places[2 * number], places[2 * number + 1])
-            group = columns[self._group][number] if self._group else None
-            yield Record(span, columns["labels"][number], group, rate_hz)
+    def _learn_beginning(self, start: int, members: Members) -> None:
+        """Records may begin with another member, unless objects within one that is whole do so as well."""
+        if not members.names or members.names[0] in self._first or len(self._first) == MOST_BEGINNINGS:
+            return
+        before = self._begins
+        self._first.append(members.names[0])
+        self._begins = _beginning(self._first)
+        if members.error is None and self._next_record(start + 1) < self._splitter.position:
+            self._begins = before
+            self._first.pop()
 
-    def _fields(self) -> tuple[dict[str, Span], str]:
-        """The members of an object by name, and a name that comes twice; of the waveforms in an array, each place."""
-        fields: dict[str, Span] = {}
-        twice = ""
-        for raw in self._splitter.members():
-            name = raw.decode(errors="replace")
-            twice = name if name in fields else twice
-            start = self._splitter.position
-            if name == "waveforms":
-                self._waveforms = array("q")
-                for _ in self._splitter.elements():
-                    span = self._splitter.value()
-                    self._waveforms.extend((span.start, span.end))
-                    self._release()
-                fields[name] = Span(start, self._splitter.position)
-            else:
-                fields[name] = self._splitter.value()
-        return fields, twice
+    def _next_record(self, start: int) -> int:
+        """Where the next object begins as a record does, from a byte on, or where the data end."""
+        place = self._splitter.find(b"{", start)
+        while place < len(self._data):
+            is_value = self._data[max(0, place - MOST_SPACES) : place].rstrip().endswith(b":")
+            if not is_value and self._begins.match(self._data, place):
+                return place
+            place = self._splitter.find(b"{", place + 1)
+        return place
 
-    def _value(self, span: Span) -> Any:
-        """A label, a rate, or an array of labels."""
-        if span.end - span.start > LARGEST_RECORD:
-            raise MalformedError(f"more than {LARGEST_RECORD >> 20} MB from byte {span.start} on")
-        try:
-            return json.loads(self._data[span.start : span.end], parse_constant=str)
-        except ValueError as error:
-            raise MalformedError(f"at byte {span.start}: {error}") from None
+    def _record_within(self, members: Members) -> int | None:
+        """Where another record begins within the waveform of one whose own end is missing."""
+        span = members.spans.get("Waveform")
+        if span is None or self._data.find(b"{", span.start, span.end) < 0:
+            return None
+        return place if (place := self._next_record(span.start)) < span.end else None
 
-    def _release(self) -> None:
-        """Pages of a mapped file count as memory of the process until it says that it has read them."""
-        if self._splitter.position - self._released > RELEASED and hasattr(mmap, "MADV_DONTNEED"):
-            self._data.madvise(mmap.MADV_DONTNEED, self._released, RELEASED)
-            self._released += RELEASED
+    def _has_record_line(self, start: int) -> bool:
+        """Whether a line after a byte is a record by itself."""
+        place = self._splitter.find(b"{", start)
+        while place < len(self._data):
+            if self._data[max(0, place - MOST_SPACES) : place].rstrip(b" \t\r").endswith(b"\n"):
+                members, is_line = self._read(place, self._splitter.find(b"\n", place))
+                if is_line and _is_record(members):
+                    return True
+            place = self._splitter.find(b"{", place + 1)
+        return False
+
+
+def _beginning(names: Iterable[str]) -> re.Pattern[bytes]:
+    """An object that begins with one of these members. No string holds that: its quotes would be escaped."""
+    return re.compile(rb'\{\s*+"(?:' + b"|".join(re.escape(name.encode()) for name in names) + rb')"\s*+:')
+
+
+def _is_record(members: Members) -> bool:
+    return members.waveforms is None and bool(members.spans.keys() & {"Waveform", "Labels"})
+
+
+def _no_record(members: Members) -> MalformedError:
+    shown = (" ".join(name.split())[:40] for name in members.names)
+    return MalformedError(f"found an object with {', '.join(shown) or 'nothing in it'}")
+
+
+def _why_broken(error: MalformedError, start: int, following: int, end: int) -> str:
+    size = following - start
+    if not isinstance(error, TruncatedError):
+        return f"{error}; the {size} bytes from byte {start} on cannot be told apart"
+    if following == end:
+        return f"truncated: the file ends within this record, of which {size} bytes are there"
+    return f"truncated: the next record begins {size} bytes after this one"

@@ -4,16 +4,18 @@ A flat array, which a waveform is, ends at the next bracket, and finding that is
 is for a parser to judge; only what the splitter itself has to understand is checked here.
 """
 
+import mmap
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from mmap import mmap
 
 MAX_DEPTH = 64
+RELEASED = 64 << 20  # bytes of a mapped file that may stay in memory
 
-_SPACE = re.compile(rb"[ \t\r\n]*")
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_SCALAR = re.compile(rb"[^\s,\[\]{}\"]+")
+_SPACE = re.compile(rb"[ \t\r\n]*+")
+# Possessive: what was matched is not given back, so that nothing is remembered of each escape.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_SCALAR = re.compile(rb"[^\s,\[\]{}\"]++")
 _STRUCTURE = re.compile(rb'["\[\]{}]')
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -35,18 +37,43 @@ class Span:
 
 
 class Splitter:
-    """Goes through a JSON text value by value. Raises `MalformedError`."""
+    """Goes through a JSON text value by value. Raises `MalformedError`.
 
-    def __init__(self, data: bytes | mmap) -> None:
+    Attributes
+    ----------
+    position : int
+        The byte that is next.
+    end : int
+        The byte before which the text ends, for whoever looks at a part of it only.
+    """
+
+    def __init__(self, data: bytes | mmap.mmap) -> None:
         self._data = data
-        self.position = len(_BYTE_ORDER_MARK) if data[:3] == _BYTE_ORDER_MARK else 0
+        self._released = 0
+        self.position = self.begin = len(_BYTE_ORDER_MARK) if data[:3] == _BYTE_ORDER_MARK else 0
+        self.end = len(data)
+
+    def seek(self, position: int, end: int) -> None:
+        """Go to a byte, also an earlier one, of a text that ends before the byte `end`."""
+        self.position, self.end = position, end
+        self._released = min(self._released, position // RELEASED * RELEASED)
+
+    def find(self, byte: bytes, start: int) -> int:
+        """Return where a byte comes next from `start` on, or where the data end; `position` stays."""
+        for begin in range(start, len(self._data), RELEASED):
+            found = self._data.find(byte, begin, begin + RELEASED)
+            if found >= 0:
+                return found
+            self._forget(begin // RELEASED * RELEASED)
+        return len(self._data)
 
     def next(self) -> bytes:
         """The next byte that is no space, where `position` then is; none at the end."""
-        match = _SPACE.match(self._data, self.position)
+        match = _SPACE.match(self._data, self.position, self.end)
         assert match is not None  # it matches nothing as well
         self.position = match.end()
-        return self._data[self.position : self.position + 1]
+        self._release()
+        return self._data[self.position : min(self.position + 1, self.end)]
 
     def elements(self) -> Iterator[None]:
         """Stops before each element of an array; whoever iterates goes past it."""
@@ -80,7 +107,7 @@ class Splitter:
             return self._nested()
         if start == b'"':
             return self._string()
-        match = _SCALAR.match(self._data, self.position)
+        match = _SCALAR.match(self._data, self.position, self.end)
         if match is None:
             raise self._expected("a value")
         return self._passed(match.end())
@@ -88,15 +115,16 @@ class Splitter:
     def _nested(self) -> Span:
         data, start, depth = self._data, self.position, 0
         while True:
-            match = _STRUCTURE.search(data, self.position)
+            match = _STRUCTURE.search(data, self.position, self.end)
             if match is None:
                 raise TruncatedError(f"the text ends within what begins at byte {start}")
             self.position = match.start()
+            self._release()
             kind = match[0]
             if kind == b'"':
                 self._string()
                 continue
-            if kind == b"[" and (end := data.find(b"]", self.position)) >= 0 and self._flat(self.position + 1, end):
+            if kind == b"[" and self._flat(end := data.find(b"]", self.position, self.end)):
                 self.position = end + 1
             else:
                 depth += 1 if kind in (b"[", b"{") else -1
@@ -106,11 +134,14 @@ class Splitter:
             if depth > MAX_DEPTH:
                 raise MalformedError(f"more than {MAX_DEPTH} arrays and objects within each other at byte {start}")
 
-    def _flat(self, start: int, end: int) -> bool:
-        return all(self._data.find(byte, start, end) < 0 for byte in (b"[", b'"', b"{"))
+    def _flat(self, end: int) -> bool:
+        """Whether the array that begins at `position` holds neither arrays, objects nor strings before its end."""
+        if end < 0:
+            return False
+        return all(self._data.find(byte, self.position + 1, end) < 0 for byte in (b"[", b'"', b"{"))
 
     def _string(self) -> Span:
-        match = _STRING.match(self._data, self.position)
+        match = _STRING.match(self._data, self.position, self.end)
         if match is None:
             raise self._expected("a string")
         return self._passed(match.end())
@@ -128,7 +159,17 @@ class Splitter:
         return found
 
     def _expected(self, what: str) -> MalformedError:
-        found = self._data[self.position : self.position + 12].decode(errors="replace")
+        found = self._data[self.position : min(self.position + 12, self.end)].decode(errors="replace")
         if not found or (found.startswith('"') and what == "a string"):
             return TruncatedError(f"expected {what} at byte {self.position}, but the text ends")
         return MalformedError(f"expected {what} at byte {self.position}, found {found!r}")
+
+    def _release(self) -> None:
+        while self.position - self._released > RELEASED:
+            self._forget(self._released)
+            self._released += RELEASED
+
+    def _forget(self, start: int) -> None:
+        """Pages of a mapped file count as memory of the process until it says that it has read them."""
+        if isinstance(self._data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            self._data.madvise(mmap.MADV_DONTNEED, start, min(RELEASED, len(self._data) - start))

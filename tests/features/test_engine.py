@@ -163,6 +163,21 @@ def test_any_recipe_gives_finite_tensors_of_its_shape(
         assert np.isfinite(tensor.statistics).all(), name
 
 
+@pytest.mark.parametrize("band_hz", [(20.0, 8000.0), None])
+@pytest.mark.parametrize("level", [0.5, -0.3, 1e-3])
+def test_a_constant_waveform_is_silent(band_hz: tuple[float, float] | None, level: float) -> None:
+    engine = Engine(WaveformRecipe(samples=5000, band_hz=band_hz, variants={"noise": None, "rolloff": None}))
+    constant = np.full(8000, level, np.float32)
+    for samples in (constant, np.zeros(8000, np.float32)):
+        clip = engine.clip(samples, 44100)
+        ((_, tensor),) = engine.compute(clip, b"x" * 16, ["original"])
+        assert not tensor.values.any()
+        assert tensor.statistics[0, 1] == 0
+    faint = constant + (1e-4 * level * np.sin(np.arange(8000))).astype(np.float32)
+    ((_, tensor),) = engine.compute(engine.clip(faint, 44100), b"x" * 16, ["original"])
+    assert np.abs(tensor.values).max() > 0.5
+
+
 def test_a_wav_and_its_flac_twin_hash_alike(tmp_path: Path) -> None:
     mono = (signal(0) * 32767).astype(np.int16)
     for name, samples in (("a.wav", mono), ("a.flac", mono), ("stereo.wav", np.stack([mono, mono], axis=1))):

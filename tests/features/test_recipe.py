@@ -83,7 +83,7 @@ def test_another_version_of_an_augmentation_changes_itself_alone(name: str, monk
 @pytest.mark.parametrize("kind", OTHERS)
 def test_other_kernels_change_every_variant(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     before = identities(kind())
-    monkeypatch.setattr("features.recipe.KERNEL_VERSION", KERNEL_VERSION + 1)
+    monkeypatch.setattr(kind, "kernel", kind.kernel + 1)
     after = identities(kind())
     assert all(before[variant] != after[variant] for variant in before)
 
@@ -91,6 +91,13 @@ def test_other_kernels_change_every_variant(kind: Any, monkeypatch: pytest.Monke
 def test_the_seed_changes_all_but_the_original() -> None:
     for kind in (Recipe, LogMelRecipe, WaveformRecipe):
         assert changed(kind, seed=1) == AUGMENTED
+
+
+def test_a_kind_has_a_kernel_of_its_own() -> None:
+    assert (
+        Recipe().provenance("original")["kernel"] == LogMelRecipe().provenance("original")["kernel"] == KERNEL_VERSION
+    )
+    assert WaveformRecipe().provenance("original")["kernel"] == WaveformRecipe.kernel > KERNEL_VERSION
 
 
 def test_a_variant_can_be_left_out() -> None:

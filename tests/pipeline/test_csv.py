@@ -62,6 +62,11 @@ def refused(found: CsvSource, folder: Path) -> str:
         ("\ufeff" + "\n".join(LINES), 1),
         ("\n\n" + "\n".join(LINES), 3),
         ("\n".join(text.replace(",", ".0,", 1) for text in LINES), 1),
+        ("\n".join([HEADER, *LINES]).replace(",", ";"), 2),
+        ("\n".join([HEADER, *LINES]).replace(",", "\t"), 2),
+        ("\n".join('"' + text.replace(",", '","') + '"' for text in (HEADER, *LINES)), 2),
+        ("\n".join('"' + text.replace(",", '";"') + '"' for text in LINES), 1),
+        ("\n".join(["my table", *LINES]).replace(",", ";"), 2),
     ],
     ids=[
         "plain",
@@ -72,6 +77,11 @@ def refused(found: CsvSource, folder: Path) -> str:
         "byte order mark",
         "empty lines",
         "labels as 1.0",
+        "semicolons",
+        "tabs",
+        "quotes",
+        "quotes and semicolons",
+        "a title",
     ],
 )
 def test_every_way_to_write_a_table_gives_the_same(tmp_path: Path, text: str, first: int) -> None:
@@ -83,8 +93,11 @@ def test_every_way_to_write_a_table_gives_the_same(tmp_path: Path, text: str, fi
     assert [row["content_hash"] for row in rows] == [row["content_hash"] for row in plain]
 
 
-def test_a_store_holds_the_numbers_of_the_table(tmp_path: Path) -> None:
-    found = source(tmp_path, [HEADER, *LINES[:8]], LINES[8:])
+@pytest.mark.parametrize("between", [",", ";", '","'])
+def test_a_store_holds_the_numbers_of_the_table(tmp_path: Path, between: str) -> None:
+    quote = between.strip(",;")[:1]
+    lines = [quote + text.replace(",", between) + quote for text in (HEADER, *LINES)]
+    found = source(tmp_path, lines[:9], lines[9:])
     clips = indexed(found, tmp_path / "index")
     options: dict[str, Any] = {"name": "table", "clips_per_shard": 4, "engine": Engine()}
     recipe = SpectrogramRecipe(rows=ROWS, frames=FRAMES)
@@ -142,6 +155,15 @@ def test_a_bad_line_is_named_with_its_reason(tmp_path: Path, lines: list[str], r
     clips = indexed(source(tmp_path, lines), tmp_path / "index", 0.1)
     assert len(clips) == 16
     assert reason.split(": ", 1)[1].rstrip(")") in (tmp_path / "index" / "quarantine.csv").read_text()
+
+
+def test_what_stands_between_the_numbers_is_said(tmp_path: Path) -> None:
+    said = refused(source(tmp_path, [text.replace(",", ";").replace(".", ",") for text in LINES]), tmp_path)
+    assert f"value 1 is '{VALUES[0][0]:.3f}', not a number; write its decimal comma".replace(".", ",") in said
+    said = refused(source(tmp_path, [text.replace(",", ";") + ";1" for text in LINES]), tmp_path)
+    assert "line 1: expected a label and 12 values between semicolons, got 14 fields" in said
+    said = refused(source(tmp_path, [text.replace(",", " ") for text in LINES]), tmp_path)
+    assert "expected a label and 12 values between commas, got 1 fields" in said
 
 
 @pytest.mark.parametrize("text", [[], [HEADER], ["", ""]])

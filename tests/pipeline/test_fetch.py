@@ -113,3 +113,35 @@ def test_something_else_than_an_archive(server: Server, tmp_path: Path) -> None:
 def test_an_archive_without_a_folder_of_its_own(server: Server, tmp_path: Path) -> None:
     server.data = archive({name.split("/", 1)[1]: data for name, data in FILES.items()})
     assert_unpacked(fetch(server, tmp_path, hashlib.sha256(server.data).hexdigest()))
+
+
+def encrypted(data: bytes) -> bytes:
+    """An archive whose only member says that it is encrypted."""
+    marked = bytearray(data)
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        marked[marked.index(header) + flags] |= 1
+    return bytes(marked)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (archive({}), "expected a zip archive with files in it, found an empty one"),
+        (archive({"ESC-50-master/": b""}), "expected a zip archive with files in it, found an empty one"),
+        (encrypted(archive({"x/a.wav": b"abc"})), "but 'x/a.wav' in it needs a password"),
+    ],
+)
+def test_an_archive_with_nothing_to_unpack_is_one_line(
+    server: Server, tmp_path: Path, data: bytes, reason: str
+) -> None:
+    server.data = data
+    said = refused(server, tmp_path, sha256=hashlib.sha256(data).hexdigest())
+    assert said.startswith("mine.yaml: corpus.fetch.url: ")
+    assert reason in said
+    assert "\n" not in said
+
+
+def test_an_archive_of_one_file_is_a_folder_with_it(server: Server, tmp_path: Path) -> None:
+    server.data = archive({"a.wav": b"abc"})
+    root = fetch(server, tmp_path, hashlib.sha256(server.data).hexdigest())
+    assert (root / "a.wav").read_bytes() == b"abc"

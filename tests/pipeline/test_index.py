@@ -1,6 +1,7 @@
 """Listing, indexing, order of arrival, groups and quarantine."""
 
 import shutil
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,18 @@ import soundfile
 from corpora import RATE_HZ, tone, tree, write_corpus
 
 from features.audio import content_hash, decode
+from pipeline import cli
+from pipeline.__main__ import _index as index_job
 from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
 from pipeline.index import Index, update_index
+from pipeline.jobs import IndexJob
 from pipeline.probe import probe_all
 from pipeline.recordings import AudioFile, Decoder
 from pipeline.sources import AudioSource, recording_at
 from pipeline.sources import look as looking
+from pipeline.sources.base import PassedOver
 
 
 def index(folder: Path, root: Path, **options: Any) -> Index:
@@ -159,6 +164,54 @@ def test_a_new_recording_with_the_sound_of_a_known_one_renames_no_group(tmp_path
     ]
 
 
+@pytest.mark.parametrize("separator", [";", "\t", '";"'])
+def test_a_table_may_have_semicolons_or_tabs(tmp_path: Path, separator: str) -> None:
+    root = write_corpus(tmp_path / "c", labels="a", clips=4)
+    quote = '"' * ('"' in separator)
+    rows = [
+        quote + separator.join(row) + quote for row in [("kind, so", "path"), *(("x,y", f"a/{n}.wav") for n in "0123")]
+    ]
+    options = {"table": table(root, "\n".join(rows)), "label": "kind, so"}
+    listing = AudioSource(AudioCorpus(root=root, **options), "").listing().table
+    assert listing["label"].to_pylist() == ["x,y"] * 4
+    assert listing["id"].to_pylist() == [f"a/{n}.wav" for n in range(4)]
+
+
+def test_what_is_passed_over_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    root = write_corpus(tmp_path / "c", labels="ab", clips=2)
+    (root / "a" / "x.m4a").write_bytes(b"x")
+    cli.index(root)
+    assert f"{root}: passed over 1 .m4a\n4 recordings, 0 bad\n" in capsys.readouterr().out
+    job = IndexJob(corpus=AudioCorpus(root=root), folder=tmp_path / "c-1234", fingerprint="")
+    with caplog.at_level("INFO", "otogura"):
+        index_job(job.model_dump_json(), Namespace(where="mine.yaml", workers=1))
+    assert caplog.messages[0] == "c-1234: passed over 1 .m4a"
+
+
+def test_endings_are_counted_in_bounded_memory() -> None:
+    passed_over = PassedOver()
+    for number in range(3000):
+        passed_over.add(f"x.{number % 2500}")
+    assert len(passed_over.counts) == 1001
+    assert str(passed_over) == "2 .0, 2 .1, 2 .10, 2 .100, 2 .101, 2 .102, 2988 others"
+
+
+def test_what_is_passed_over_is_counted_by_its_ending(tmp_path: Path) -> None:
+    root = write_corpus(tmp_path / "c", labels="ab", clips=2)
+    for name in ("a/x.m4a", "a/y.M4A", "b/z.m4a", "b/notes.txt", "LICENSE", "a/.hidden.m4a"):
+        (root / name).write_bytes(b"x")
+    source = AudioSource(AudioCorpus(root=root), "")
+    for _ in range(2):
+        source.look(tmp_path / "i", Engine())
+        assert str(source.passed_over) == "3 .m4a, 1 .txt, 1 without an ending"
+    named = AudioSource(AudioCorpus(root=root, table=table(root, "path,label\na/0.wav,x\na/x.m4a,y\n")), "")
+    found = named.look(tmp_path / "j", Engine()).to_pylist()
+    assert not str(named.passed_over)
+    assert found[1]["reason"].startswith("undecodable: files that end in .m4a are not decoded; expected .aif, ")
+
+
 HEADER = "path,label,fold\n"
 ROWS = "".join(f"a/{n}.wav,{'xxyy'[n]},1\n" for n in range(4))
 
@@ -186,7 +239,12 @@ ROWS_OF_SIDES = HEADER + "a/0.wav,x,train\na/1.wav,x, Test \na/2.wav,y,dev\na/3.
         (HEADER + ROWS.replace("3.wav,y,1", "3.wav,y,²"), {"fold": "fold"}, "line 5: fold should be a number"),
         (HEADER + ROWS.replace("3.wav,y,1", "3.wav,y,"), {"fold": "fold"}, "line 5: fold should be a number, got ''"),
         ("path,label,label\n" + ROWS, {}, "two columns 'label'"),
-        ("path;label\na/0.wav;x\n", {}, "no column 'path'; it has path;label"),
+        ("file;label\na/0.wav;x\n", {}, "no column 'path'; it has file, label"),
+        (
+            "path;label\na/0.wav;x;y\n",
+            {},
+            "with semicolons and a header line: .*Expected 2 columns, got 3",
+        ),
         (HEADER + ROWS + "/etc/x.wav,x,1\n", {}, "expected paths relative to the root"),
         (HEADER, {}, "expected rows, found none"),
         (HEADER + "a/9.wav,x,1\n", {"max_quarantine": 1.0}, "expected a good recording, found none; see .*quarantine"),
@@ -279,12 +337,13 @@ def test_a_bad_root_is_one_line(tmp_path: Path, case: str) -> None:
         root = root / "a" / "0.wav"
     elif case == "empty":
         shutil.rmtree(root / "a")
+        (root / "x.m4a").write_bytes(b"x")
     else:
         options["table"] = Path("absent.csv")
     expected = {
         "absent": "does not exist",
         "file": "is a file",
-        "empty": r"expected audio files .*, in one sub-folder per label where they have one, found none",
+        "empty": r"expected audio files .*, found none but 1 \.m4a",
         "no table": "absent.csv' is neither here nor in",
     }[case]
     with pytest.raises(InputError, match=expected):

@@ -1,5 +1,6 @@
 """Every fault that a recording may have, and its reason."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import soundfile
 from corpora import RATE_HZ, tone
 
 from features.audio import content_hash, decode
+from features.engine import extract
+from features.recipe import Recipe
 from pipeline.probe import UNREADABLE, Probe
 from pipeline.probe import probe as probe_file
 from pipeline.recordings import AudioFile
@@ -84,6 +87,23 @@ def test_a_length_that_the_writer_did_not_know(tmp_path: Path) -> None:
     assert (found.reason, found.samples) == ("", len(SOUND))
 
 
+def without_length(path: Path) -> None:
+    """As an encoder writes that cannot go back to the header: FLAC's total of samples is 0."""
+    data = bytearray(write(path, tone(440, 15.0)).read_bytes())
+    data[21] &= 0xF0  # of STREAMINFO, after its 8 bytes of marker and header
+    data[22:26] = bytes(4)
+    path.write_bytes(data)
+
+
+def test_a_flac_stream_without_a_length_decodes_as_one_with_it(tmp_path: Path) -> None:
+    without_length(tmp_path / "x.flac")
+    whole = write(tmp_path / "y.flac", tone(440, 15.0))
+    assert probe(tmp_path / "x.flac", refuse_silence=False) == probe(whole, refuse_silence=False)
+    np.testing.assert_array_equal(decode(tmp_path / "x.flac")[0], decode(whole)[0])
+    cut_in_half(tmp_path / "x.flac")
+    assert probe(tmp_path / "x.flac", refuse_silence=False).reason == "undecodable: flac decoder lost sync"
+
+
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda path: path.write_bytes(b""), "empty file"),
     "no audio": (lambda path: path.write_text("not a recording"), "undecodable"),
@@ -92,6 +112,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "infinite": (lambda path: write(path, np.where(SOUND > 0.4, np.inf, SOUND), "FLOAT"), "NaN or infinite"),
     "absent": (lambda path: None, "no such file"),
     "a folder": (lambda path: path.mkdir(), "unreadable: Is a directory"),
+    "cut": (lambda path: cut_in_half(write(path)), "truncated: the header states"),
     "too loud": (lambda path: write(path, 1e30 * SOUND.astype(np.float64), "DOUBLE"), "samples of up to"),
 }
 
@@ -103,6 +124,53 @@ def test_a_bad_recording_has_a_reason(tmp_path: Path, name: str) -> None:
     found = probe(tmp_path / "x.wav", refuse_silence=False)
     assert found.reason.startswith(reason)
     assert str(tmp_path) not in found.reason
+
+
+@pytest.mark.parametrize("name", sorted(BAD.keys() - {"absent", "a folder"}))
+def test_extraction_refuses_what_the_index_refuses(tmp_path: Path, name: str) -> None:
+    make, _ = BAD[name]
+    make(tmp_path / "x.wav")
+    reason = probe(tmp_path / "x.wav", refuse_silence=False).reason
+    with pytest.raises(ValueError, match="^" + re.escape(f"{tmp_path / 'x.wav'}: {reason}") + "$"):
+        extract(tmp_path / "x.wav", Recipe(frames=24))
+
+
+def test_extraction_says_what_keeps_a_file_from_being_read(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"x\.wav"):
+        extract(tmp_path / "x.wav", Recipe(frames=24))
+    with pytest.raises(IsADirectoryError):
+        extract(tmp_path, Recipe(frames=24))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("x.mp3", b"\0" * 5000, "undecodable: no frame of MPEG audio in it can be decoded"),
+        ("x.mp3", b"<html>moved</html>", "undecodable: no frame of MPEG audio in it can be decoded"),
+        ("x.au", b"<html>moved</html>", "undecodable: it has no header that states its format and rate"),
+        ("x.wav", b"<html>moved</html>", "undecodable: Format not recognised"),
+        (
+            "x.m4a",
+            b"\0\0\0 ftypM4A ",
+            "undecodable: files that end in .m4a are not decoded; expected .aif, .aiff, .au, ",
+        ),
+        ("x.raw", b"\0" * 5000, "undecodable: files that end in .raw are not decoded; expected .aif, .aiff, .au, "),
+        ("x", b"\0" * 5000, "undecodable: files without an ending are not decoded; expected .aif, .aiff, .au, "),
+    ],
+)
+def test_the_decoders_words_mislead_nobody(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, data: bytes, reason: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert probe(tmp_path / name, refuse_silence=False).reason.startswith(reason)
+
+
+def test_a_constant_is_silent(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for level, noise, silent in ((0.5, 0.0, True), (-0.5, 5e-5, True), (0.5, 2e-4, False)):
+        path = write(tmp_path / "x.wav", level + noise * rng.uniform(-1, 1, 1000), "FLOAT")
+        assert probe(path, refuse_silence=True).reason.startswith("silent beside a constant") == silent
+        assert probe(path, refuse_silence=False).reason == ""
 
 
 def test_silence_only_where_it_is_refused(tmp_path: Path) -> None:

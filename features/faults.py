@@ -1,0 +1,129 @@
+"""What keeps a recording from being used, in words: for the index and for whoever extracts features of one file."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import inf, isfinite
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from features.audio import SUFFIXES, UNKNOWN_FRAMES, blocks, joined, open_sound
+
+SILENT_PEAK = 1e-4  # 80 dB below full scale
+LOUDEST_PEAK = 1e6  # far beyond any recording, and far below where float32 power overflows
+
+# libsndfile cuts these formats to what is there and notes in its log what the header had stated.
+_SHORTER = re.compile(r"^\s*(?:data|Data Size|SSND)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
+# A writer that streams does not know the length and states one of these, or 0.
+_UNKNOWN_LENGTH = 0x7FFFF000
+# Their headers overstate lengths by habit; what decodes is the truth.
+_LOSSY = frozenset({"MP3", "OGG"})
+# What libsndfile says where something else is meant.
+_IN_WORDS = {
+    "File does not exist or is not a regular file (possibly a pipe?)": "no frame of MPEG audio in it can be decoded",
+    "Internal psf_fseek() failed": "the decoder finds no place in it to go on from",
+}
+
+
+class FaultyError(ValueError):
+    """A recording that cannot be used; its text is the reason, without the path."""
+
+
+@dataclass
+class Levels:
+    """Count and range of samples, which are seen block by block."""
+
+    samples: int = 0
+    lowest: float = inf
+    highest: float = -inf
+
+    @classmethod
+    def of(cls, samples: np.ndarray) -> "Levels":
+        """Those of `(samples,)`."""
+        levels = cls()
+        levels.update(samples)
+        return levels
+
+    def update(self, block: np.ndarray) -> None:
+        if len(block):
+            self.samples += len(block)
+            self.lowest = float(np.minimum(self.lowest, block.min()))  # which keep a NaN, as min and max do not
+            self.highest = float(np.maximum(self.highest, block.max()))
+
+    @property
+    def finite(self) -> bool:
+        return not self.samples or (isfinite(self.lowest) and isfinite(self.highest))
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[soundfile.SoundFile]:
+    """A recording that is open for decoding.
+
+    Raises `FaultyError` where it cannot be decoded, also while it is open, or where its header states more than is
+    there, and `OSError` where the file cannot be read.
+    """
+    with open(path, "rb") as file:  # libsndfile does not say why it cannot open a file
+        if not file.read(1):
+            raise FaultyError("empty file")
+    try:
+        sound = open_sound(path)
+    except (soundfile.SoundFileError, TypeError, ValueError) as error:  # the latter for .raw, which needs parameters
+        raise _undecodable(error, path) from None
+    with sound:
+        if sound.format == "RAW":  # which libsndfile takes an .au file without a header for
+            raise FaultyError("undecodable: it has no header that states its format and rate")
+        if sound.format not in _LOSSY and (cut := _SHORTER.search(sound.extra_info)):
+            stated, there = int(cut[1]), int(cut[2])
+            if there < stated < _UNKNOWN_LENGTH:
+                raise FaultyError(f"truncated: the header states {stated} bytes of samples, {there} are there")
+        try:
+            yield sound
+        except soundfile.SoundFileError as error:
+            raise _undecodable(error, path) from None
+
+
+def decode_checked(path: str | Path) -> tuple[np.ndarray, int]:
+    """Decode a file as `features.audio.decode` does, if the index would take it.
+
+    Raises `FaultyError` with the reason that the index would give, and `OSError` where the file cannot be read.
+    """
+    with opened(path) as sound:
+        samples = joined(blocks(sound))
+        if reason := fault_of(Levels.of(samples), truncated=truncation(sound, len(samples))):
+            raise FaultyError(reason)
+        return samples, sound.samplerate
+
+
+def truncation(sound: soundfile.SoundFile, decoded: int) -> str:
+    """Why a file of which so many samples decode is not whole; empty if it is."""
+    if sound.format in _LOSSY or sound.frames == UNKNOWN_FRAMES or decoded >= sound.frames:
+        return ""
+    return f"truncated: the header states {sound.frames} samples, {decoded} decode"
+
+
+def fault_of(levels: Levels, refuse_silence: bool = False, truncated: str = "") -> str:
+    """Why a recording of these levels cannot be used, or else that it is truncated; empty if it can be used."""
+    if not levels.finite:
+        return "NaN or infinite samples"
+    if truncated or not levels.samples:
+        return truncated or "no samples"
+    peak = max(abs(levels.lowest), abs(levels.highest))
+    if peak > LOUDEST_PEAK:
+        return f"samples of up to {peak:.2g} times full scale"
+    if refuse_silence and (levels.highest - levels.lowest) / 2 < SILENT_PEAK:
+        return "silent" if peak < SILENT_PEAK else f"silent beside a constant {levels.highest:.2g}"
+    return ""
+
+
+def _undecodable(error: Exception, path: str | Path) -> FaultyError:
+    """libsndfile's own words without the path, which stands beside the reason, or better ones."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        named = f"files that end in {suffix}" if suffix else "files without an ending"
+        return FaultyError(f"undecodable: {named} are not decoded; expected {', '.join(sorted(SUFFIXES))}")
+    text = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)
+    text = text.removeprefix("Error : ").strip().rstrip(".")
+    return FaultyError(f"undecodable: {_IN_WORDS.get(text, text)}")
