@@ -207,9 +207,11 @@ def _scored(predictions: Predictions, classes: list[str], positive: int | None, 
 
 
 def _class_weights(training: Training, labels: np.ndarray, classes: int, positive: int | None) -> list[float] | None:
+    """Return a weight for each class, whose mean over the training clips with these `labels` is 1."""
     if training.class_weight == "none":
         return None
+    counts = np.bincount(labels, minlength=classes)
     if training.class_weight == "balanced":
-        counts = np.bincount(labels, minlength=classes)
         return [float(weight) for weight in len(labels) / (classes * counts)]
-    return [float(training.class_weight) if number == positive else 1.0 for number in range(classes)]
+    weights = np.where(np.arange(classes) == positive, training.class_weight, 1.0)
+    return [float(weight) for weight in weights * len(labels) / (counts @ weights)]

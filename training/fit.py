@@ -84,7 +84,7 @@ def fit(
     identity : dict
         All that decides the result besides the settings: the store and the split.
     class_weights : sequence of float, optional
-        In the loss, one for each class.
+        In the loss, one for each class; their mean over the training clips is 1.
     standard : Standard, optional
         Of the training clips, for networks whose tensors are not normalised.
     start : Artefact, optional
