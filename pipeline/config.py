@@ -43,7 +43,11 @@ RECIPE_FOR = {
     "log_mel": "environment",
     "spectrogram": "spectrogram",
 }
-RECIPES: dict[str, dict[str, Any]] = {name: {"kind": kind} for kind, name in RECIPE_FOR.items()}
+RECIPE_FOR_PRESET = {"small": "waveform_small"}  # of `cnn1d_attention`
+RECIPES: dict[str, dict[str, Any]] = {
+    **{name: {"kind": kind} for kind, name in RECIPE_FOR.items()},
+    "waveform_small": {"kind": "waveform", "samples": 22050},
+}
 
 
 class Split(Section):
@@ -120,7 +124,8 @@ class Experiment(Section):
             training = published | training | {"augment": augment}
         kind = MODELS.get(str(model["name"]), ResNetAttentionModel)
         search = with_usual_space(data.get("search"), kind.model_fields["name"].default)
-        return {"recipe": RECIPE_FOR[kind.reads]} | data | {"model": model, "training": training, "search": search}
+        recipe = RECIPE_FOR_PRESET.get(str(model.get("preset")), RECIPE_FOR[kind.reads])
+        return {"recipe": recipe} | data | {"model": model, "training": training, "search": search}
 
 
 def _plain_name(name: str) -> str:
