@@ -3,16 +3,7 @@ rule search:
         "Searching settings of {wildcards.experiment}."
     input:
         store=lambda wildcards: PLAN.pointer(wildcards.experiment),
-        code=PLAN.modules(
-            "pipeline/run.py",
-            "pipeline/search*.py",
-            "pipeline/split.py",
-            "pipeline/train.py",
-            "pipeline/trial.py",
-            "training/*.py",
-            "training/models/*.py",
-            "training/*.jinja",
-        ),
+        code=job_code("search", "training/*.jinja"),
     output:
         # The study beside them is no output: Snakemake would remove it when a search is broken off.
         update(f"{WORK}/searches/{{experiment}}/best.yaml"),
