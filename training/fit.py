@@ -26,6 +26,7 @@ from training.errors import TrainingError
 from training.imports import imported_files
 from training.models import NETWORKS, Standard, build
 from training.module import Classifier
+from training.normalise import TrainStatistics
 from training.settings import Model, Training
 from training.start import start_from
 from training.stream import ClipStream
@@ -53,7 +54,7 @@ def fit(
     training: Training,
     identity: dict[str, Any],
     class_weights: Sequence[float] | None = None,
-    standard: Standard | None = None,
+    standard: Standard | TrainStatistics | None = None,
     start: Artefact | None = None,
     callbacks: Sequence[pl.Callback] = (),
     until: float | None = None,
@@ -70,8 +71,9 @@ def fit(
         All that decides the result besides the settings: the store and the split.
     class_weights : sequence of float, optional
         In the loss, one for each class; their mean over the training clips is 1.
-    standard : Standard, optional
-        Of the training clips, for networks whose tensors are not normalised.
+    standard : Standard or TrainStatistics, optional
+        Of the training clips: for networks whose tensors are not normalised, or where they are normalised by it
+        (`training.normalise`), for which the streams give the statistics of each clip.
     start : Artefact, optional
         Whose weights to begin with, but for the rows of other classes.
     callbacks : sequence of lightning.pytorch.Callback, optional

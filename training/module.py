@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from training.augment import augmented, mixed, mixture
 from training.errors import TrainingError
 from training.models.crops import Crops
+from training.normalise import features_for
 from training.schedule import Schedule
 from training.settings import Training
 
@@ -90,7 +91,7 @@ class Classifier(pl.LightningModule):
         return {**batch, "share": mixture(batch["key"], alpha)} if alpha and self.training else batch
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        features, settings, share = batch["features"], self._settings, batch.get("share")
+        features, settings, share = features_for(self.network, batch), self._settings, batch.get("share")
         if isinstance(self.network, Crops):
             features = augmented(features, settings.augment, self.network.size, self.network.mean, batch["key"])
         if share is not None:
@@ -104,7 +105,7 @@ class Classifier(pl.LightningModule):
         return min(accumulate, int(self.trainer.num_training_batches) - batch_idx // accumulate * accumulate)
 
     def validation_step(self, batch: dict[str, Tensor]) -> None:
-        self._step("validation", batch["features"], batch["label"])
+        self._step("validation", features_for(self.kept_network, batch), batch["label"])
 
     def optimizer_step(self, *arguments: Any, **options: Any) -> None:
         super().optimizer_step(*arguments, **options)

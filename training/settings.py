@@ -199,6 +199,8 @@ class Training(Section):
     # Per clip, view and epoch: every stored variant, one that is drawn, or the original alone.
     variants: Literal["all", "one", "original"] = "all"
     views: Positive = 1  # of each clip in an epoch
+    # Four-channel tensors: as stored, by the statistics of each clip, or by those of the training clips.
+    normalise: Literal["clip", "train"] = "clip"
     augment: Augment = Augment()
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
