@@ -14,6 +14,7 @@ from snakemake.io import IOFile
 from snakemake.utils import min_version
 
 from pipeline import outcome
+from pipeline.code import job_code
 from pipeline.errors import InputError
 from pipeline.workflow import DEFAULT_CONFIG, plan
 

@@ -43,7 +43,11 @@ RECIPE_FOR = {
     "log_mel": "environment",
     "spectrogram": "spectrogram",
 }
-RECIPES: dict[str, dict[str, Any]] = {name: {"kind": kind} for kind, name in RECIPE_FOR.items()}
+RECIPE_FOR_PRESET = {"small": "waveform_small"}  # of `cnn1d_attention`
+RECIPES: dict[str, dict[str, Any]] = {
+    **{name: {"kind": kind} for kind, name in RECIPE_FOR.items()},
+    "waveform_small": {"kind": "waveform", "samples": 22050},
+}
 
 
 class Split(Section):
@@ -120,7 +124,8 @@ class Experiment(Section):
             training = published | training | {"augment": augment}
         kind = MODELS.get(str(model["name"]), ResNetAttentionModel)
         search = with_usual_space(data.get("search"), kind.model_fields["name"].default)
-        return {"recipe": RECIPE_FOR[kind.reads]} | data | {"model": model, "training": training, "search": search}
+        recipe = RECIPE_FOR_PRESET.get(str(model.get("preset")), RECIPE_FOR[kind.reads])
+        return {"recipe": recipe} | data | {"model": model, "training": training, "search": search}
 
 
 def _plain_name(name: str) -> str:
@@ -214,6 +219,11 @@ class Config(Section):
                 f"{where}.training: no clip can validate, because {experiment.init_from}, which has no validation, has "
                 "learned from them all; say keep: last and validation: false"
             )
+        if (here := experiment.training.normalise) != (there := source.training.normalise):
+            raise ValueError(
+                f"{where}.training.normalise: expected that of {experiment.init_from}, {there}, got {here}: its "
+                "weights know no other input"
+            )
         if self.recipes[experiment.recipe] != self.recipes[source.recipe]:
             raise ValueError(
                 f"{where}.recipe: expected that of {experiment.init_from}, {source.recipe}, got {experiment.recipe}"
@@ -240,6 +250,11 @@ def _refuse_unfit(recipe: AnyRecipe, experiment: Experiment, where: str) -> None
         raise ValueError(
             f"{where}.training.augment: masks, shifts and filters are for networks of one spectrogram channel, and "
             f"{model.name} is none; the stored variants are its augmentation"
+        )
+    if experiment.training.normalise == "train" and model.reads != "four_channel":
+        raise ValueError(
+            f"{where}.training.normalise: train is for tensors of four channels, which are stored normalised clip by "
+            f"clip, and {model.name} reads {model.reads}; leave it out"
         )
     if not isinstance(model, SpectrogramModel) or model.reads != recipe.kind:
         return

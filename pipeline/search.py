@@ -6,9 +6,11 @@ import multiprocessing
 import os
 import shutil
 import signal
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from threading import Thread
@@ -30,7 +32,7 @@ from pipeline.search_space import changed, reason, settings_of
 from pipeline.trial import Task, failed, opened, run_trial
 from stores import open_store
 from stores.files import digest
-from training.fit import code_digest
+from training.fit import code_digest, device_of
 
 log = logging.getLogger("otogura")
 
@@ -66,7 +68,7 @@ def search(job: SearchJob, *, workers: int, where: str) -> FrozenTrial:
 def _identity(job: SearchJob, run: Run, sides: str) -> str:
     """Of a study: of everything that decides what a trial with some parameters comes to, and how they are drawn."""
     whole = {
-        "search": job.search.model_dump(mode="json", exclude={"trials"}),
+        "search": job.search.model_dump(mode="json", exclude={"trials", "processes"}),
         "store": run.store.identity,
         "sides": sides,
         "model": job.model.model_dump(mode="json"),
@@ -105,24 +107,45 @@ def _enqueue_own(study: Study, job: SearchJob) -> None:
 
 
 def _outcomes(study: Study, job: SearchJob, workers: int, where: str) -> Iterator[FrozenTrial]:
-    """Trials as they end."""
+    """Yield trials as they end. One that ran out of memory beside others is run again, alone, when they have ended."""
     left = job.search.trials - len(_ended(study))
-    processes = max(1, min(workers, left))
+    usual = 1 if device_of(job.training).type == "cuda" else workers
+    processes = max(1, min(job.search.processes or usual, left))
     tasks = _tasks(study, job, where)
     if processes == 1:
-        yield from map(run_trial, tasks)
+        for task in tasks:
+            ended = run_trial(task)
+            yield ended if ended.state.is_finished() else run_trial(_alone(task))
         return
     with _workers(processes, max(1, workers // processes)) as pool:
-        running: set[Future[FrozenTrial]] = set()
+        running: dict[Future[FrozenTrial], Task] = {}
+        postponed: deque[Task] = deque()
         while True:
             # None is asked for before it can begin: each is drawn with all that is known by then.
-            while len(running) < processes and (task := next(tasks, None)) is not None:
-                with _uninterrupted():
-                    running.add(pool.submit(run_trial, task))
+            while len(running) < processes and (begun := next(tasks, None)) is not None:
+                running[_submitted(pool, begun)] = begun
+            if not running and postponed:
+                alone = _alone(postponed.popleft())
+                running[_submitted(pool, alone)] = alone
             if not running:
                 return
-            ended, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in ended)
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                tried = running.pop(future)
+                if (ended := future.result()).state.is_finished():
+                    yield ended
+                else:
+                    postponed.append(tried)
+
+
+def _alone(task: Task) -> Task:
+    """A trial that ran out of memory, for its second and last attempt."""
+    log.info("trial %d: out of memory; tried once more, alone", task.number)
+    return replace(task, last_attempt=True)
+
+
+def _submitted(pool: ProcessPoolExecutor, task: Task) -> Future[FrozenTrial]:
+    with _uninterrupted():
+        return pool.submit(run_trial, task)
 
 
 def _tasks(study: Study, job: SearchJob, where: str) -> Iterator[Task]:

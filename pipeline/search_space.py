@@ -129,6 +129,7 @@ class Search(Section):
 
     trials: Positive = 20
     epochs: Positive = 15  # of one trial
+    processes: Positive | None = None  # trials at a time: one on a GPU, whose memory they share, else one on each core
     seed: Annotated[int, Field(ge=0)] = 0
     space: Annotated[dict[str, Dimension], Field(min_length=1)]
 

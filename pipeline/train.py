@@ -25,6 +25,8 @@ from training.artefact import DESCRIPTION, WEIGHTS, read_artefact, write_artefac
 from training.detection import BEST, EVEN, Detection, choose_threshold, detect, probabilities
 from training.evaluation import Predictions, Scores, averaged, predict, score
 from training.fit import Fitted, device_of, fit
+from training.models import Standard
+from training.normalise import TrainStatistics, fitted_statistics
 from training.settings import Model, SpectrogramModel, Training
 from training.standard import fitted_standard
 from training.stream import ClipStream
@@ -113,7 +115,13 @@ def fit_run(
         seed=training.seed,
         pin=device_of(training).type == "cuda",
         expand=False,
+        statistics=training.normalise == "train",
     )
+    standard: Standard | TrainStatistics | None = None
+    if isinstance(run.model, SpectrogramModel):
+        standard = fitted_standard(store, sides.train, variants)
+    elif training.normalise == "train":
+        standard = fitted_statistics(store, sides.train, variants)
     return fit(
         folder,
         train,
@@ -123,7 +131,7 @@ def fit_run(
         training=training,
         identity={"store": store.identity, "split": sides.digest()},
         class_weights=_class_weights(training, labels[sides.train], len(run.classes), run.positive_number),
-        standard=fitted_standard(store, sides.train, variants) if isinstance(run.model, SpectrogramModel) else None,
+        standard=standard,
         start=None if init_from is None else read_artefact(init_from),
         callbacks=callbacks,
         until=until,
@@ -132,7 +140,9 @@ def fit_run(
 
 def _originals(rows: np.ndarray, run: Run) -> ClipStream:
     """Clips as they were recorded, in the order of the store."""
-    return ClipStream(run.store, rows, run.labels, batch_size=run.training.batch_size, expand=False)
+    training = run.training
+    statistics = training.normalise == "train"
+    return ClipStream(run.store, rows, run.labels, batch_size=training.batch_size, expand=False, statistics=statistics)
 
 
 def _single(
@@ -219,9 +229,11 @@ def _scored(predictions: Predictions, classes: list[str], positive: int | None, 
 
 
 def _class_weights(training: Training, labels: np.ndarray, classes: int, positive: int | None) -> list[float] | None:
+    """Return a weight for each class, whose mean over the training clips with these `labels` is 1."""
     if training.class_weight == "none":
         return None
+    counts = np.bincount(labels, minlength=classes)
     if training.class_weight == "balanced":
-        counts = np.bincount(labels, minlength=classes)
         return [float(weight) for weight in len(labels) / (classes * counts)]
-    return [float(training.class_weight) if number == positive else 1.0 for number in range(classes)]
+    weights = np.where(np.arange(classes) == positive, training.class_weight, 1.0)
+    return [float(weight) for weight in weights * len(labels) / (counts @ weights)]

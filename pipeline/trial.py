@@ -33,7 +33,10 @@ LOCKED_S = 60.0  # how long one worker waits for another that writes
 
 @dataclass(frozen=True)
 class Task:
-    """A trial with its settings; `number` counts from 0, as Optuna does."""
+    """A trial with its settings; `number` counts from 0, as Optuna does.
+
+    On its `last_attempt` a trial that runs out of memory has failed; before, it may be that others left it too little.
+    """
 
     database: Path
     study: str
@@ -49,6 +52,7 @@ class Task:
     positive: str | None
     classes: tuple[str, ...] | None
     drop: tuple[str, ...]
+    last_attempt: bool = False
 
 
 @contextmanager
@@ -67,7 +71,10 @@ def opened(database: Path, name: str, epochs: int) -> Iterator[Study]:
 
 
 def run_trial(task: Task) -> FrozenTrial:
-    """Train, or go on training, until the last epoch or until it is pruned; tells the study how it ended."""
+    """Train, or go on training, until the last epoch or until it is pruned; tells the study how it ended.
+
+    Returns a trial that is still running where it ran out of memory and this was not its last attempt.
+    """
     try:
         return _run(task)
     finally:
@@ -88,14 +95,17 @@ def _run(task: Task) -> FrozenTrial:
         except optuna.TrialPruned:
             found = study.tell(trial, state=TrialState.PRUNED)
         except (TrainingError, torch.OutOfMemoryError) as error:
+            if isinstance(error, torch.OutOfMemoryError) and not task.last_attempt:
+                return study.get_trials(deepcopy=False)[task.number]
             found = failed(study, trial, " ".join(str(error).split()))
         shutil.rmtree(task.folder)
         return found
 
 
 def _give_back() -> None:
-    """What a trial leaves in cycles of references, and the memory that the allocator was told to keep."""
+    """What a trial leaves in cycles of references, and the memory that the allocators were told to keep."""
     gc.collect()
+    torch.cuda.empty_cache()  # for trials in other processes; nothing, where this one has used no GPU
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc has it
         trim(0)
 

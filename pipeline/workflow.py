@@ -366,11 +366,6 @@ class Plan:
         recipe = section["recipe"]
         return _given(whole) | {"experiments": {name: section}, "recipes": {recipe: whole["recipes"][recipe]}}
 
-    def modules(self, *patterns: str) -> list[Path]:
-        """Source files that a rule runs: without them as its inputs, an edit would rerun nothing."""
-        root = Path(__file__).parents[1]
-        return sorted(path for pattern in patterns for path in root.glob(pattern))
-
     def report_job(self) -> str:
         return _text(ReportJob(folder=self.work, runs=tuple(map(self.run_folder, self.config.experiments))))
 

@@ -50,7 +50,7 @@ def write_artefact(
     """
     weights = save({name: value.contiguous() for name, value in network.state_dict().items()})
     described = {"model": model.model_dump(mode="json"), "classes": classes, "recipe": recipe, "store": store}
-    described |= decision
+    described |= {"normalise": "train" if hasattr(network, "renormalise") else "clip"} | decision
     version = hashlib.blake2b(digest_size=8)
     version.update(weights)
     version.update(json.dumps(described, sort_keys=True).encode())

@@ -13,6 +13,7 @@ from torchmetrics.functional.classification import (
     multiclass_confusion_matrix,
 )
 
+from training.normalise import features_for
 from training.stream import ClipStream
 
 METRICS = ("precision", "recall", "f1")
@@ -76,8 +77,9 @@ def predict(network: nn.Module, stream: ClipStream, device: torch.device) -> Pre
     network = network.to(device).eval()
     parts: dict[str, list[np.ndarray]] = {"row": [], "label": [], "logits": []}
     for batch in stream:
+        there = {name: batch[name].to(device) for name in batch if name in ("features", "statistics")}
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):  # TF32 keeps 10 bits
-            logits = network(batch["features"].to(device).float())
+            logits = network(features_for(network, there).float())
         parts["logits"].append(logits.cpu().numpy())
         for name in ("row", "label"):
             parts[name].append(batch[name].numpy())

@@ -23,8 +23,10 @@ from stores.files import read_json, write_json
 from training.artefact import Artefact
 from training.checkpoints import Checkpoints
 from training.errors import TrainingError
-from training.models import Standard, build
+from training.imports import imported_files
+from training.models import NETWORKS, Standard, build
 from training.module import Classifier
+from training.normalise import TrainStatistics
 from training.settings import Model, Training
 from training.start import start_from
 from training.stream import ClipStream
@@ -32,22 +34,6 @@ from training.stream import ClipStream
 log = logging.getLogger("otogura")
 
 SIGTERM_EXIT = 143
-
-# The code that decides what weights come out; reports and evaluation may change without training again.
-CODE = (
-    "augment.py",
-    "checkpoints.py",
-    "compact.py",
-    "fit.py",
-    "models/crops.py",
-    "module.py",
-    "order.py",
-    "schedule.py",
-    "settings.py",
-    "standard.py",
-    "start.py",
-    "stream.py",
-)
 
 
 @dataclass(frozen=True)
@@ -68,7 +54,7 @@ def fit(
     training: Training,
     identity: dict[str, Any],
     class_weights: Sequence[float] | None = None,
-    standard: Standard | None = None,
+    standard: Standard | TrainStatistics | None = None,
     start: Artefact | None = None,
     callbacks: Sequence[pl.Callback] = (),
     until: float | None = None,
@@ -84,9 +70,10 @@ def fit(
     identity : dict
         All that decides the result besides the settings: the store and the split.
     class_weights : sequence of float, optional
-        In the loss, one for each class.
-    standard : Standard, optional
-        Of the training clips, for networks whose tensors are not normalised.
+        In the loss, one for each class; their mean over the training clips is 1.
+    standard : Standard or TrainStatistics, optional
+        Of the training clips: for networks whose tensors are not normalised, or where they are normalised by it
+        (`training.normalise`), for which the streams give the statistics of each clip.
     start : Artefact, optional
         Whose weights to begin with, but for the rows of other classes.
     callbacks : sequence of lightning.pytorch.Callback, optional
@@ -227,9 +214,18 @@ def _loader(stream: ClipStream) -> DataLoader[Any]:
 
 
 def code_digest(model: str) -> str:
-    """Of the code that decides what weights a model is given."""
-    here = Path(__file__).parent
-    whole = hashlib.blake2b(digest_size=16)
-    for name in (*CODE, f"models/{model}.py"):
-        whole.update((here / name).read_bytes())
-    return whole.hexdigest()
+    """Return a hash of the code that decides what weights a model gets."""
+    code = hashlib.blake2b(digest_size=16)
+    for path in weights_code(model):
+        code.update(path.read_bytes())
+    return code.hexdigest()
+
+
+def weights_code(model: str) -> list[Path]:
+    """Return the files of `training` that decide what weights a model gets: what this module imports.
+
+    Reports, evaluation and other networks may change without training again. Code of `features` and `stores` does not
+    count: the identity of a store stands for what made its tensors.
+    """
+    others = {network.__module__ for name, network in NETWORKS.items() if name != model}
+    return imported_files([__name__], within=("training",), without=others)

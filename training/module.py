@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from training.augment import augmented, mixed, mixture
 from training.errors import TrainingError
 from training.models.crops import Crops
+from training.normalise import features_for
 from training.schedule import Schedule
 from training.settings import Training
 
@@ -28,8 +29,18 @@ SAID = ("train_loss", "validation_loss", "validation_accuracy")  # of an epoch, 
 class Classifier(pl.LightningModule):
     """Trains a network on batches of a `ClipStream`. `history` has one dictionary per finished epoch.
 
-    `class_weights` `(classes,)` weigh the loss. `kept_network` is the one to be kept: the weights' moving average, if
-    the settings ask for it, or else the network itself.
+    `kept_network` is the one to be kept: the weights' moving average, if the settings ask for it, or else the network
+    itself.
+
+    The loss of a step is the weighted sum over all clips of its batches divided by their number. So is that of an epoch
+    in the history.
+
+    Parameters
+    ----------
+    network : nn.Module
+    settings : Training
+    class_weights : Tensor, shape (classes,), optional
+        In the loss. Their mean over the training clips is 1, so that no batch needs a mean of its own.
     """
 
     def __init__(self, network: nn.Module, settings: Training, class_weights: Tensor | None = None) -> None:
@@ -79,16 +90,22 @@ class Classifier(pl.LightningModule):
         alpha = self._settings.augment.mixup
         return {**batch, "share": mixture(batch["key"], alpha)} if alpha and self.training else batch
 
-    def training_step(self, batch: dict[str, Tensor]) -> Tensor:
-        features, label, settings = batch["features"], batch["label"], self._settings
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        features, settings, share = features_for(self.network, batch), self._settings, batch.get("share")
         if isinstance(self.network, Crops):
             features = augmented(features, settings.augment, self.network.size, self.network.mean, batch["key"])
-        if "share" not in batch:
-            return self._step("train", features, label)
-        return self._step("train", mixed(features, batch["share"]), label, batch["share"])
+        if share is not None:
+            features = mixed(features, share)
+        # Lightning divides by `accumulate`, also where an epoch ends with fewer batches in its last step.
+        return self._step("train", features, batch["label"], share) * (settings.accumulate / self._addends(batch_idx))
+
+    def _addends(self, batch_idx: int) -> int:
+        """Number of batches, all equally large, whose gradients are added up for the step of this batch."""
+        accumulate = self._settings.accumulate
+        return min(accumulate, int(self.trainer.num_training_batches) - batch_idx // accumulate * accumulate)
 
     def validation_step(self, batch: dict[str, Tensor]) -> None:
-        self._step("validation", batch["features"], batch["label"])
+        self._step("validation", features_for(self.kept_network, batch), batch["label"])
 
     def optimizer_step(self, *arguments: Any, **options: Any) -> None:
         super().optimizer_step(*arguments, **options)
@@ -127,34 +144,46 @@ class Classifier(pl.LightningModule):
         checkpoint["history"] = self.history
         checkpoint["schedule"] = self._schedule.state_dict()
         # Lightning keeps no random state, without which a resumed run would draw other dropout masks.
-        checkpoint["random"] = {"cpu": torch.get_rng_state()}
-        if torch.cuda.is_available():
-            checkpoint["random"]["cuda"] = torch.cuda.get_rng_state_all()
+        checkpoint["random"] = random_states(self.trainer.strategy.root_device)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.history = checkpoint["history"]
         self._schedule_state = checkpoint["schedule"]
-        torch.set_rng_state(checkpoint["random"]["cpu"])
-        if torch.cuda.is_available() and "cuda" in checkpoint["random"]:
-            torch.cuda.set_rng_state_all(checkpoint["random"]["cuda"])
+        set_random_states(checkpoint["random"], self.trainer.strategy.root_device)
 
     def _step(self, side: str, features: Tensor, label: Tensor, share: Tensor | None = None) -> Tensor:
-        """Loss of a batch; `share` `(batch,)` is what is left of each item where it was mixed with the next."""
+        """Mean loss of a batch; `share` `(batch,)` is what is left of each item where it was mixed with the next."""
         logits = self(features).float()
         target = F.one_hot(label, logits.shape[1]).float()
         if share is not None:
             target = share[:, None] * target + (1 - share[:, None]) * target.roll(-1, dims=0)
-        weight = target.sum() if self.class_weights is None else (target * self.class_weights).sum()
         smoothing = self._settings.label_smoothing if side == "train" else 0.0
         summed = F.cross_entropy(logits, target, self.class_weights, reduction="sum", label_smoothing=smoothing)
         self._add(f"{side} clips", label.new_full((), len(label)))
-        self._add(f"{side} weight", weight)
         self._add(f"{side} loss", summed.detach())
         self._add(f"{side} accuracy", (logits.argmax(dim=1) == target.argmax(dim=1)).sum())
-        return summed / weight
+        return summed / len(label)
 
     def _add(self, name: str, value: Tensor) -> None:
         self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
 
     def _mean(self, side: str, what: str) -> Tensor:
-        return self._sums[f"{side} {what}"] / self._sums[f"{side} {'weight' if what == 'loss' else 'clips'}"]
+        return self._sums[f"{side} {what}"] / self._sums[f"{side} clips"]
+
+
+def random_states(device: torch.device) -> dict[str, Tensor]:
+    """Return the states of the generators that training on a device draws from: the CPU's, and that of a GPU.
+
+    Those of other GPUs do not count: a run goes on where there are fewer.
+    """
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
+    """Let the generators of a device go on from `states`, as far as it has those generators."""
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)

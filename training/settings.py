@@ -188,6 +188,7 @@ class Training(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0  # largest norm of all gradients together
     # In the loss: of every class alike, against their shares of the training clips, or so much for the positive one.
+    # The loss of a step is the weighted sum over its clips, over their number and over the training clips' mean weight.
     class_weight: Literal["none", "balanced"] | Annotated[float, Field(gt=0)] = "none"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     keep: Literal["best", "last"] = "best"  # the weights of the epoch with the lowest validation loss, or of the last
@@ -198,6 +199,8 @@ class Training(Section):
     # Per clip, view and epoch: every stored variant, one that is drawn, or the original alone.
     variants: Literal["all", "one", "original"] = "all"
     views: Positive = 1  # of each clip in an epoch
+    # Four-channel tensors: as stored, by the statistics of each clip, or by those of the training clips.
+    normalise: Literal["clip", "train"] = "clip"
     augment: Augment = Augment()
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"

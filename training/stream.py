@@ -122,7 +122,8 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
     Iterating gives one epoch of dictionaries: `features` `(batch, channels, rows, frames)` in the store's type and
     torch's channels_last layout, or `(batch, samples)` where the store holds waveforms; `label` `(batch,)`, `row`
     `(batch,)` and `variant` `(batch,)`, all int64; and `key` `(batch,)` int64, for what is drawn while training:
-    another one for every content, variant, view, epoch and seed, and the same wherever that comes up. No worker
+    another one for every content, variant, view, epoch and seed, and the same wherever that comes up; on request also
+    `statistics` `(batch, groups, 2)` float32. No worker
     processes are needed: pass it to a `DataLoader` with `batch_size=None`, or iterate over it as it is. Where there are
     some, each makes its share of the batches.
 
@@ -159,6 +160,8 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
     expand : bool
         Give the tensors of a compact store as those of a dense one, or as they are, `(batch, rows, frames)`, for a
         network that expands them itself.
+    statistics : bool
+        Give location and scale of each group of rows of each clip as well, by which its tensor was normalised.
     """
 
     def __init__(
@@ -178,6 +181,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         world_size: int = 1,
         pin: bool = False,
         expand: bool = True,
+        statistics: bool = False,
     ) -> None:
         super().__init__()
         for name, value in (("batch_size", batch_size), ("views", views), ("block", block)):
@@ -210,6 +214,8 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         by_variant = shuffle and block > 1
         self._items = Items(rows, labels, tuple(variants), choice, views, f"{seed}", by_variant)
         self._content = _content_keys(store)
+        kept = [store.statistics(variant).astype(np.float32) for variant in variants] if statistics else None
+        self._statistics = None if kept is None else np.stack(kept)  # (variants, clips of the store, groups, 2)
 
     def __len__(self) -> int:
         """Batches per epoch and rank."""
@@ -284,7 +290,8 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
                 target[place] = self._expansion(self.store.clip(row, name))
         else:
             self.store.read_batch(rows.tolist(), names, target)
-        return {
+        given = {} if self._statistics is None else {"statistics": torch.from_numpy(self._statistics[variants, rows])}
+        return given | {
             "features": features.permute(0, 3, 1, 2) if features.ndim == 4 else features,  # channels last: no copy
             "label": torch.from_numpy(self._items.labels[rows]),
             "row": torch.from_numpy(rows),

@@ -2,7 +2,7 @@ rule synthesise_demo:
     message:
         "Synthesising the demo corpus {wildcards.demo}."
     input:
-        code=PLAN.modules("pipeline/demos/*.py"),
+        code=job_code("demo"),
     output:
         f"{WORK}/demo/{{demo}}.json",
     log:
@@ -16,6 +16,7 @@ rule synthesise_demo:
 rule fetch_archive:
     message:
         "Fetching {wildcards.corpus}."
+    # No code: an archive is known by its checksum, and the receipt says how it was when it was unpacked.
     output:
         update(f"{WORK}/fetched/{{corpus}}.json"),
     log:
@@ -34,7 +35,7 @@ rule label_tracks:
         "Reading the tags for {wildcards.labels}."
     input:
         demo=lambda wildcards: PLAN.demo_receipt(PLAN.by_labels(wildcards.labels)),
-        code=PLAN.modules("pipeline/labels/*.py"),
+        code=job_code("labels", "training/*.jinja"),
     output:
         update(f"{WORK}/labels/{{labels}}/labels.csv"),
     log:
@@ -53,15 +54,7 @@ rule index_corpus:
         "Looking at the recordings of {wildcards.corpus}."
     input:
         receipts=lambda wildcards: PLAN.receipts(PLAN.by_corpus(wildcards.corpus)),
-        code=PLAN.modules(
-            "features/audio.py",
-            "features/faults.py",
-            "pipeline/index.py",
-            "pipeline/numerals.py",
-            "pipeline/probe.py",
-            "pipeline/recordings.py",
-            "pipeline/sources/*.py",
-        ),
+        code=job_code("index"),
     output:
         # Updated in place, so that a touched file leaves an unchanged index, and all that depends on it, as it is.
         update(f"{WORK}/index/{{corpus}}/index.json"),
@@ -83,9 +76,7 @@ rule build_store:
         "Building {wildcards.store}."
     input:
         index=lambda wildcards: PLAN.index(PLAN.by_store(wildcards.store)),
-        kernels=PLAN.modules(
-            "features/**/*.py", "pipeline/build.py", "pipeline/numerals.py", "pipeline/recordings.py", "stores/*.py"
-        ),
+        code=job_code("build"),
     output:
         update(f"{WORK}/stores/{{store}}/current.json"),
     log:
@@ -111,7 +102,7 @@ rule split_corpus:
     input:
         index=lambda wildcards: PLAN.index(PLAN.by_split(wildcards.split)),
         inherited=lambda wildcards: PLAN.inherited_split(PLAN.by_split(wildcards.split)),
-        code=PLAN.modules("pipeline/split.py", "pipeline/split_file.py", "pipeline/stratify.py"),
+        code=job_code("split"),
     output:
         # Updated in place: clips keep the sides that they have, and a person may edit it.
         update(f"{WORK}/splits/{{split}}.csv"),

@@ -4,19 +4,7 @@ rule search:
     input:
         store=lambda wildcards: PLAN.pointer(wildcards.experiment),
         split=lambda wildcards: PLAN.split_record(wildcards.experiment),
-        code=PLAN.modules(
-            "pipeline/learnable.py",
-            "pipeline/run.py",
-            "pipeline/search*.py",
-            "pipeline/split.py",
-            "pipeline/split_file.py",
-            "pipeline/stratify.py",
-            "pipeline/train.py",
-            "pipeline/trial.py",
-            "training/*.py",
-            "training/models/*.py",
-            "training/*.jinja",
-        ),
+        code=job_code("search", "training/*.jinja"),
     output:
         # The study beside them is no output: Snakemake would remove it when a search is broken off.
         update(f"{WORK}/searches/{{experiment}}/best.yaml"),

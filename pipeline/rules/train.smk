@@ -5,20 +5,7 @@ rule train:
         store=lambda wildcards: PLAN.pointer(wildcards.experiment),
         split=lambda wildcards: PLAN.split_record(wildcards.experiment),
         before=lambda wildcards: PLAN.started_from(wildcards.experiment),
-        code=PLAN.modules(
-            "pipeline/learned.py",
-            "pipeline/mistakes.py",
-            "pipeline/results.py",
-            "pipeline/learnable.py",
-            "pipeline/run.py",
-            "pipeline/split.py",
-            "pipeline/split_file.py",
-            "pipeline/stratify.py",
-            "pipeline/train.py",
-            "training/*.py",
-            "training/models/*.py",
-            "training/*.jinja",
-        ),
+        code=job_code("train", "training/*.jinja"),
     output:
         update(f"{WORK}/runs/{{experiment}}/metrics.json"),
         update(f"{WORK}/runs/{{experiment}}/report.html"),
@@ -43,6 +30,7 @@ rule report:
         "Comparing all experiments."
     input:
         [PLAN.run_folder(name) / "metrics.json" for name in EXPERIMENTS],
+        code=job_code("report", "training/*.jinja"),
     output:
         f"{WORK}/report.html",
     log:

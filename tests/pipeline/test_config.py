@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from features.recipe import WaveformRecipe
 from pipeline.config import Config, parse, read_yaml
 from pipeline.errors import InputError
 from pipeline.jobs import TrainJob
@@ -51,6 +52,18 @@ def test_what_is_left_out_is_as_published_for_the_corpus() -> None:
         "spectrogram": ("resnet_bottleneck", "spectrogram", 60),
     }
     assert config.experiments["environment"].training.keep == "last"
+
+
+def test_the_small_preset_reads_its_own_samples() -> None:
+    """Unless another recipe is said; it can be changed like any other."""
+    corpus = {"source": "json", "root": "x"}
+    small = {"corpus": corpus, "model": {"name": "cnn1d_attention", "preset": "small"}}
+    other = {"mine": {"kind": "waveform"}, "waveform_small": {"sample_rate_hz": 22050}}
+    config = parse({"experiments": {"a": small, "b": small | {"recipe": "mine"}}, "recipes": other}, "")
+    recipes = [config.recipes[config.experiments[name].recipe] for name in "ab"]
+    assert recipes == [WaveformRecipe(sample_rate_hz=22050, samples=22050), WaveformRecipe()]
+    preset = parse({"experiments": {"a": {"corpus": corpus}}}, "").recipes["waveform_small"]
+    assert preset == WaveformRecipe(samples=22050)
 
 
 def test_one_setting_of_augmentation_leaves_the_published_others() -> None:
@@ -124,7 +137,7 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
         ),
         (
             genre(recipe="speech"),
-            "experiments.genre.recipe: expected one of environment, music, spectrogram, waveform, got 'speech'",
+            "recipe: expected one of environment, music, spectrogram, waveform, waveform_small, got 'speech'",
         ),
         (genre(training={"epochs": 0}), "training.epochs: input should be greater than 0, got 0"),
         (genre(training={"epochs": "many"}), "training.epochs"),

@@ -7,16 +7,22 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
+import torch
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 from stores_of import built, plan_of_tones
 
+from pipeline import trial as trial_module
 from pipeline.config import parse
 from pipeline.errors import InputError
 from pipeline.jobs import SearchJob
@@ -26,6 +32,7 @@ from pipeline.search_space import changed
 from pipeline.split import by_side
 from pipeline.split_file import recorded_sides
 from pipeline.train import train_experiment
+from pipeline.trial import Task
 from pipeline.workflow import plan_of
 from stores import open_store
 from stores.files import read_json
@@ -150,6 +157,13 @@ def test_another_search_starts_anew_and_the_one_before_is_kept(
     assert table(tmp_path) != before
     run(folder, tmp_path, search={"trials": 1})
     assert table(tmp_path) == before
+
+
+def test_how_many_trials_run_at_a_time_starts_nothing_anew(
+    folder: Path, searched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.search.run_trial", None)
+    run(folder, searched, search={"processes": 2})
 
 
 def test_epochs_of_the_best_do_not_start_anew(folder: Path, searched: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,6 +322,94 @@ def test_settings_that_do_not_go_together_count_as_failed(
     assert {row["model.depth"] for row in failed} == {"3"}
     assert {row["reason"] for row in failed} == {"input should be greater than or equal to 1"}
     assert len(table(tmp_path)) == 4
+
+
+def test_a_trial_that_runs_out_of_memory_is_tried_once_more(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first trial does so once, the second whenever it is tried."""
+    fit, tried = trial_module.fit_run, []
+
+    def full(into: Path, *arguments: Any, **options: Any) -> Any:
+        tried.append(into.name)
+        into.mkdir(parents=True, exist_ok=True)
+        if tried.count("0000") == 1 or into.name == "0001":
+            raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2 GiB")
+        return fit(into, *arguments, **options)
+
+    monkeypatch.setattr(trial_module, "fit_run", full)
+    run(folder, tmp_path)
+    assert tried == ["0000", "0000", "0001", "0001", "0002"]
+    first, second, third = table(tmp_path)
+    assert (first["state"], third["state"]) == ("complete", "complete")
+    assert (second["state"], second["reason"]) == ("failed", "CUDA out of memory. Tried to allocate 2 GiB")
+    assert not list((tmp_path / "trials").iterdir())
+
+
+def test_it_is_tried_alone(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads in the place of processes; the first two trials, which run at a time, have too little memory."""
+    together, running, attempts = threading.Barrier(2), set(), []
+
+    def run_one(task: Task) -> FrozenTrial:
+        running.add(task.number)
+        attempts.append((task.number, task.last_attempt))
+        if task.number < 2 and not task.last_attempt:
+            together.wait(60)
+        beside = running - {task.number}
+        if task.last_attempt:
+            assert not beside
+        running.remove(task.number)
+        with trial_module.opened(task.database, task.study, 2) as study:
+            if task.number < 2 and not task.last_attempt:
+                return study.get_trials()[task.number]
+            trial = optuna.trial.Trial(study, task.trial_id)
+            trial.set_user_attr("accuracy", 0.5)
+            trial.set_user_attr("parameters", 1)
+            trial.set_user_attr("seconds", 1.0)
+            trial.report(1.0 + task.number, 0)
+            return study.tell(trial, 1.0 + task.number)
+
+    asked = []
+
+    @contextmanager
+    def threads(processes: int, threads_of_each: int) -> Iterator[ThreadPoolExecutor]:
+        asked.append((processes, threads_of_each))
+        with ThreadPoolExecutor(processes) as pool:
+            yield pool
+
+    monkeypatch.setattr("pipeline.search._workers", threads)
+    monkeypatch.setattr("pipeline.search.run_trial", run_one)
+    run(folder, tmp_path, workers=4, search={"trials": 4, "processes": 2})
+    assert asked == [(2, 2)]
+    assert sorted(attempts[:2]) == [(0, False), (1, False)]
+    assert sorted(attempts[2:4]) == [(2, False), (3, False)]
+    assert sorted(attempts[4:]) == [(0, True), (1, True)]
+    assert [row["state"] for row in table(tmp_path)] == ["complete"] * 4
+
+
+@pytest.mark.parametrize(
+    ("device", "given", "expected"), [("cpu", {}, 3), ("cuda", {}, 1), ("cuda", {"processes": 2}, 2)]
+)
+def test_trials_share_a_gpu_only_on_request(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, given: dict[str, int], expected: int
+) -> None:
+    asked = [1]
+
+    @contextmanager
+    def none(processes: int, threads_of_each: int) -> Iterator[None]:
+        asked[0] = processes
+        raise InputError("enough")
+        yield
+
+    def alone(task: Task) -> FrozenTrial:
+        raise InputError("enough")
+
+    monkeypatch.setattr("pipeline.search.device_of", lambda training: torch.device(device))
+    monkeypatch.setattr("pipeline.search._workers", none)
+    monkeypatch.setattr("pipeline.search.run_trial", alone)
+    with pytest.raises(InputError, match="enough"):
+        run(folder, tmp_path, workers=8, search=given)
+    assert asked == [expected]
 
 
 def test_a_search_that_finds_nothing_says_why(folder: Path, tmp_path: Path) -> None:

@@ -102,8 +102,11 @@ def test_weights_of_classes() -> None:
     labels = np.array([0, 0, 0, 1])
     assert _class_weights(Training(), labels, 2, 1) is None
     assert _class_weights(Training(class_weight="balanced"), labels, 2, 1) == pytest.approx([2 / 3, 2.0])
-    assert _class_weights(Training(class_weight=5.0), labels, 2, 1) == [1.0, 5.0]
-    assert _class_weights(Training(class_weight=5.0), labels, 2, 0) == [5.0, 1.0]
+    assert _class_weights(Training(class_weight=5.0), labels, 2, 1) == pytest.approx([1 / 2, 5 / 2])
+    assert _class_weights(Training(class_weight=5.0), labels, 2, 0) == pytest.approx([5 / 4, 1 / 4])
+    for weight in ("balanced", 5.0):
+        weights = _class_weights(Training(class_weight=weight), labels, 2, 1)
+        assert np.array(weights)[labels].mean() == pytest.approx(1)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from training.artefact import write_artefact
 from training.errors import TrainingError
 from training.evaluation import Predictions, predict, score
 from training.fit import Fitted, fit
-from training.module import Classifier
+from training.module import Classifier, random_states, set_random_states
 from training.settings import Augment, ResNetAttentionModel, Training
 from training.stream import ClipStream
 
@@ -59,12 +59,12 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(
     step = fitting.Classifier.training_step
     calls = 0
 
-    def fail_in_the_third_epoch(self: Any, batch: Any) -> Any:
+    def fail_in_the_third_epoch(self: Any, batch: Any, batch_idx: int) -> Any:
         nonlocal calls
         calls += 1
         if calls == 12 * 2 + 5:
             raise RuntimeError("power cut")
-        return step(self, batch)
+        return step(self, batch, batch_idx)
 
     monkeypatch.setattr(fitting.Classifier, "training_step", fail_in_the_third_epoch)
     with pytest.raises(RuntimeError, match="power cut"):
@@ -185,16 +185,23 @@ def test_accumulated_batches_step_less_often(tmp_path: Path, store: Store) -> No
     assert steps == [12, 3]
 
 
-def test_class_weights_weigh_the_loss_of_a_step_and_of_an_epoch() -> None:
-    weights = torch.tensor([5.0, 1.0])
-    module = Classifier(torch.nn.Linear(3, 2), Training(), weights)
-    features, label = torch.randn(10, 3), torch.tensor([0, 1] * 5)
-    expected = F.cross_entropy(module(features), label, weights)
-    torch.testing.assert_close(module._step("train", features, label), expected)
-    module = Classifier(module.network, Training(), weights)
-    for part in (slice(0, 7), slice(7, 10)):  # whose weights differ
-        module._step("train", features[part], label[part])
-    torch.testing.assert_close(module._mean("train", "loss"), expected.detach())
+def test_a_checkpoint_of_more_gpus_goes_on_where_there_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine of four GPUs, and then on one that has the first alone."""
+    gpus = {index: torch.full((16,), index, dtype=torch.uint8) for index in range(4)}
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: gpus[device.index].clone())
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: gpus[device.index].copy_(state))
+    saved = random_states(torch.device("cuda", 3))
+    expected = torch.rand(3)
+    for index in (1, 2, 3):
+        del gpus[index]
+    set_random_states(saved, torch.device("cuda", 0))
+    assert gpus[0].tolist() == [3] * 16
+    assert torch.equal(torch.rand(3), expected)
+    set_random_states(saved, torch.device("cpu"))
+    assert torch.equal(torch.rand(3), expected)
+    set_random_states({"cpu": saved["cpu"]}, torch.device("cuda", 0))
+    assert torch.equal(torch.rand(3), expected)
+    assert gpus[0].tolist() == [3] * 16
 
 
 def test_a_mixture_is_learned_as_both_of_its_classes() -> None:

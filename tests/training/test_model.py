@@ -32,6 +32,17 @@ def test_shapes_of_the_full_model() -> None:
     assert rates == sorted(rates, reverse=True)
 
 
+def test_hidden_layers_do_not_depend_on_the_classes() -> None:
+    few, many = (small_head(classes) for classes in (2, 70))
+    assert few[:-1] == many[:-1] == [64, 64, 32, 16, 16]
+    assert (few[-1], many[-1]) == (2, 70)
+
+
+def small_head(classes: int) -> list[int]:
+    network = build(ResNetAttentionModel(width=0.125, blocks=(1, 1, 1)), classes, Recipe())
+    return [layer.out_features for layer in network.head if isinstance(layer, torch.nn.Linear)]
+
+
 @pytest.mark.parametrize(("rows", "frames"), [(128, 1320), (128, 216), (32, 24), (13, 9)])
 @torch.inference_mode()
 def test_any_input_size_gives_logits(rows: int, frames: int) -> None:

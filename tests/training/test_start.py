@@ -9,7 +9,7 @@ from features.recipe import LogMelRecipe, Recipe
 from training.artefact import Artefact, read_artefact, write_artefact
 from training.errors import TrainingError
 from training.models import Standard, build
-from training.settings import Cnn8Model, CnnModel, Model
+from training.settings import Cnn8Model, CnnModel, Model, ResNetAttentionModel
 from training.start import start_from
 
 MODEL = CnnModel(depth=2, width=16, dense=(8,))
@@ -18,7 +18,7 @@ RECIPE = Recipe(frames=24, n_mels=32)
 
 def trained(folder: Path, classes: list[str], model: Model = MODEL) -> Artefact:
     torch.manual_seed(1)
-    recipe = RECIPE if isinstance(model, CnnModel) else LogMelRecipe()
+    recipe = RECIPE if model.reads == "four_channel" else LogMelRecipe()
     network = build(model, len(classes), recipe, Standard(3.0, 4.0))
     for value in network.state_dict().values():
         value.add_(1)
@@ -43,6 +43,17 @@ def test_rows_of_the_head_follow_their_classes_and_all_else_is_copied(tmp_path: 
         for row, label in enumerate(now):
             expected = source.weights[name]["abc".index(label)] if label in "abc" else fresh[name][row]
             assert torch.equal(value[row], expected)
+
+
+def test_a_class_of_many_can_be_dropped(tmp_path: Path) -> None:
+    """More classes than the last hidden layer of the network has units."""
+    model = ResNetAttentionModel(width=0.125, blocks=(1, 1, 1))
+    names = [f"{number:02}" for number in range(70)]
+    source = trained(tmp_path, names, model)
+    network = build(model, 69, RECIPE)
+    assert start_from(network, source, model=model, classes=names[1:], recipe=RECIPE) == names[1:]
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, source.weights[name][1:] if value.shape[:1] == (69,) else source.weights[name]), name
 
 
 def test_the_scale_of_the_input_comes_along(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from training.models.crops import Crops, Standard
 from training.models.resnet18 import ResNet18
 from training.models.resnet_attention import ResNetAttention
 from training.models.resnet_bottleneck import ResNetBottleneck
+from training.normalise import Renormalise, TrainStatistics
 from training.settings import Cnn4Model, Model, SpectrogramModel
 
 __all__ = [
@@ -42,16 +43,25 @@ NETWORKS: dict[str, type[nn.Module]] = {
 }
 
 
-def build(settings: Model, classes: int, recipe: AnyRecipe, standard: Standard | None = None) -> nn.Module:
+def build(
+    settings: Model, classes: int, recipe: AnyRecipe, standard: Standard | TrainStatistics | None = None
+) -> nn.Module:
     """A network for the tensors of a recipe, with fresh weights from torch's current random state.
 
-    `standard` is for networks whose tensors are not normalised.
+    `standard` is what training clips say: for networks whose tensors are not normalised, and for four-channel tensors
+    that are to be normalised by it. Its numbers are saved with the weights.
     """
     chosen = settings.model_dump(exclude={"name", "preset", "crop", "test_crops"})
     kind = NETWORKS[settings.name]
     if isinstance(settings, SpectrogramModel):
+        assert not isinstance(standard, TrainStatistics)
         size = settings.crop or (recipe.shape[0], recipe.shape[1])
         network = kind(classes, size=size, **chosen) if isinstance(settings, Cnn4Model) else kind(classes, **chosen)
         return Crops(network, standard or Standard(), size, settings.test_crops)
     network = kind(classes, **chosen)
-    return reading_compact(network, recipe) if isinstance(recipe, Recipe) and recipe.layout == "compact" else network
+    if isinstance(recipe, Recipe) and recipe.layout == "compact":
+        network = reading_compact(network, recipe)
+    if isinstance(standard, TrainStatistics):
+        assert isinstance(recipe, Recipe)
+        network.add_module("renormalise", Renormalise(recipe, standard))
+    return network

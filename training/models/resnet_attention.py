@@ -141,10 +141,13 @@ def _scaled(channels: int, width: float) -> int:
 
 
 def _head(channels: int, classes: int, width: float, dropout: float) -> nn.Sequential:
-    """Six fully connected layers; dropout falls from `dropout` to 0.4 of it."""
+    """Six fully connected layers, of which the last alone depends on the classes: weights outlive a dropped class.
+
+    Dropout falls from `dropout` to 0.4 of it.
+    """
     layers: list[nn.Module] = []
     for number, published in enumerate(HEAD_LAYERS):
-        out = max(classes, _scaled(published, width))
+        out = _scaled(published, width)
         share = 1 - 0.6 * number / (len(HEAD_LAYERS) - 1)
         layers += [nn.Linear(channels, out), nn.ReLU(), nn.Dropout(dropout * share)]
         channels = out
