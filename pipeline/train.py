@@ -81,13 +81,7 @@ def train_experiment(
         _single(folder / f"fold-{fold}", sides, f"{title}, tested on fold {fold}", run, start, recordings, until)
         for fold, sides, start in zip(folds, all_sides, before, strict=True)
     ]
-    for single in (
-        WEIGHTS,
-        DESCRIPTION,
-        LEARNED,
-        MISTAKES,
-        SPLIT_FILE,
-    ):  # of a run without folds, which this one replaces
+    for single in (WEIGHTS, DESCRIPTION, LEARNED, MISTAKES, SPLIT_FILE):  # a run without folds, which this one replaces
         (folder / single).unlink(missing_ok=True)
     return write_folds(folder, name, folds, results)
 
