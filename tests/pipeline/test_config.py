@@ -8,7 +8,7 @@ import pytest
 from features.recipe import WaveformRecipe
 from pipeline.config import Config, parse, read_yaml
 from pipeline.errors import InputError
-from pipeline.jobs import TrainJob
+from pipeline.jobs import SplitJob, TrainJob
 from pipeline.workflow import plan
 
 DEFAULT = Path(__file__).parents[2] / "config" / "config.yaml"
@@ -180,6 +180,11 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
         ),
         (genre(corpus={"root": "x", "group": "artist"}), "group is a column of a table, and there is none; name it"),
         (genre(corpus={"root": "x", "fold": "fold"}), "fold is a column of a table, and there is none; name it"),
+        (genre(corpus={"root": "x", "side": "subset"}), "side is a column of a table, and there is none; name it"),
+        (
+            genre(corpus={"root": "x", "table": "t.csv", "side": "subset", "fold": "fold"}),
+            "experiments.genre.corpus: say fold or side, not both",
+        ),
         (genre(corpus={"root": "x"}, folds=[1]), "the corpus has no folds to test on; name their column"),
         (genre(corpus={"source": "csv", "train": "x"}, folds=[1]), "no folds to test on; leave them out"),
         (genre(corpus={"root": "x", "only": {"esc10": True}}), "corpus: only chooses rows of a table, and there is"),
@@ -223,6 +228,16 @@ WITH_FOLDS = {"corpus": {"root": "x", "table": "t.csv", "fold": "f"}}
         ({}, WITH_FOLDS, "experiments.x.corpus.fold: expected that of first, None, got f: its training clips could"),
         (
             {},
+            {"corpus": {"root": "x", "table": "t.csv", "group": "g"}},
+            "experiments.x.corpus.group: expected that of first, None, got g: its training clips could test here",
+        ),
+        (
+            {"corpus": {"root": "x", "table": "t.csv", "side": "s"}},
+            {"corpus": {"root": "x", "table": "t.csv", "side": "other"}},
+            "experiments.x.corpus.side: expected that of first, s, got other",
+        ),
+        (
+            {},
             {"corpus": {"root": "x", "segments": 3}},
             "experiments.x.corpus.segments: expected that of first, 1, got 3",
         ),
@@ -247,6 +262,33 @@ class TestPlan:
         assert jobs[0].split == jobs[1].split == jobs[2].split
         assert [job.init_from for job in jobs] == [None, Path("work/runs/first"), Path("work/runs/x")]
         assert chosen.started_from("x") == [Path("work/runs/first/metrics.json")]
+
+    def test_experiments_share_the_record_of_their_split(self) -> None:
+        """Those that start from others' weights have the record of the first, or one that inherits from it."""
+        experiments = {
+            "first": {"corpus": {"root": "x"}},
+            "same": {"corpus": {"root": "x"}, "training": {"epochs": 3}},
+            "seed": {"corpus": {"root": "x"}, "split": {"seed": 1}},
+            "later": {"corpus": {"root": "x"}, "init_from": "seed"},
+            "elsewhere": {"corpus": {"root": "y"}, "init_from": "later"},
+            "farther": {"corpus": {"root": "y"}, "init_from": "elsewhere"},
+            "alone": {"corpus": {"root": "y"}, "split": {"seed": 1}},
+        }
+        chosen = plan({"experiments": experiments}, ["mine.yaml"], DEFAULT)
+        record = {name: chosen.split_record(name) for name in experiments}
+        assert record["first"] == record["same"]
+        assert record["seed"] == record["later"]
+        assert record["elsewhere"] == record["farther"]
+        assert len(set(record.values())) == 4
+        inherited = {name: chosen.inherited_split(name) for name in experiments}
+        assert inherited.pop("elsewhere") == inherited.pop("farther") == [record["seed"]]
+        assert set(map(tuple, inherited.values())) == {()}
+        for name in experiments:
+            split_job = SplitJob.model_validate_json(chosen.split_job(name))
+            assert (split_job.record, split_job.index) == (record[name], chosen.index_folder(name))
+            assert TrainJob.model_validate_json(chosen.train_job(name)).record == record[name]
+        assert SplitJob.model_validate_json(chosen.split_job("farther")).split.seed == 1
+        assert SplitJob.model_validate_json(chosen.split_job("farther")).inherited == record["seed"]
 
     def test_a_given_file_stands_on_its_own(self) -> None:
         chosen = plan(genre() | {"experiments": {"mine": {}}}, ["mine.yaml"], DEFAULT)

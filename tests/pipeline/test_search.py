@@ -190,6 +190,30 @@ def test_no_clip_that_tests_is_read(folder: Path, tmp_path: Path, monkeypatch: p
     assert read == {*sides.train.tolist(), *sides.validation.tolist()}
 
 
+def test_other_sides_are_another_study(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials that were trained and compared on other clips are not taken for those of this split."""
+    ran: list[int] = []
+    run_trial = trial_module.run_trial
+
+    def watched(task: Task) -> FrozenTrial:
+        ran.append(task.number)
+        return run_trial(task)
+
+    monkeypatch.setattr("pipeline.search.run_trial", watched)
+    made = job(folder, tmp_path / "s", search={"trials": 1})
+    record = tmp_path / "split.csv"
+    record.write_text(made.record.read_text())
+    made = made.model_copy(update={"record": record})
+    for _ in range(2):
+        search(made, workers=1, where="x")
+        assert ran == [0]
+    moved = re.search(r"(?m)^.*,train$", record.read_text())
+    assert moved is not None
+    record.write_text(record.read_text().replace(moved[0], moved[0].replace(",train", ",test")))
+    search(made, workers=1, where="x")
+    assert ran == [0, 0]
+
+
 def started(folder: Path, into: Path, **options: Any) -> subprocess.Popen[str]:
     """The command of the workflow, on two cores."""
     text = job(folder, into, **options).model_dump_json()
