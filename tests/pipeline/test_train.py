@@ -98,6 +98,14 @@ def test_without_validation_the_likelier_of_two_classes_counts() -> None:
     assert scores.confusion.tolist() == [[1, 1], [1, 1]]
 
 
+def test_a_clip_at_the_threshold_counts_as_positive() -> None:
+    tested = Predictions(np.arange(3), np.array([0, 0, 1]), np.array([[0, 0], [1, 0], [0, 1]], np.float32))
+    detection = _detected(None, tested, 0)
+    assert detection.summary["threshold"] == 0.5
+    assert _scored(tested, ["NG", "OK"], 0, detection).decided.tolist() == [0, 0, 1]
+    assert detection.summary["recall"] == 1
+
+
 def test_weights_of_classes() -> None:
     labels = np.array([0, 0, 0, 1])
     assert _class_weights(Training(), labels, 2, 1) is None

@@ -48,6 +48,12 @@ def test_scores_at_the_threshold_by_hand() -> None:
     ]
 
 
+def test_a_probability_at_the_threshold_is_detected() -> None:
+    summary = detect(FOUND, TRUTH, 0.4).summary  # which no positive clip has
+    assert (summary["precision"], summary["recall"]) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+    assert detect(FOUND, TRUTH, 0.35).summary["recall"] == 1
+
+
 def test_nothing_detected_is_no_division_by_zero() -> None:
     summary = detect(FOUND, TRUTH, 0.95).summary
     assert (summary["precision"], summary["recall"], summary["f1"]) == (0, 0, 0)
