@@ -6,6 +6,7 @@ INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint co
 .PHONY: demo test bench faults clean
 
 demo: .venv/.demo
+	$(BIN)/snakemake --cores all features
 	$(BIN)/snakemake train_genre
 	@$(BIN)/otogura runs
 

@@ -269,5 +269,5 @@ def test_the_command_shows_tags_and_writes_the_labels(tmp_path: Path, monkeypatc
 
 
 def test_words_are_read_as_their_base_forms_are() -> None:
-    words = {word.base: word.reading for word in Tokeniser("here").words("切なく美しい夜、楽しかった。")}
+    words = {word.base: word.reading for word in Tokeniser().words("切なく美しい夜、楽しかった。")}
     assert words == {"切ない": "セツナイ", "美しい": "ウツクシイ", "夜": "ヨル", "楽しい": "タノシイ"}
