@@ -7,6 +7,7 @@ the same reason what only words a message or spreads the work stands under resou
 
 import atexit
 import os
+import subprocess
 import sys
 import time
 
@@ -72,7 +73,12 @@ onerror:
     for path in outcome.restored(STATES):
         workflow.persistence.cleanup_metadata(IOFile(str(path)))
         os.utime(path, (1, 1))  # Snakemake takes 0 for no time at all
-    for line in outcome.complaints(PLAN.work, STARTED):
+    jobs = list(workflow.dag.needrun_jobs())  # but for those that were finished
+    reasons = outcome.unfinished(PLAN, jobs, STARTED)
+    if any(job.rule.name == "report" for job in jobs):  # Snakemake leaves it out; it shows what there is
+        subprocess.run([PYTHON, "-m", "pipeline", "report", PLAN.report_job(reasons)], check=True)
+    lines = outcome.complaints(PLAN.work, STARTED)
+    for line in [*lines, *outcome.unnamed(reasons, lines)][::-1]:  # the last one registered is printed first
         atexit.register(print, line, file=sys.stderr)
 
 

@@ -143,7 +143,7 @@ def _report(text: str, options: argparse.Namespace) -> None:
     from pipeline.results import compare
 
     job = ReportJob.model_validate_json(text)
-    compare(job.folder, job.runs)
+    compare(job.folder, job.runs, job.unfinished)
 
 
 JOBS: dict[str, Callable[[str, argparse.Namespace], None]] = {
