@@ -76,7 +76,8 @@ def stores(
         shape, size = "×".join(map(str, store["shape"][1:])), f"{store['bytes'] / 1e9:.2f} GB"
         use = (f"used by {', '.join(names)}" if names else "unused") if store["complete"] else "incomplete"
         print(store["path"])
-        print(f"    {store['clips']} clips, {len(store['variants'])} variants, {shape}, {size}, {use}")
+        variants = "1 variant" if len(store["variants"]) == 1 else f"{len(store['variants'])} variants"
+        print(f"    {store['clips']} clips, {variants}, {shape}, {size}, {use}")
 
 
 @app.command()
