@@ -6,6 +6,7 @@ INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint co
 .PHONY: demo test bench faults clean
 
 demo: .venv/.demo
+	$(BIN)/snakemake --cores all features
 	$(BIN)/snakemake train_genre
 	@$(BIN)/otogura runs
 
@@ -22,7 +23,7 @@ faults: .venv/.test
 # The environment is that of the workers: one thread, and memory that is kept for the next clip.
 bench: .venv/.bench
 	OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=268435456 GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
-	$(BIN)/python -m benchmarks
+	exec $(BIN)/python -m benchmarks
 
 clean:
 	rm -rf .venv work .snakemake

@@ -7,6 +7,7 @@ the same reason what only words a message or spreads the work stands under resou
 
 import atexit
 import os
+import subprocess
 import sys
 import time
 
@@ -64,16 +65,24 @@ include: "pipeline/rules/search.smk"
 
 
 # What a failed or interrupted job was to update Snakemake restores, as new and recorded as done, so it is made to look
-# old. Snakemake's own last words are many; what the user has to know comes after them.
+# old; likewise the report, which shows what there is and will show more. Snakemake's own last words are many; what the
+# user has to know comes after them.
 STARTED = time.time()
 STATES = outcome.states(PLAN)
 
 
 onerror:
-    for path in outcome.restored(STATES):
+    jobs = list(workflow.dag.needrun_jobs())  # but for those that were finished
+    reasons = outcome.unfinished(PLAN, jobs, STARTED)
+    stale = outcome.restored(STATES)
+    if any(job.rule.name == "report" for job in jobs):
+        made = subprocess.run([PYTHON, "-m", "pipeline", "report", PLAN.report_job(reasons)], check=False)
+        stale += [PLAN.work / "report.html"] if made.returncode == 0 else []
+    for path in stale:
         workflow.persistence.cleanup_metadata(IOFile(str(path)))
         os.utime(path, (1, 1))  # Snakemake takes 0 for no time at all
-    for line in outcome.complaints(PLAN.work, STARTED):
+    lines = outcome.complaints(PLAN.work, STARTED)
+    for line in [*lines, *outcome.unnamed(reasons, lines)][::-1]:  # the last one registered is printed first
         atexit.register(print, line, file=sys.stderr)
 
 

@@ -4,6 +4,7 @@ python -m benchmarks [NAME …]     all rows, or those whose name starts so
 """
 
 import json
+import signal
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -42,4 +43,9 @@ def table(rows: Iterable[Row]) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: what has been started ends, what was written goes
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

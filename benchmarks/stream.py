@@ -19,6 +19,7 @@ import torch
 
 from benchmarks.features import RATE_HZ, music
 from benchmarks.measure import Row, medians, row
+from benchmarks.scratch import scratch
 from features.engine import Engine
 from features.recipe import Recipe
 from stores import Store, open_store
@@ -56,10 +57,9 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
     packed = {name: which for name, which in packed.items() if wanted(name)}
     if not names and not packed and not wanted(cold) and not wanted(compact):
         return
-    Path("work").mkdir(exist_ok=True)
-    with TemporaryDirectory(dir="work") as folder, two_cores():
+    with scratch() as folder, two_cores():
         clips = noise(SHAPE)
-        store = written(Path(folder).resolve() / "store", clips, Recipe())
+        store = written(folder / "store", clips, Recipe())
         ours = streamed(store)
         check(ours, clips)
         for name, (module, other_name, install) in names.items():
@@ -68,7 +68,7 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
             except ImportError:
                 print(f"{name}: needs `{install}`", flush=True)
                 continue
-            mine, theirs = compared(ours, peer, clips, Path(folder).resolve() / module)
+            mine, theirs = compared(ours, peer, clips, folder / module)
             yield row(name, UNIT, mine, theirs, other_name)
         if wanted(cold):
             files = sorted(store.path.glob("tensors.zarr/original/c.*"))
@@ -79,14 +79,14 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
             yield row(cold, unit, mine / BATCHES, theirs / BATCHES, other_name)
         if wanted(compact):
             recipe = Recipe(layout="compact")
-            rows = streamed(written(Path(folder).resolve() / "compact", noise(recipe.shape), recipe))
+            rows = streamed(written(folder / "compact", noise(recipe.shape), recipe))
             mine, theirs = (seconds / BATCHES for seconds in medians(taken(rows), taken(ours)))
             yield row(compact, UNIT.replace("1.35", "0.44"), mine, theirs, "the dense store, which needs no spline")
         if packed:
             clips = short()
-            plain = taken(streamed(written(Path(folder).resolve() / "short", clips, Recipe())))
+            plain = taken(streamed(written(folder / "short", clips, Recipe())))
         for name, which in packed.items():
-            store = written(Path(folder).resolve() / which, clips, Recipe(), which)
+            store = written(folder / which, clips, Recipe(), which)
             check(streamed(store), clips)
             mine, theirs = (seconds / BATCHES for seconds in medians(taken(streamed(store)), plain))
             size = sum(file.stat().st_size for file in store.path.glob("tensors.zarr/original/c.*")) / CLIPS / 1e6

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from benchmarks.measure import Row, medians, row
 from benchmarks.peers import json_stdlib, published_anomaly, simdjson_alone
+from benchmarks.scratch import scratch
 from features.recipe import Variants, WaveformRecipe
 from pipeline.build import build_store
 from pipeline.corpora import JsonCorpus
@@ -31,9 +31,8 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
     parser, stdlib, epoch = "json/vs_parser", "json/vs_stdlib", "json/epoch_vs_reparse"
     if not any(map(wanted, (parser, stdlib, epoch))):
         return
-    Path("work").mkdir(exist_ok=True)
-    with TemporaryDirectory(dir="work") as folder:
-        root = Path(folder).resolve() / "corpus"
+    with scratch() as folder:
+        root = folder / "corpus"
         root.mkdir()
         path = root / "waveforms.json"
         waveforms = write(path)

@@ -1,12 +1,10 @@
 """Shards of 30 s clips by one worker and by two; and the whole command against its kernels by themselves."""
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import soundfile
@@ -15,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.features import RATE_HZ, SECONDS, music
 from benchmarks.measure import Row, medians, row
+from benchmarks.scratch import run, scratch
 from features.audio import content_hash, decode
 from features.engine import Engine as Features
 from features.recipe import Recipe
@@ -33,9 +32,8 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
     workers, workflow = "features/two_workers_vs_one", "features/workflow_vs_kernel"
     if not wanted(workers) and not wanted(workflow):
         return
-    Path("work").mkdir(exist_ok=True)
-    with TemporaryDirectory(dir="work") as folder, threadpool_limits(limits=1):
-        site = Site(Path(folder).resolve())
+    with scratch() as folder, threadpool_limits(limits=1):
+        site = Site(folder)
         if wanted(workers):
             clips = SHARDS_FOR_WORKERS * CLIPS_PER_SHARD
             unit = f"ms per clip of {SECONDS} s: decoding, six variants, durable write; {clips} clips, workers running"
@@ -73,7 +71,7 @@ class Site:
         """What a user types, from nothing."""
         command = [str(Path(sys.executable).with_name("snakemake")), "--snakefile", str(ROOT / "Snakefile")]
         command += ["--cores", "2", "features", "--configfile", "mine.yaml"]
-        subprocess.run(command, cwd=self.folder, check=True, capture_output=True)
+        run(command, self.folder)
 
     def shards(self, workers: int) -> None:
         """Some shards of all variants by worker processes, which go on from call to call."""

@@ -6,7 +6,6 @@ import logging
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow as pa
@@ -150,10 +149,6 @@ def _train(text: str, options: argparse.Namespace) -> None:
 def _search(text: str, options: argparse.Namespace) -> None:
     import torch
 
-    if find_spec("optuna") is None:
-        raise InputError(
-            f"{options.where}.search: expected Optuna, which is not installed; pip install 'otogura[search]'"
-        )
     from pipeline.jobs import SearchJob
     from pipeline.search import search
     from pipeline.search_page import loss_of
@@ -175,7 +170,7 @@ def _report(text: str, options: argparse.Namespace) -> None:
     from pipeline.results import compare
 
     job = ReportJob.model_validate_json(text)
-    compare(job.folder, job.runs)
+    compare(job.folder, job.runs, job.unfinished)
 
 
 JOBS: dict[str, Callable[[str, argparse.Namespace], None]] = {

@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
 
 from pipeline.errors import InputError
 from stores.errors import StoreError
@@ -74,16 +73,14 @@ def stores(
     if as_json:
         print(json.dumps([described | {"experiments": names} for described, names in found], indent=1))
         return
-    table = Table(
-        Column("store", overflow="fold", min_width=24),
-        *("clips", "variants", "shape", "GB", "used by"),
-    )
-    for store, names in found:
-        shape = "×".join(map(str, store["shape"][1:]))
-        size = f"{store['bytes'] / 1e9:.2f}"
-        used_by = ", ".join(names) if store["complete"] else "incomplete"
-        table.add_row(store["path"], str(store["clips"]), str(len(store["variants"])), shape, size, used_by)
-    Console().print(table)
+    if not found:
+        print(f"{work_dir / 'stores'}: no store; build one with `snakemake features`", file=sys.stderr)
+    for store, names in found:  # a path on a line of its own can be copied, whatever the width of the terminal
+        shape, size = "×".join(map(str, store["shape"][1:])), f"{store['bytes'] / 1e9:.2f} GB"
+        use = (f"used by {', '.join(names)}" if names else "unused") if store["complete"] else "incomplete"
+        print(store["path"])
+        variants = "1 variant" if len(store["variants"]) == 1 else f"{len(store['variants'])} variants"
+        print(f"    {store['clips']} clips, {variants}, {shape}, {size}, {use}")
 
 
 @app.command()

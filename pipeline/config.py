@@ -1,5 +1,6 @@
 """The configuration that a user writes, checked. Unknown keys are refused; everything has a default."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -141,8 +142,20 @@ def _empty(value: Any) -> Any:
 Name = Annotated[str, AfterValidator(_plain_name)]
 
 
+def _for_snakemake(folder: Path) -> Path:
+    """Refuse names that Snakemake or a command line would take for something else; all others are quoted."""
+    text = str(folder)
+    if re.search(r"\{\s*\w+\s*(,.*)?\}", text):
+        raise ValueError("expected a folder without a name in braces, which Snakemake takes for a wildcard")
+    if re.match(r"\w+:/", text):
+        raise ValueError("expected a folder of this machine, not an address")
+    if text.startswith("-"):
+        raise ValueError("expected a folder that does not begin with -, which is an option to commands")
+    return folder
+
+
 class Config(Section):
-    work_dir: UserPath = Path("work")
+    work_dir: Annotated[UserPath, AfterValidator(_for_snakemake)] = Path("work")
     engine: Literal["joblib", "dask"] = "joblib"
     scheduler: str | None = None  # tcp://… of a dask scheduler that runs already
     clips_per_shard: Positive = 64
@@ -168,6 +181,15 @@ class Config(Section):
             }
             return data | {"recipes": known}
         return data
+
+    @model_validator(mode="after")
+    def _scheduler_is_used(self) -> "Config":
+        if self.scheduler is not None and self.engine != "dask":
+            raise ValueError(
+                f"scheduler: only the engine dask has one, and the engine is {self.engine}; say engine: dask, or leave "
+                "it out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _recipes_exist(self) -> "Config":

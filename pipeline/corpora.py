@@ -1,5 +1,6 @@
 """The `corpus:` section of a configuration: what recordings there are, and where. Imported by every source."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -7,8 +8,23 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from training.settings import Positive, Section
 
+
+def _expanded(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("expected a path without zero bytes")
+    try:
+        return path.expanduser()
+    except RuntimeError:  # ~ of an unknown user
+        raise ValueError("expected the name of a user after ~, or a whole path") from None
+
+
+def real_path(path: Path) -> Path:
+    """Return the path from the root of the file system, without links; those that form a circle stay."""
+    return Path(os.path.realpath(path))  # `Path.resolve` raises where a link leads to itself
+
+
 # Relative to where the command runs; ~ is the user's home.
-UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+UserPath = Annotated[Path, AfterValidator(_expanded)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -52,12 +68,12 @@ class AudioCorpus(Section):
     @property
     def title(self) -> str:
         """What its stores are called after: the folder, or the one above where that says nothing."""
-        root = self.root.resolve()
+        root = real_path(self.root)
         return root.parent.name if root.name in ("audio", "tracks") else root.name
 
     def resolved(self) -> "AudioCorpus":
         """With whole paths, since workers may stand in another folder."""
-        return self.model_copy(update={"root": self.root.resolve()})
+        return self.model_copy(update={"root": real_path(self.root)})
 
 
 class Fetch(Section):
@@ -91,10 +107,10 @@ class JsonCorpus(Section):
 
     @property
     def title(self) -> str:
-        return self.root.resolve().name
+        return real_path(self.root).name
 
     def resolved(self) -> "JsonCorpus":
-        return self.model_copy(update={"root": self.root.resolve()})
+        return self.model_copy(update={"root": real_path(self.root)})
 
 
 class Esc50Corpus(Section):
@@ -187,8 +203,8 @@ class CsvCorpus(Section):
         return self.train.stem
 
     def resolved(self) -> "CsvCorpus":
-        test = None if self.test is None else self.test.resolve()
-        return self.model_copy(update={"train": self.train.resolve(), "test": test})
+        test = None if self.test is None else real_path(self.test)
+        return self.model_copy(update={"train": real_path(self.train), "test": test})
 
 
 class DemoCorpus(Section):

@@ -1,5 +1,6 @@
 """Running independent tasks in workers, by joblib or by dask. Every worker computes with one thread."""
 
+import logging
 import warnings
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import BrokenExecutor
@@ -8,12 +9,19 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from itertools import chain, islice
+from threading import Timer
 from typing import Any, Literal, TypeVar
 
 from threadpoolctl import threadpool_limits
 
 from pipeline.errors import InputError
 
+log = logging.getLogger("otogura")
+
+PATIENCE_S = 4  # with a scheduler that does not answer, and with workers that do not come back
+# Of a cluster; its scheduler answers some requests nevertheless, unless told otherwise at port 8787 of every network.
+NO_DASHBOARD: dict[str, Any] = {"dashboard_address": None, "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}}
+START_WORKERS = "start them by `dask worker {} --nthreads 1 --nworkers …`"
 WORKER_LOST = "a worker process was killed, perhaps for want of memory; with fewer --cores, type the same command again"
 
 Task = TypeVar("Task")
@@ -71,34 +79,76 @@ class Engine:
     ) -> Generator[Result, None, None]:
         import dask
 
-        dask.config.set({"logging.distributed": "error"})  # it tells of every worker that comes and goes
-        from dask.distributed import Client, KilledWorker, LocalCluster, as_completed
+        dask.config.set({"logging.distributed": "critical"})  # it tells of every worker that comes and goes
+        from dask.distributed import CancelledError, Client, KilledWorker, LocalCluster, wait
 
         with ExitStack() as resources:
             if self.scheduler is not None:
-                client = resources.enter_context(Client(self.scheduler))
-                threads = client.ncores()
-                if max(threads.values(), default=1) > 1:
-                    raise InputError(
-                        f"scheduler: expected workers of one thread each at {self.scheduler}, found one of "
-                        f"{max(threads.values())}; start them by `dask worker --nthreads 1 --nworkers …`"
-                    )
-                workers = max(1, len(threads))
+                client = resources.enter_context(_connected(self.scheduler))
+                workers = _workers_of(client, self.scheduler)
             else:
-                cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
+                cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, **NO_DASHBOARD)
                 client = resources.enter_context(Client(resources.enter_context(cluster)))
             waiting = iter(tasks)
 
-            def submit(some: Iterable[Task]) -> list[Any]:
-                return [client.submit(_single_threaded, function, task, pure=False) for task in some]
+            def submit(some: Iterable[Task]) -> set[Any]:
+                return {client.submit(_single_threaded, function, task, pure=False) for task in some}
 
-            futures = as_completed(submit(islice(waiting, 2 * workers)))
-            for future in futures:
+            pending = submit(islice(waiting, 2 * workers))
+            alone = False
+            while pending:
                 try:
-                    yield future.result()
-                except KilledWorker:
-                    raise InputError(WORKER_LOST) from None
-                futures.update(submit(islice(waiting, 1)))
+                    done, pending = wait(pending, timeout=PATIENCE_S, return_when="FIRST_COMPLETED")
+                except TimeoutError:  # a long task, or every worker has gone
+                    before, alone = alone, not client.ncores()
+                    if alone and not before:
+                        _announce(self.scheduler or client.scheduler.address)
+                    continue
+                except CancelledError:
+                    raise InputError(f"scheduler: lost {self.scheduler}; start it and type the same command") from None
+                for future in done:
+                    try:
+                        yield future.result()
+                    except KilledWorker:
+                        raise InputError(WORKER_LOST) from None
+                pending |= submit(islice(waiting, len(done)))
+
+
+def _connected(scheduler: str) -> Any:
+    """A client of a dask scheduler. Raises `InputError` where none answers."""
+    from dask.distributed import Client
+
+    # dask waits without end for a server of another kind that takes its call.
+    doubt = f"no answer yet at {scheduler}; is that the address of a dask scheduler, and not of its dashboard?"
+    timer = Timer(2 * PATIENCE_S, log.info, [doubt])
+    timer.start()
+    try:
+        return Client(scheduler, timeout=PATIENCE_S)
+    except (OSError, ValueError) as error:  # nobody listens there, or it is no address
+        raise InputError(
+            f"scheduler: expected a dask scheduler at {scheduler}, got no answer ({' '.join(str(error).split())}); "
+            "start one by `dask scheduler`, or leave scheduler out"
+        ) from None
+    finally:
+        timer.cancel()
+
+
+def _workers_of(client: Any, scheduler: str) -> int:
+    """Number of workers, once there are any. Raises `InputError` where they have several threads."""
+    if not client.ncores():
+        _announce(scheduler)
+        client.wait_for_workers(1)
+    threads: dict[str, int] = client.ncores()
+    if max(threads.values()) > 1:
+        raise InputError(
+            f"scheduler: expected workers of one thread each at {scheduler}, found one of {max(threads.values())}; "
+            f"{START_WORKERS.format(scheduler)}"
+        )
+    return len(threads)
+
+
+def _announce(scheduler: str) -> None:
+    log.info("waiting for workers at %s; %s", scheduler, START_WORKERS.format(scheduler))
 
 
 class _Nothing(Enum):

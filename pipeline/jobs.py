@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pydantic import Field
 
 from features.recipe import AnyRecipe
 from pipeline.config import Split
@@ -92,6 +93,14 @@ class SearchJob(Section):
     best: dict[str, Any]  # a configuration of one experiment, which gets the settings that are found
 
 
+class Unfinished(Section):
+    """Why an experiment's run is missing or out of date, and the command that makes it."""
+
+    reason: str
+    command: str
+
+
 class ReportJob(Section):
     folder: Path
     runs: tuple[Path, ...]
+    unfinished: dict[str, Unfinished] = Field(default_factory=dict)  # by experiment

@@ -28,7 +28,13 @@ class Meter:
         self._bar = self._make_bar() if sys.stderr.isatty() else None
 
     def _make_bar(self) -> Progress:
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+        )
         bar = Progress(*columns, console=Console(stderr=True))
         bar.add_task(self._what, total=self._total)
         return bar

@@ -1,11 +1,12 @@
 """What runs leave: their metrics, a page about each, about folds together, and about all experiments."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from pipeline.jobs import Unfinished
 from stores.files import read_json, write_json
 from training.detection import Detection
 from training.evaluation import Scores, score_confusion
@@ -124,14 +125,18 @@ def write_folds(folder: Path, name: str, folds: Sequence[int], results: Sequence
     return metrics
 
 
-def compare(folder: Path, runs: Sequence[Path]) -> None:
-    """`report.html` over all experiments that have been trained."""
+def compare(folder: Path, runs: Sequence[Path], unfinished: Mapping[str, Unfinished]) -> None:
+    """Write `report.html` over the experiments that have been trained, and name those that are missing or out of date.
+
+    `unfinished` says by experiment why a run has not come to its end.
+    """
     rows = []
-    found = [read_json(run / "metrics.json") for run in runs]
+    trained = [run for run in runs if (run / "metrics.json").is_file()]
+    found = [read_json(run / "metrics.json") for run in trained]
     shown = _shown([metrics | metrics.get("mean", {}) for metrics in found])
     for name in ("macro_precision", "macro_recall"):  # F1 has both
-        shown.pop(name)
-    for run, metrics in zip(runs, found, strict=True):
+        shown.pop(name, None)
+    for run, metrics in zip(trained, found, strict=True):
         values = metrics.get("mean", metrics)
         spread = metrics.get("sd", {})
         cells = [_with_spread(values[key], spread.get(key)) if key in values else "" for key in shown]
@@ -140,9 +145,25 @@ def compare(folder: Path, runs: Sequence[Path]) -> None:
         rows.append([name, *cells, f"{round(values['parameters']):,}", tested, metrics["store"][:8]])
     columns = ("experiment", *shown.values(), "parameters", "tested", "store")
     table = Panel("Experiments", "", None, columns, rows)
-    sections = [table, *_curves_together(runs)]
+    sections = [table, *_missing(runs, trained, unfinished), *_curves_together(trained)]
     subtitle = "Choose by the clips that validate, where there are any; those that test are for the last word"
+    if unfinished:
+        subtitle = f"{len(unfinished)} of {len(runs)} experiments missing or out of date. {subtitle}"
     write_page(folder / "report.html", "All experiments", subtitle, [], sections)
+
+
+def _missing(runs: Sequence[Path], trained: Sequence[Path], unfinished: Mapping[str, Unfinished]) -> list[Panel]:
+    rows = [
+        [
+            run.name,
+            "result of an earlier run" if run in trained else "none",
+            *unfinished[run.name].model_dump().values(),
+        ]
+        for run in runs
+        if run.name in unfinished
+    ]
+    columns = ("experiment", "in the table", "why", "when that is mended, type")
+    return [Panel("Missing or out of date", "", None, columns, rows)] if rows else []
 
 
 def _with_spread(value: float, sd: float | None) -> str:

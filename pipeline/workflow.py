@@ -12,7 +12,7 @@ from pipeline.config import Config, Experiment, parse, read_yaml
 from pipeline.corpora import DemoCorpus, Esc50Corpus, OnDisk, TagsCorpus
 from pipeline.demos import DEMOS
 from pipeline.errors import InputError
-from pipeline.jobs import BuildJob, FetchJob, IndexJob, LabelJob, ReportJob, SearchJob, SplitJob, TrainJob
+from pipeline.jobs import BuildJob, FetchJob, IndexJob, LabelJob, ReportJob, SearchJob, SplitJob, TrainJob, Unfinished
 from pipeline.labels.mine import LABELS, fingerprint
 from pipeline.sources import source_of
 from stores.files import read_json
@@ -67,7 +67,7 @@ class Plan:
     @property
     def engine(self) -> str:
         """As `Engine.of` takes it."""
-        return (self.config.scheduler if self.config.engine == "dask" else None) or self.config.engine
+        return self.config.scheduler or self.config.engine
 
     @property
     def demos(self) -> Path:
@@ -366,8 +366,36 @@ class Plan:
         recipe = section["recipe"]
         return _given(whole) | {"experiments": {name: section}, "recipes": {recipe: whole["recipes"][recipe]}}
 
-    def report_job(self) -> str:
-        return _text(ReportJob(folder=self.work, runs=tuple(map(self.run_folder, self.config.experiments))))
+    def report_job(self, reasons: Mapping[str, str] | None = None) -> str:
+        """The comparison of all experiments; `reasons` says by experiment why its run is not up to date."""
+        unfinished = {
+            name: Unfinished(reason=reason, command=self.command(f"train_{name}"))
+            for name, reason in (reasons or {}).items()
+        }
+        runs = tuple(map(self.run_folder, self.config.experiments))
+        return _text(ReportJob(folder=self.work, runs=runs, unfinished=unfinished))
+
+    def command(self, target: str) -> str:
+        """The command line of a target, with the configuration if it is not the shipped one."""
+        shipped = self.origin == _relative(DEFAULT_CONFIG)
+        return f"snakemake {target}" + ("" if shipped else f" --configfile {self.origin.replace(', ', ' ')}")
+
+    def products(self, experiment: str) -> list[Path]:
+        """Files that jobs bring up to date for an experiment, in the order of the jobs."""
+        source = self._experiment(experiment).init_from
+        return [
+            *([self.labels_folder(experiment) / LABELS] if self.tags(experiment) is not None else []),
+            self.index(experiment),
+            self.pointer(experiment),
+            self.split_record(experiment),
+            *(self.products(source) if source is not None else []),
+            *self.results(experiment),
+        ]
+
+    def results(self, experiment: str) -> list[Path]:
+        """Files that a run and a search of an experiment end with."""
+        run, search = self.run_folder(experiment), self.search_folder(experiment)
+        return [run / "metrics.json", run / "report.html", search / "best.yaml", search / "search.html"]
 
     def _experiment(self, name: str) -> Experiment:
         return self.config.experiments[name]

@@ -4,9 +4,12 @@ import ast
 import subprocess
 import sys
 from graphlib import TopologicalSorter
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from core_environment import core_requirements
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
@@ -53,6 +56,16 @@ def test_no_imports_go_round_in_a_circle() -> None:
         needs[module] = (run & set(modules)) - own
     assert needs["pipeline.build"] >= {"features.engine", "features", "stores.writer"}
     assert list(TopologicalSorter(needs).static_order())  # or it names the circle
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    """Also those inside functions."""
+    declared = {canonicalize_name(requirement.name) for requirement in core_requirements()}
+    distributions = packages_distributions()
+    for path in [ROOT / "otogura.py", *(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))]:
+        for name in imported(path) - sys.stdlib_module_names - {*MAY_IMPORT, "otogura"}:
+            owners = {canonicalize_name(owner) for owner in distributions[name]}
+            assert owners & declared, f"{path}: {name} is of {owners}, which pyproject.toml does not declare"
 
 
 def test_the_oracle_imports_nothing_of_ours() -> None:

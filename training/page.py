@@ -11,6 +11,7 @@ import jinja2
 import matplotlib
 from markupsafe import Markup
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from stores.files import write_bytes
 
@@ -44,10 +45,19 @@ def write_page(
 
 
 def svg(figure: Figure) -> Markup:
-    """The figure as an SVG element; equal figures give equal text. The browser's fonts draw labels in any script."""
-    with matplotlib.rc_context({"svg.hashsalt": "otogura", "svg.fonttype": "none"}), warnings.catch_warnings():
+    """Return the figure as an SVG element; equal figures give equal text.
+
+    The browser's fonts draw labels in any script. No text is read as a formula: classes and tags may have dollar signs.
+    """
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    # What draws itself only now, such as ticks, follows the setting.
+    with (
+        matplotlib.rc_context({"svg.hashsalt": "otogura", "svg.fonttype": "none", "text.parse_math": False}),
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the browser has one that has it
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    return Markup(text[text.index("<svg") :])
+    page = buffer.getvalue()
+    return Markup(page[page.index("<svg") :])

@@ -72,7 +72,7 @@ def mine(corpus: TagsCorpus, where: str) -> Mined:
         )
     dictionary = dictionary_path(corpus, where)
     polarity = None if dictionary is None else read_polarity(dictionary, f"{where}.dictionary")
-    reader = Reader(Tokeniser(f"{where}.labels"), corpus.read_description)
+    reader = Reader(Tokeniser(), corpus.read_description)
     if corpus.labels == "emotion":
         assert polarity is not None  # the configuration says so
         decisions = by_polarity(here, polarity, corpus.each, reader, f"{where}.each")

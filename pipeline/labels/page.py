@@ -7,6 +7,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.labels.labelling import NEGATIVE, POSITIVE
 from pipeline.labels.mine import Mined
@@ -111,5 +112,5 @@ def _histogram(mined: Mined) -> list[tuple[float, int]]:
 def _table(*columns: str, rows: Sequence[Row]) -> Table:
     table = Table(*columns)
     for row in rows:
-        table.add_row(*map(str, row))
+        table.add_row(*(Text(str(cell)) for cell in row))  # a tag is no markup
     return table

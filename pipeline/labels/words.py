@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from pipeline.errors import InputError
-
 Found = TypeVar("Found")
 
 # Parts of speech without a meaning of their own: symbols, spaces, particles, auxiliaries.
@@ -23,15 +21,11 @@ class Word:
 
 
 class Tokeniser:
-    """Sudachi with its dictionary of common words. `where` names, in error messages, what needs it."""
+    """Sudachi with its dictionary of common words."""
 
-    def __init__(self, where: str) -> None:
-        try:
-            from sudachipy import Dictionary, SplitMode
-        except ImportError:
-            raise InputError(
-                f"{where}: Japanese text needs a tokeniser that is not installed: pip install 'otogura[japanese]'"
-            ) from None
+    def __init__(self) -> None:
+        from sudachipy import Dictionary, SplitMode  # the Snakefile imports this module and reads no text
+
         self._tokenizer: Any = Dictionary().tokenizer()
         self._whole, self._short = SplitMode.C, SplitMode.A
         self._reading = lru_cache(maxsize=65536)(self._reading_of)

@@ -9,7 +9,7 @@ from features.recipe import WaveformRecipe
 from pipeline.config import Config, parse, read_yaml
 from pipeline.errors import InputError
 from pipeline.jobs import SplitJob, TrainJob
-from pipeline.workflow import plan
+from pipeline.workflow import Plan, plan
 
 DEFAULT = Path(__file__).parents[2] / "config" / "config.yaml"
 
@@ -106,6 +106,14 @@ def test_the_shipped_configurations_are_valid(name: str, experiment: str) -> Non
     assert experiment in load(DEFAULT.with_name(name)).experiments
 
 
+def test_a_root_that_links_to_itself_stops_no_other_experiment(tmp_path: Path) -> None:
+    (tmp_path / "round").symlink_to("round")
+    config = genre(corpus={"root": str(tmp_path / "round")})
+    plan = Plan(parse(config, ""), "")
+    assert plan.corpus_name("genre").startswith("round-")
+    assert "unreadable" in plan.index_job("genre")
+
+
 def test_everything_has_a_default() -> None:
     config = parse({"experiments": {"genre": None}}, "")
     assert config.experiments["genre"].recipe == "music"
@@ -155,6 +163,13 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
             "recipes.x.n_mel: unknown key; did you mean 'n_mels'?",
         ),
         (genre() | {"engine": "spark"}, "engine"),
+        (genre() | {"scheduler": "tcp://h:8786"}, "scheduler: only the engine dask has one, and the engine is joblib"),
+        (genre() | {"work_dir": "a/{run}/b"}, "work_dir: expected a folder without a name in braces, which Snakemake"),
+        (genre() | {"work_dir": "a{ x ,[0-9]+}"}, "work_dir: expected a folder without a name in braces"),
+        (genre() | {"work_dir": "-w"}, "work_dir: expected a folder that does not begin with -"),
+        (genre() | {"work_dir": "s3://bucket/work"}, "work_dir: expected a folder of this machine, not an address"),
+        (genre() | {"work_dir": "~nobody-here/w"}, "work_dir: expected the name of a user after ~"),
+        (genre(corpus={"root": "a\0b"}), "corpus.root: expected a path without zero bytes"),
         (genre() | {"recipes": {"demo": {"hop_lenght": 1}}}, "recipes.demo.hop_lenght: unknown key"),
         ({"experiments": {"demo": {"corpus": {"source": "audio", "rot": 1}}}}, "experiments.demo.corpus.rot: unknown"),
         (genre(folds=[]), "experiments.genre.folds"),

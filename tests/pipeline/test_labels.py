@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from pipeline.cli import app
@@ -14,7 +15,7 @@ from pipeline.corpora import TagsCorpus
 from pipeline.errors import InputError
 from pipeline.labels.labelling import BETWEEN, NEGATIVE, NO_CLASS, POSITIVE, TWO_CLASSES
 from pipeline.labels.mine import Mined, fingerprint, mine, write_labels
-from pipeline.labels.page import write_labels_page
+from pipeline.labels.page import tables, write_labels_page
 from pipeline.labels.polarity import read_polarity
 from pipeline.labels.tracks import NO_FILE, SEVERAL_FILES, TWICE, split_tags
 from pipeline.labels.words import Tokeniser
@@ -268,6 +269,22 @@ def test_the_command_shows_tags_and_writes_the_labels(tmp_path: Path, monkeypatc
             CliRunner().invoke(app, ["labels", name, "--configfile", "c.yaml"], catch_exceptions=False)
 
 
+def test_tags_are_shown_as_they_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither as the markup of a terminal nor as a formula."""
+    tags = ("[/]", "[red]", ":smile:", "$x_$", "$\\frac$")
+    rows = [[str(number), f"ロック、{tag}", ""] for number, tag in enumerate(tags)] + [["朝", "クラシック", ""]]
+    write(tmp_path, rows, [f"{row[0]}.flac" for row in rows])
+    found = mined(tmp_path, labels={"$a_$": ["ロック"], "b[/]": ["クラシック"]})
+    for table in tables(found):
+        Console(width=80).print(table)
+    shown = capsys.readouterr().out
+    write_labels_page(found, tmp_path, "own")
+    page = (tmp_path / "labels.html").read_text()
+    for text in (*tags, "$a_$", "b[/]"):
+        assert text in shown
+        assert text in page
+
+
 def test_words_are_read_as_their_base_forms_are() -> None:
-    words = {word.base: word.reading for word in Tokeniser("here").words("切なく美しい夜、楽しかった。")}
+    words = {word.base: word.reading for word in Tokeniser().words("切なく美しい夜、楽しかった。")}
     assert words == {"切ない": "セツナイ", "美しい": "ウツクシイ", "夜": "ヨル", "楽しい": "タノシイ"}

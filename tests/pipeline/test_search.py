@@ -551,22 +551,6 @@ def said(experiment: dict[str, Any]) -> str:
     return text
 
 
-def test_without_optuna_one_line_says_what_to_install(folder: Path, tmp_path: Path) -> None:
-    text = job(folder, tmp_path).model_dump_json()
-    code = (
-        "import sys; sys.modules['optuna'] = None; sys.argv[0] = 'pipeline'\n"
-        "from pipeline.__main__ import main; sys.exit(main())"
-    )
-    command = [sys.executable, "-c", code, "search", text, "--where", "mine.yaml: experiments.x"]
-    root = Path(__file__).parents[2]
-    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    assert result.returncode == 1
-    assert result.stderr == (
-        "otogura: mine.yaml: experiments.x.search: expected Optuna, which is not installed; "
-        "pip install 'otogura[search]'\n"
-    )
-
-
 def test_a_trial_that_was_searched_alone_trains_to_the_same_loss(folder: Path, searched: Path, tmp_path: Path) -> None:
     """A trial is no other training than that of an experiment with the same settings and epochs."""
     chosen = plan_of([searched / "best.yaml"]).config.experiments["x_best"]

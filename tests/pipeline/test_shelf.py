@@ -1,5 +1,6 @@
 """Which stores there are, why they were computed, who uses them, and which may go."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -96,4 +97,12 @@ def test_stores_are_listed_with_those_who_use_them(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["stores", *options, "--json"])
     assert f'"path": "{store}"' in result.output
     assert '"experiments": [\n   "x"\n  ]' in result.output
-    assert "used by" in CliRunner().invoke(app, ["stores", *options]).output
+    for columns in ("60", "80", "200"):
+        lines = CliRunner(env={"COLUMNS": columns}).invoke(app, ["stores", *options]).output.splitlines()
+        assert lines[0] == str(store)
+        assert re.fullmatch(r"    9 clips, 4 variants, 32×24×4, \d\.\d\d GB, used by x", lines[1])
+
+
+def test_no_store_is_said(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["stores", "--work-dir", str(tmp_path)])
+    assert "no store; build one" in result.output

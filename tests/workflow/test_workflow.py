@@ -1,6 +1,7 @@
 """The commands as a user types them, on a small corpus: build, train, again, changed, killed, and mistaken."""
 
 import hashlib
+import html
 import io
 import json
 import os
@@ -8,7 +9,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
+from core_environment import core_python
 from corpora import tone, tree, write_corpus
 from serving import archive, serving
 
 ROOT = Path(__file__).parents[2]
-SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake")), "--snakefile", str(ROOT / "Snakefile")]
 RECIPE = {"frames": 24, "n_mels": 32}
 EXPERIMENT = {
     "corpus": {"source": "audio", "root": "corpus"},
@@ -43,7 +43,9 @@ class Folder:
 
     def command(self, *arguments: str) -> list[str]:
         (self.path / "mine.yaml").write_text(yaml.safe_dump(self.config))
-        return [*SNAKEMAKE, *arguments, "--configfile", "mine.yaml"]
+        # With nothing but the core dependencies, as `make demo` installs them.
+        snakemake = [str(core_python()), "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        return [*snakemake, *arguments, "--configfile", "mine.yaml"]
 
     def run(self, *arguments: str, ok: bool = True) -> str:
         """Everything that the command said."""
@@ -304,6 +306,52 @@ def test_cross_validation_reports_mean_and_sd(folder: Folder) -> None:
     ]
     assert sum(fold["test_clips"] for fold in folds) == 42
     assert metrics["mean"]["accuracy"] == pytest.approx(sum(fold["accuracy"] for fold in folds) / 3)
+
+
+def test_experiments_that_cannot_be_built_keep_no_other_from_it(folder: Folder) -> None:
+    """A missing folder, another experiment on it, and a table without its column, beside two that are right."""
+    (folder.path / "t.csv").write_text("file,label\na/0.wav,a\n")
+    gone = EXPERIMENT | {"corpus": {"source": "audio", "root": "nowhere"}}
+    folder.config["experiments"] |= {
+        "gone": gone,
+        "gone_as_well": gone | {"training": EXPERIMENT["training"] | {"epochs": 1}},
+        "misread": EXPERIMENT | {"corpus": {"source": "audio", "root": "corpus", "table": "t.csv"}},
+        "shorter": EXPERIMENT | {"recipe": "shorter", "training": EXPERIMENT["training"] | {"epochs": 1}},
+    }
+    folder.config["recipes"]["shorter"] = RECIPE | {"frames": 20}
+    missing = "mine.yaml: experiments.gone.corpus.root: expected a folder with recordings, but 'nowhere' does not exist"
+
+    output = folder.run("--cores", "2", "features", ok=False)
+    assert folder.computed(output) == [42 * 6]
+    *_, first, second, last = output.splitlines()
+    assert {line.split(": ")[2] for line in (first, second)} == {
+        "experiments.gone.corpus.root",
+        "experiments.misread.corpus.path",
+    }
+    assert last == "otogura: not finished: gone_as_well"
+
+    assert folder.run("report", ok=False).splitlines()[-1] == last
+    page = (folder.path / "work" / "report.html").read_text()
+    assert re.findall(r'href="runs/(\w+)/report.html"', page) == ["genre", "shorter"]
+    assert "3 of 5 experiments missing or out of date" in page
+    for name, reason in (("gone", missing), ("gone_as_well", missing), ("misread", "t.csv has no column 'path'")):
+        (row,) = re.findall(rf"<td>{name}</td>.*", page)
+        assert html.escape(reason, quote=True).replace("&#x27;", "&#39;") in row
+        assert f"<td>snakemake train_{name} --configfile mine.yaml</td>" in row
+
+    for name in ("gone", "gone_as_well", "misread"):
+        del folder.config["experiments"][name]
+    folder.run("report")
+    assert "missing" not in (folder.path / "work" / "report.html").read_text()
+
+
+def test_a_run_that_could_not_be_renewed_is_named_in_the_report(folder: Folder) -> None:
+    folder.run("report")
+    folder.config["experiments"]["genre"]["corpus"] = {"source": "audio", "root": "nowhere"}
+    folder.run("report", ok=False)
+    page = (folder.path / "work" / "report.html").read_text()
+    assert 'href="runs/genre/report.html"' in page
+    assert "<td>genre</td><td>result of an earlier run</td>" in page
 
 
 class TestMistakes:

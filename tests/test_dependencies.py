@@ -1,0 +1,44 @@
+"""What the project needs is a dependency: no target of the shipped configuration needs an extra."""
+
+import subprocess
+from pathlib import Path
+
+from core_environment import ROOT, closure, core_python, core_requirements
+
+from pipeline.config import read_yaml
+from pipeline.workflow import DEFAULT_CONFIG
+
+PACKAGES = ("features", "stores", "training", "pipeline")
+
+
+def test_the_core_environment_has_no_extra() -> None:
+    assert {"torch", "snakemake", "optuna", "sudachidict-core", "distributed"} <= closure(core_requirements())
+    refused = run("import hypothesis", check=False)
+    assert "No module named 'hypothesis'" in refused.stderr
+
+
+def test_every_module_can_be_imported_there() -> None:
+    sources = [ROOT / "otogura.py", *(path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")))]
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in sources]
+    run(f"import importlib; [importlib.import_module(name) for name in {names}]")
+
+
+def test_the_words_of_tags_can_be_read_there() -> None:
+    run("from pipeline.labels.words import Tokeniser; assert Tokeniser().words('美しい')")
+
+
+def test_every_target_of_the_shipped_configuration_can_be_planned_there(tmp_path: Path) -> None:
+    experiments = read_yaml(DEFAULT_CONFIG)["experiments"]
+    targets = ["features", "report", *(f"train_{name}" for name in experiments)]
+    targets += [f"search_{name}" for name, experiment in experiments.items() if experiment.get("search")]
+    command = [str(core_python()), "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--dry-run", *targets]
+    planned = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert planned.returncode == 0, planned.stderr
+
+
+def run(code: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a program in the core environment."""
+    result = subprocess.run([str(core_python()), "-c", code], cwd="/", capture_output=True, text=True, check=False)
+    if check:
+        assert result.returncode == 0, result.stderr
+    return result
