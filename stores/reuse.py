@@ -13,7 +13,7 @@ from stores.codec import codec
 from stores.errors import StoreError
 from stores.files import damaged, read_checked, read_json, taking_place, write_checked
 from stores.layout import ArraySpec, Layout, shard_ranges
-from stores.shard import check_size, places
+from stores.shard import check_size, open_shard
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class HeldClip:
         """Values of `clip_shape` and statistics `(groups, 2)`. Raises `StoreError` when damaged."""
         held, spec = self.shard, self.shard.spec
         marker = read_checked(held.marker)
-        offset, count = places(held.tensors, spec, len(marker["crc32c"]))[self.slot].tolist()
-        with open(held.tensors, "rb") as file:
-            file.seek(offset)
-            data = file.read(count)
+        file, places = open_shard(held.tensors, spec, len(marker["crc32c"]))
+        offset, count = places[self.slot].tolist()
+        data = np.empty(count, np.uint8)
+        file.read_into(offset, data.data)
         if google_crc32c.value(data) != marker["crc32c"][self.slot]:
             raise damaged(held.tensors, f"clip {self.slot} does not match its checksum")
         statistics = held.statistics.read_bytes()

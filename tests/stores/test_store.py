@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import zarr
 from corpora import tree
@@ -16,8 +17,10 @@ from stores.codec import Compression
 from stores.errors import StoreError
 from stores.files import PARTIAL_SUFFIX, replacing, write_checked, write_json
 from stores.layout import ArraySpec, Layout
+from stores.positioned import File
 from stores.reuse import Pool
-from stores.shard import places
+from stores.shard import index_places
+from stores.verify import verify
 from stores.writer import StoreWriter, writing_shard
 
 SHAPE = (4, 6, 2)
@@ -159,8 +162,12 @@ def test_a_damaged_shard_is_named(tmp_path: Path, damage: str, compression: Comp
         shard.write_bytes(data)
     else:
         shard.write_bytes(data[: len(data) // 2] if damage == "truncated" else b"")
-    with pytest.raises(StoreError, match=r"c\.1\.0\.0\.0.*verify --repair"):
-        open_store(tmp_path / "s").clip(7)
+    if damage == "flipped index" and compression is None:  # nobody needs it to find clips of one size
+        np.testing.assert_array_equal(open_store(tmp_path / "s").clip(7), values("h", "original"))
+        assert [found.path for found in verify(tmp_path / "s")] == [shard]
+    else:
+        with pytest.raises(StoreError, match=r"c\.1\.0\.0\.0.*verify --repair"):
+            open_store(tmp_path / "s").clip(7)
     shard.unlink(missing_ok=True)
     whole = write(tmp_path / "whole", "abcdefgh", [packed])
     write(tmp_path / "s", "abcdefgh", [packed])
@@ -174,7 +181,8 @@ def test_compressed_clips_are_checked_as_they_are_stored(tmp_path: Path, compres
     write(tmp_path / "s", "abc", [packed])
     shard = Layout(tmp_path / "s").shard(packed, 0)
     data = bytearray(shard.read_bytes())
-    data[: places(shard, packed, 3)[0, 1]] = b"\xff" * places(shard, packed, 3)[0, 1]
+    first = index_places(File(shard), packed, 3)[0, 1]
+    data[:first] = b"\xff" * first
     shard.write_bytes(data)
     store = open_store(tmp_path / "s", check=check)
     np.testing.assert_array_equal(store.clip(1), values("b", "original"))
@@ -311,15 +319,25 @@ def test_replacing_keeps_the_old_file_after_an_error(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_many_shards_need_few_descriptors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stores.reader.OPEN_SHARDS", 3)
-    contents = "abcdefghijklmnopqrstuvwxyz"
-    write(tmp_path / "s", contents, [spec(clips_per_shard=1)])
-    store = open_store(tmp_path / "s")
-    for row in range(26):
-        np.testing.assert_array_equal(store.clip(row), values(contents[row], "original"))
-    used = sum(str(tmp_path) in str(link.resolve()) for link in Path("/proc/self/fd").iterdir())
-    assert used <= 3
+@pytest.mark.parametrize("check", [True, False])
+def test_statistics_that_were_cut_short_or_changed_are_damage(tmp_path: Path, check: bool) -> None:
+    write(tmp_path / "s", "abcdefgh", [spec()])
+    chunk = Layout(tmp_path / "s").statistics_chunk(spec(), 0)
+    data = chunk.read_bytes()
+    chunk.write_bytes(data[: len(data) // 2])  # the next shard's must not slip into its place
+    with pytest.raises(StoreError, match=r"c\.0\.0\.0: expected 320 bytes, found 160"):
+        open_store(tmp_path / "s", check=check).statistics()
+    chunk.write_bytes(data[:-1] + b"x")
+    if check:
+        with pytest.raises(StoreError, match="does not match its checksum"):
+            open_store(tmp_path / "s", check=True).statistics()
+
+
+def test_a_row_table_that_changed_is_damage(tmp_path: Path) -> None:
+    write(tmp_path / "s", "abcd", [spec()])
+    pq.write_table(rows("abdc"), tmp_path / "s" / "rows.parquet")
+    with pytest.raises(StoreError, match=r"rows\.parquet: it does not match its checksum"):
+        open_store(tmp_path / "s").rows  # noqa: B018  # reading it is what fails
 
 
 def test_a_store_says_what_it_is(tmp_path: Path) -> None:
