@@ -55,7 +55,7 @@ class OpenClips:
 
     def address(self, number: int) -> int | None:
         """Where in memory a clip lies as it is to be, as long as this object lives; None where it is to be read."""
-        if self._codec is not None or isinstance(self._used(), File):
+        if self._codec is not None or isinstance(self._best_source(), File):
             return None
         return self._address + int(self._places[number, 0])
 
@@ -70,7 +70,8 @@ class OpenClips:
     def read_into(self, number: int, values: np.ndarray) -> None:
         """Fill a contiguous array of a clip's shape and type. Raises `StoreError` for a damaged file."""
         target = values.reshape(-1).view(np.uint8)
-        source = self._used()
+        source = self._best_source()
+        self._reads += 1
         if self._codec is not None:
             stored = self._read(source, number) if isinstance(source, File) else self._part(source, number)
             try:
@@ -92,17 +93,15 @@ class OpenClips:
             page = start - start % mmap.PAGESIZE
             self._map.madvise(mmap.MADV_WILLNEED, page, start + count - page)
 
-    def _used(self) -> File | np.ndarray:
-        """What the next clip is read from."""
-        source = self._source
-        if isinstance(source, File) and self._mappable:
-            self._reads += 1
-            if self._reads > len(self._places):
-                return self._mapped()
-        return source
+    def _best_source(self) -> File | np.ndarray:
+        """What the next clip is read from: the file, or its bytes in memory."""
+        pays = self._mappable and self._reads >= len(self._places)
+        return self._mapped() if pays else self._source
 
     def _mapped(self) -> np.ndarray:
         """The bytes of the file, which is mapped if it was not."""
+        if not isinstance(self._source, File):
+            return self._source
         with self._mapping:
             if isinstance(self._source, File):
                 end = int(self._places.sum(axis=1).max())
