@@ -31,12 +31,19 @@ class ShardWriter:
         self.checksums: list[int] = []  # CRC32C of each clip as it is stored
 
     def append(self, clip: np.ndarray) -> None:
-        clip = np.ascontiguousarray(clip)
-        data = np.frombuffer(self._codec.encode(clip) if self._codec else clip.data, np.uint8)
+        data = self._encoded(clip)
         self._file.write(data.data)
         self._index[len(self.checksums)] = self._position, len(data)
         self.checksums.append(google_crc32c.value(data))
         self._position += len(data)
+
+    def checksum(self, clip: np.ndarray) -> int:
+        """CRC32C of a clip as it would be stored."""
+        return int(google_crc32c.value(self._encoded(clip)))
+
+    def _encoded(self, clip: np.ndarray) -> np.ndarray:
+        clip = np.ascontiguousarray(clip)
+        return np.frombuffer(self._codec.encode(clip) if self._codec else clip.data, np.uint8)
 
     def finish(self) -> None:
         index = self._index.tobytes()

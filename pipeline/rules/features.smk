@@ -81,7 +81,13 @@ rule build_store:
         "Building {wildcards.store}."
     input:
         index=lambda wildcards: PLAN.index(PLAN.by_store(wildcards.store)),
-        kernels=PLAN.modules("features/**/*.py", "pipeline/build.py", "pipeline/recordings.py", "stores/*.py"),
+        kernels=PLAN.modules(
+            "features/**/*.py",
+            "pipeline/build.py",
+            "pipeline/environment.py",
+            "pipeline/recordings.py",
+            "stores/*.py",
+        ),
     output:
         update(f"{WORK}/stores/{{store}}/current.json"),
     log:
