@@ -141,38 +141,51 @@ def read(files: list[Path]) -> None:
                 pass
 
 
-def written(path: Path, clips: np.ndarray, recipe: Recipe, compression: Compression | None = None) -> Store:
-    """A complete store of one variant that holds these clips as the tensors of a recipe."""
-    spec = ArraySpec(
-        variant="original",
-        identity="noise",
-        clip_shape=recipe.shape,
-        dimensions=recipe.dimensions,
-        statistics_groups=1,
-        dtype="float16",
-        clips_per_shard=CLIPS_PER_SHARD,
-        attributes={},
-        compression=compression,
-    )
-    hashes = [f"{number:032x}" for number in range(CLIPS)]
-    writer = StoreWriter(path, [spec], hashes)
-    writer.prepare(pa.table({"id": hashes, "label": ["noise"] * CLIPS, "content_hash": hashes}), {})
+def written(
+    path: Path,
+    clips: np.ndarray,
+    recipe: Recipe,
+    compression: Compression | None = None,
+    *,
+    count: int = CLIPS,
+    clips_per_shard: int = CLIPS_PER_SHARD,
+    variants: tuple[str, ...] = ("original",),
+) -> Store:
+    """A complete store of `count` clips, which are these in turn, another one first in each variant."""
+    specs = [
+        ArraySpec(
+            variant=variant,
+            identity=variant,
+            clip_shape=recipe.shape,
+            dimensions=recipe.dimensions,
+            statistics_groups=1,
+            dtype="float16",
+            clips_per_shard=clips_per_shard,
+            attributes={},
+            compression=compression,
+        )
+        for variant in variants
+    ]
+    hashes = [f"{number:032x}" for number in range(count)]
+    writer = StoreWriter(path, specs, hashes)
+    writer.prepare(pa.table({"id": hashes, "label": ["noise"] * count, "content_hash": hashes}), {})
     for shard, numbers in enumerate(writer.shards):
-        with writing_shard(writer.layout, [spec], shard, writer.shard_hashes(shard)) as variants:
+        with writing_shard(writer.layout, specs, shard, writer.shard_hashes(shard)) as shards:
             for number in numbers:
-                variants["original"].append(clips[number], np.array([[0.0, 1.0]]))
+                for first, variant in enumerate(variants):
+                    shards[variant].append(clips[(first + number) % len(clips)], np.array([[0.0, 1.0]]))
     writer.finish(
         {
             "identity": "noise",
-            "variants": ["original"],
-            "identities": {"original": spec.identity},
-            "clips": CLIPS,
+            "variants": list(variants),
+            "identities": {spec.variant: spec.identity for spec in specs},
+            "clips": count,
             "recipe": asdict(recipe),
-            "shape": [CLIPS, *recipe.shape],
-            "dimensions": ["clip", *spec.dimensions],
+            "shape": [count, *recipe.shape],
+            "dimensions": ["clip", *recipe.dimensions],
             "statistics": ["all"],
-            "dtype": spec.dtype,
-            "clips_per_shard": CLIPS_PER_SHARD,
+            "dtype": "float16",
+            "clips_per_shard": clips_per_shard,
             "compression": compression,
         }
     )

@@ -1,10 +1,8 @@
 """Building a store: what no store holds yet is computed, shard by shard, in parallel."""
 
-import platform
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +10,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import soundfile
-from threadpoolctl import threadpool_info
 
 from features.audio import content_hash
 from features.engine import Engine as Features
 from features.engine import Ready, drawn, engine_of
 from features.recipe import AnyRecipe
 from pipeline.engines import Engine
+from pipeline.environment import environment
 from pipeline.errors import InputError
 from pipeline.progress import Meter
 from pipeline.recordings import Decoder, Recording
 from pipeline.sources.base import Recordings
 from stores.codec import Compression
 from stores.errors import StoreError
-from stores.files import remove_partials, write_checked
+from stores.files import read_checked, remove_partials, write_checked
 from stores.layout import POINTER, ArraySpec, Layout
-from stores.reuse import HeldClip, Pool
+from stores.reuse import Copies, HeldClip, Pool
 from stores.writer import StoreWriter, VariantShard, writing_shard
 
 
@@ -55,6 +53,7 @@ class ShardTask:
     content_hashes: Sequence[str]
     held: dict[str, list[HeldClip | None]]  # by variant: tensors to copy in place of computing them
     features: Features | Ready
+    accept_new_bytes: bool = False
 
 
 def build_store(
@@ -68,12 +67,14 @@ def build_store(
     compression: Compression | None = None,
     engine: Engine,
     redo: Collection[tuple[str, int]] | None = None,
+    accept_new_bytes: bool = False,
 ) -> Built:
     """Build, finish or mend the store of these clips in the folder `family`, and point `current.json` there.
 
     Tensors that any store beside it holds already are linked or copied. The caller holds the lock of the family.
     `redo` names shards, by variant and number, of a complete store that are damaged: what is whole in them is copied.
-    Raises `ChangedError` when a recording is not what was indexed.
+    Raises `ChangedError` when a recording is not what was indexed, and `StoreError` when a shard that was finished once
+    comes out with other bytes, unless `accept_new_bytes` says that the store takes them, under another identity.
     """
     specs = array_specs(recipe, clips_per_shard, compression)
     identity = store_identity(clips, specs)
@@ -84,21 +85,21 @@ def build_store(
         writer.prepare(
             row_table(clips, recipe), {"corpus": name, "recipe": asdict(recipe), "channels": list(recipe.channels)}
         )
-        pools = {variant: Pool(family.parent, spec) for variant, spec in writer.specs.items()}
-        for shard, variants in writer.missing().items():
-            for variant in variants:
-                pools[variant].link(writer.layout, shard, writer.shard_hashes(shard))
+        pool = Pool(family.parent, specs)
+        pool.link(writer)
         missing = writer.missing(redo or ())
         pending = sum(len(writer.shards[shard]) * len(variants) for shard, variants in missing.items())
-        tasks = _tasks(writer, missing, pools, recordings, recipe)
+        tasks = _tasks(writer, missing, pool.find(writer, missing), recordings, recipe, accept_new_bytes)
         with Meter(f"{name}: tensors", pending) as meter:
             for done, fresh in engine.run(build_shard, tasks, len(missing)):
                 computed += fresh
                 meter.advance(done)
         writer.finish(_manifest(identity, name, len(clips), recipe, specs))
-    if redo is None or not (family / POINTER).is_file():  # a store that is mended need not be the current one
+    pointer = family / POINTER
+    if redo is None or not pointer.is_file() or read_checked(pointer)["store"] == identity:  # else an old one is mended
+        told = read_checked(writer.layout.manifest)["identity"]
         remove_partials(family.glob(f"{POINTER}*"))
-        write_checked(family / POINTER, {"store": identity})
+        write_checked(pointer, {"store": identity} | ({} if told == identity else {"identity": told}))
     return Built(writer.layout.path, computed, total - computed)
 
 
@@ -107,7 +108,8 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
     computed = 0
     variants = [spec.variant for spec in task.specs]
     decoder = Decoder()
-    with writing_shard(task.layout, task.specs, task.shard, task.content_hashes) as shards:
+    accept = task.accept_new_bytes
+    with writing_shard(task.layout, task.specs, task.shard, task.content_hashes, accept_new_bytes=accept) as shards:
         for slot, (recording, expected) in enumerate(zip(task.recordings, task.content_hashes, strict=True)):
             wanted = [variant for variant in variants if not _copied(task.held[variant][slot], shards[variant])]
             if not wanted:
@@ -122,20 +124,22 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
                 raise changed
             clip = task.features.clip(samples, rate_hz)
             for variant, tensor in task.features.compute(clip, content, wanted):  # type: ignore[arg-type]  # its own clip
-                shards[variant].append(tensor.values, tensor.statistics)
+                shards[variant].append(tensor.values, tensor.statistics, [environment()])
                 computed += 1
     return len(task.recordings) * len(variants), computed
 
 
 def _copied(held: HeldClip | None, shard: VariantShard) -> bool:
-    """Copy a tensor from another store, if one holds it undamaged; says whether."""
+    """Copy a tensor from another store, if one holds it undamaged and as was promised here; says whether."""
     if held is None:
         return False
     try:
-        values, statistics = held.read()
+        values, statistics, written_with = held.read()
     except (StoreError, OSError):  # that store may be damaged, or be removed just now
         return False
-    shard.append(values, statistics)
+    if not shard.as_promised(values):
+        return False
+    shard.append(values, statistics, written_with)
     return True
 
 
@@ -195,9 +199,10 @@ def store_identity(clips: pa.Table, specs: Sequence[ArraySpec]) -> str:
 def _tasks(
     writer: StoreWriter,
     missing: dict[int, list[str]],
-    pools: dict[str, Pool],
+    copies: Copies,
     recordings: Recordings,
     recipe: AnyRecipe,
+    accept_new_bytes: bool,
 ) -> Iterator[ShardTask]:
     if not missing:
         return
@@ -211,8 +216,9 @@ def _tasks(
             shard=shard,
             recordings=recordings(rows),
             content_hashes=hashes,
-            held={variant: pools[variant].find(hashes) for variant in variants},
+            held={variant: copies.of(variant, shard, len(hashes)) for variant in variants},
             features=features,
+            accept_new_bytes=accept_new_bytes,
         )
 
 
@@ -233,27 +239,4 @@ def _manifest(identity: str, name: str, clips: int, recipe: AnyRecipe, specs: Se
         "clips_per_shard": specs[0].clips_per_shard,
         "compression": specs[0].compression,
         "bytes": sum(spec.clip_bytes for spec in specs) * clips,
-        "written_with": _environment(),
     }
-
-
-def _environment() -> dict[str, Any]:
-    """What the bytes depend on besides the recipe."""
-    packages = {name: version(name) for name in ("librosa", "numpy", "scipy", "soundfile", "soxr")}
-    blas = sorted(
-        f"{library['internal_api']} {library['version']} {library.get('architecture', '')}".strip()
-        for library in threadpool_info()
-        if library["user_api"] == "blas"
-    )
-    return {"packages": packages, "libsndfile": soundfile.__libsndfile_version__, "cpu": _cpu(), "blas": blas}
-
-
-def _cpu() -> str:
-    """The processor's model, or its architecture where the system does not tell."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.machine()

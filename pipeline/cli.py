@@ -194,6 +194,13 @@ def export(
 def verify(
     path: Annotated[Path, typer.Argument(help="A folder of stores below work/stores, or one store in it.")],
     mend: Annotated[bool, typer.Option("--repair", help="Write what is damaged again, from the recordings.")] = False,
+    accept_new_bytes: Annotated[
+        bool,
+        typer.Option(
+            "--accept-new-bytes",
+            help="Of a repair: take what other versions or another processor compute, under another identity.",
+        ),
+    ] = False,
     configfile: Configfile = None,
     cores: Annotated[int, typer.Option(min=1, help="Workers of a repair.")] = 1,
 ) -> None:
@@ -202,6 +209,8 @@ def verify(
     from pipeline.workflow import plan_of
     from stores.verify import verify as damages_in
 
+    if accept_new_bytes and not mend:
+        raise InputError("--accept-new-bytes: expected together with --repair, which is what writes")
     damages = list(damages_in(path))
     while damages:
         for damage in damages:
@@ -209,7 +218,7 @@ def verify(
         if not mend:
             print(f"{path}: {len(damages)} damaged; to mend it: otogura verify {path} --repair", file=sys.stderr)
             raise typer.Exit(1)
-        done = repair(path, damages, plan_of(configfile or []), cores)
+        done = repair(path, damages, plan_of(configfile or []), cores, accept_new_bytes)
         print(f"{path}: {done.computed} tensors computed again, {done.copied} beside them kept")
         left = list(damages_in(path))  # what hangs on a damaged manifest or row table shows only now
         if set(left) & set(damages):

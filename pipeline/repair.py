@@ -26,11 +26,12 @@ class Repaired:
     copied: int
 
 
-def repair(path: Path, damages: Sequence[Damage], plan: Plan, workers: int) -> Repaired:
+def repair(path: Path, damages: Sequence[Damage], plan: Plan, workers: int, accept_new_bytes: bool = False) -> Repaired:
     """Write again what is damaged in the store at `path`, or in the current one of that folder.
 
     The configuration says where the recordings are. Raises `InputError` if none of its experiments builds the store,
-    or if its recipe or the recordings are no longer those of the store.
+    or if its recipe or the recordings are no longer those of the store; and `StoreError` if a tensor comes out with
+    other bytes than were written first, unless `accept_new_bytes` gives the store another identity.
     """
     family = path.parent if Layout(path).group.is_dir() else path
     job = BuildJob.model_validate_json(plan.build_job(_experiment(family, plan)))
@@ -61,6 +62,7 @@ def repair(path: Path, damages: Sequence[Damage], plan: Plan, workers: int) -> R
             compression=job.compression,
             engine=Engine.of(plan.engine, workers),
             redo=redo,
+            accept_new_bytes=accept_new_bytes,
         )
     shards = shard_ranges(len(clips), job.clips_per_shard)
     return Repaired(built.computed, sum(len(shards[shard]) for _, shard in redo) - built.computed)

@@ -54,7 +54,9 @@ class Shelved:
             "path": str(self.path),
             "corpus": group.get("corpus", ""),
             "recipe": group.get("recipe", {}),
-            "identity": self.path.name,
+            "identity": read_json(self.layout.manifest)["identity"]
+            if self.layout.manifest.is_file()
+            else self.path.name,
             "variants": sorted(self.arrays),
             "clips": first["shape"][0],
             "shape": first["shape"],

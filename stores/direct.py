@@ -3,18 +3,13 @@
 import os
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from errno import EINVAL
 from functools import cache
 from mmap import mmap
 from pathlib import Path
 
-from stores.positioned import ALIGNMENT
-
-try:
-    import fcntl
-except ImportError:  # not a Unix system
-    fcntl = None  # type: ignore[assignment]
+from stores.positioned import ALIGNMENT, set_direct
 
 BUFFER_BYTES = 256 * ALIGNMENT
 
@@ -80,11 +75,7 @@ class DirectFile:
 
     def _set_direct(self, on: bool) -> None:
         self._direct = on
-        if fcntl is None or not hasattr(os, "O_DIRECT"):
-            return
-        flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL)
-        with suppress(OSError):  # a file system in memory, or over a network
-            fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags | os.O_DIRECT if on else flags & ~os.O_DIRECT)
+        set_direct(self._descriptor, on)
 
 
 @contextmanager

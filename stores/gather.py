@@ -26,13 +26,15 @@ def suits(batch: np.ndarray) -> bool:
     )
 
 
-def gather(sources: Sequence[int], batch: np.ndarray) -> None:
-    """Copy clips from these addresses, one for each place of `batch` `(clips, ...)`.
+def gather(sources: Sequence[int], batch: np.ndarray, places: Sequence[int]) -> None:
+    """Copy clips from these addresses to these places of `batch` `(clips, ...)`.
 
     Non-temporal stores, which `memcpy` uses for single copies of tens of megabytes only, neither read what they
     overwrite nor drive anything out of the caches. The caller keeps the memory of the sources alive.
     """
-    _gather(np.array(sources, np.uintp), batch[:1].nbytes, batch.ctypes.data)
+    clip_bytes = batch[:1].nbytes
+    targets = np.array(places, np.uintp) * np.uintp(clip_bytes) + np.uintp(batch.ctypes.data)
+    _gather(np.array(sources, np.uintp), targets, clip_bytes)
 
 
 @intrinsic
@@ -66,8 +68,8 @@ def _fence(context: Any) -> Any:
     return types.void(), generate
 
 
-@numba.njit("void(uintp[::1], uintp, uintp)", nogil=True, cache=True)
-def _gather(sources: np.ndarray, clip_bytes: int, target: int) -> None:
-    for place in range(len(sources)):
-        _copy(sources[place], clip_bytes, target + np.uintp(place) * clip_bytes)  # type: ignore[call-arg]
+@numba.njit("void(uintp[::1], uintp[::1], uintp)", nogil=True, cache=True)
+def _gather(sources: np.ndarray, targets: np.ndarray, clip_bytes: int) -> None:
+    for number in range(len(sources)):
+        _copy(sources[number], clip_bytes, targets[number])  # type: ignore[call-arg]
     _fence()  # type: ignore[call-arg]

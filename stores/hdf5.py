@@ -18,11 +18,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stores.clips import OpenClips
 from stores.errors import StoreError
 from stores.files import read_json, taking_place
 from stores.layout import Layout
-from stores.positioned import ALIGNMENT
-from stores.reader import OpenClips, Store
+from stores.positioned import ALIGNMENT, File
+from stores.reader import Store
 
 _MISSING_INT, _MISSING_TEXT = -1, ""
 
@@ -95,7 +96,22 @@ class Hdf5Store(Store):
         return 0, row
 
     def _open_shard(self, variant: str, shard: int) -> OpenClips:
-        """All clips of a variant: HDF5 says where in the file each of them begins."""
+        """All clips of a variant."""
+        places, checksums = self._index(variant)
+        file = File(self.path, self._direct and not (places % ALIGNMENT).any())
+        return OpenClips(file, self.specs[variant], places, mappable=self._mappable, checksums=checksums)
+
+    def _index(self, variant: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """Offset and byte count of each clip in the file, which HDF5 says, and the checksums if they are compared."""
+        if variant not in self._indices:
+            self._indices[variant] = self._read_index(variant)
+        return self._indices[variant]
+
+    @cached_property
+    def _indices(self) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
+        return {}
+
+    def _read_index(self, variant: str) -> tuple[np.ndarray, np.ndarray | None]:
         spec = self.specs[variant]
         places = np.full((len(self), 2), -1, np.int64)
         with h5py.File(self.path) as file:
@@ -108,4 +124,4 @@ class Hdf5Store(Store):
             checksums = file["checksums"][variant][:] if self._check else None
         if missing := (places[:, 0] < 0).sum():
             raise StoreError(f"{self.path}: {missing} clips of {variant} are missing; export it again")
-        return OpenClips(self.path, spec, places, self._direct, checksums)
+        return places, checksums

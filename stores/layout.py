@@ -10,6 +10,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class ArraySpec:
     attributes: dict[str, Any]
     compression: Compression | None = None
 
-    @property
+    @cached_property
     def clip_bytes(self) -> int:
         """Size of a clip in memory, and in the store if that is not compressed."""
         return int(np.prod(self.clip_shape)) * np.dtype(self.dtype).itemsize
@@ -73,13 +74,13 @@ class Layout:
     def rows(self) -> Path:
         return self.path / "rows.parquet"
 
-    @property
+    @cached_property
     def group(self) -> Path:
         return self.path / "tensors.zarr"
 
     def shard(self, spec: ArraySpec, shard: int) -> Path:
         chunk = ".".join(map(str, [shard, *(0 for _ in spec.clip_shape)]))
-        return self.group / spec.variant / f"c.{chunk}"
+        return self.group.joinpath(spec.variant, f"c.{chunk}")
 
     def statistics_chunk(self, spec: ArraySpec, shard: int) -> Path:
         return self.group / "statistics" / spec.variant / f"c.{shard}.0.0"

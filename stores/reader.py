@@ -1,24 +1,26 @@
 """Reading a store: clip by clip, straight into the memory that is to hold it."""
 
-import mmap
-from collections.abc import Callable, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from weakref import finalize
 
 import google_crc32c
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stores.codec import codec
+from stores.clips import OpenClips
 from stores.errors import StoreError
-from stores.files import damaged, read_checked
+from stores.files import damaged, digest, read_checked
 from stores.layout import POINTER, ArraySpec, Layout, shard_ranges
-from stores.positioned import ALIGNMENT, File, page_aligned
-from stores.shard import check_size, places
+from stores.mounts import on_network
+from stores.open_files import OpenFiles, open_files
+from stores.shard import check_size, open_shard
 
-OPEN_SHARDS = 512  # each takes a descriptor, and systems commonly allow a process 1024 of them
+_owners = count()  # a number for each store that this process opens
 
 
 def open_store(path: str | Path, *, check: bool = False, direct: bool = False) -> "Store":
@@ -28,9 +30,20 @@ def open_store(path: str | Path, *, check: bool = False, direct: bool = False) -
     ----------
     path : path
     check : bool
-        Compare each clip that is read with its checksum.
+        Compare each clip that is read with its checksum, and read it by its position.
     direct : bool
         Read past the page cache, where the system can: for stores many times the size of memory.
+
+    Notes
+    -----
+    Files that are read often are mapped into memory, unless `check` or `direct` is set or the store lies on a network
+    file system or one in user space, which Linux's table of mounts tells. Nothing of otogura changes or shortens a
+    mapped file: a repair puts another one in its place. If another program cuts one short, or the disk fails to read
+    it, the process ends by SIGBUS, where positioned reads raise `StoreError`.
+
+    A process keeps as many files open as it may have descriptors for itself, over all its stores: half of
+    `RLIMIT_NOFILE`, which is raised to 4096 where the system allows, and 2048 at most. What is beyond is opened for
+    each read. The files of a store are closed when nothing refers to it any more.
 
     Raises
     ------
@@ -80,7 +93,10 @@ class Store:
         self.dtype = np.dtype(self.manifest["dtype"])
         self.specs = {variant: self._spec(variant) for variant in self.variants}
         self.shards = shard_ranges(len(self), self.manifest["clips_per_shard"])
-        self._shard: Callable[[str, int], OpenClips] = lru_cache(OPEN_SHARDS)(self._open_shard)
+        self._mappable = not (check or direct or on_network(path))
+        self._owner = next(_owners)
+        self._files = cast(OpenFiles[OpenClips], open_files())
+        finalize(self, self._files.release, self._owner).atexit = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _opened, (type(self), self.path, self._check, self._direct)
@@ -101,37 +117,72 @@ class Store:
 
     @cached_property
     def rows(self) -> pa.Table:
-        """The row table: id, label, group, fold, content_hash, and what each augmentation drew."""
-        return pq.read_table(self._layout.rows)
+        """The row table: id, label, group, fold, content_hash, and what each augmentation drew.
+
+        Raises `StoreError` unless the file is as the manifest says.
+        """
+        path = self._layout.rows
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise damaged(path, "this file is missing") from None
+        if digest(data) != self.manifest["files"][path.name]:
+            raise damaged(path, "it does not match its checksum")
+        return pq.read_table(pa.BufferReader(data))
 
     def clip(self, row: int, variant: str = "original") -> np.ndarray:
-        """One clip, `clip_shape` in the store's type: a read-only view of the file, or a copy of it where `direct`."""
+        """One clip, `clip_shape` in the store's type.
+
+        A read-only view of the mapped file, or a copy where it may not be mapped (see `open_store`) or is compressed.
+        Raises `StoreError` for a damaged file.
+        """
         shard, slot = self._place(row, variant)
-        return self._shard(variant, shard).clip(slot)
+        return self._clips(variant, shard).clip(slot)
 
     def read_batch(self, rows: Sequence[int], variants: Sequence[str], values: np.ndarray) -> None:
-        """Read clips into `values` `(clips, *clip_shape)`, a contiguous array of the store's type.
+        """Read clips into `values` `(clips, *clip_shape)`, a C-contiguous array of the store's type.
 
-        Raises `StoreError` for a damaged file.
+        Raises `ValueError` if there are not as many rows, variants and places, or the array is not such a one, and
+        `StoreError` for a damaged file.
         """
         from stores.gather import gather, suits  # with numba, which only batches need
 
-        clips = []
-        for row, variant in zip(rows, variants, strict=True):
+        self._refuse_unfit(len(rows), len(variants), values)
+        fast = suits(values)
+        mapped: list[OpenClips] = []  # which lie where they are as long as this refers to them
+        sources: list[int] = []
+        targets: list[int] = []
+        for number, (row, variant) in enumerate(zip(rows, variants, strict=True)):
             shard, slot = self._place(row, variant)
-            clips.append((self._shard(variant, shard), slot))
-        if suits(values) and all(opened.as_in_memory for opened, _ in clips):
-            gather([opened.address(slot) for opened, slot in clips], values)
-            for (opened, slot), target in zip(clips, values, strict=True):
-                opened.compare(slot, target)
-        else:
-            for (opened, slot), target in zip(clips, values, strict=True):
-                opened.read_into(slot, target)
+            clips = self._clips(variant, shard)
+            if fast and (address := clips.address(slot)) is not None:
+                mapped.append(clips)
+                sources.append(address)
+                targets.append(number)
+            else:
+                clips.read_into(slot, values[number])
+        if mapped:
+            gather(sources, values, targets)
+
+    def _refuse_unfit(self, rows: int, variants: int, values: np.ndarray) -> None:
+        """Raise `ValueError` unless as many clips fit into an array as it is."""
+        if rows != variants:
+            raise ValueError(f"variants: expected one for each of {rows} rows, got {variants}")
+        shape = (rows, *self.clip_shape)
+        if values.shape != shape or values.dtype != self.dtype:
+            raise ValueError(
+                f"values: expected {self.dtype} of shape {shape}, got {values.dtype} of shape {values.shape}"
+            )
+        if not values.flags.c_contiguous or not values.flags.writeable:
+            raise ValueError("values: expected a C-contiguous array that can be written; copy it")
 
     def announce(self, row: int, variant: str) -> None:
         """Let the system read a clip that will be asked for soon."""
         shard, slot = self._place(row, variant)
-        self._shard(variant, shard).announce(slot)
+        self._clips(variant, shard).announce(slot)
+
+    def _clips(self, variant: str, shard: int) -> OpenClips:
+        return self._files.get((self._owner, variant, shard), self._open_shard)
 
     def _place(self, row: int, variant: str) -> tuple[int, int]:
         """Shard and slot of a clip."""
@@ -142,11 +193,28 @@ class Store:
         return divmod(row, self.specs[variant].clips_per_shard)
 
     def statistics(self, variant: str = "original") -> np.ndarray:
-        """Location and scale of each normalised group of rows: `(clips, groups, 2)` float64."""
+        """Location and scale of each normalised group of rows: `(clips, groups, 2)` float64.
+
+        Raises `StoreError` for a damaged file.
+        """
         spec = self.specs[variant]
-        paths = [self._layout.statistics_chunk(spec, shard) for shard in range(len(self.shards))]
-        whole = np.concatenate([np.fromfile(path, dtype="<f8") for path in paths])
-        return whole.reshape(-1, *spec.statistics_shape)[: len(self)]
+        size = int(np.prod((spec.clips_per_shard, *spec.statistics_shape)))
+        parts = np.empty((len(self.shards), size), "<f8")
+        for shard, part in enumerate(parts):
+            path = self._layout.statistics_chunk(spec, shard)
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                raise damaged(path, "this file is missing") from None
+            if len(data) != part.nbytes:
+                raise damaged(path, f"expected {part.nbytes} bytes, found {len(data)}")
+            if self._check and google_crc32c.value(data) != self._marker(variant, shard)["statistics_crc32c"]:
+                raise damaged(path, "it does not match its checksum")
+            part[:] = np.frombuffer(data, "<f8")
+        return parts.reshape(-1, *spec.statistics_shape)[: len(self)]
+
+    def _marker(self, variant: str, shard: int) -> dict[str, Any]:
+        return read_checked(self._layout.marker(variant, shard))
 
     def _read_manifest(self) -> dict[str, Any]:
         return read_checked(self._layout.manifest)
@@ -170,102 +238,12 @@ class Store:
             for shard, rows in enumerate(self.shards):
                 check_size(self._layout.shard(spec, shard), spec, len(rows))
 
-    def _open_shard(self, variant: str, shard: int) -> "OpenClips":
-        checksums = read_checked(self._layout.marker(variant, shard))["crc32c"] if self._check else None
+    def _open_shard(self, variant: str, shard: int) -> OpenClips:
         spec = self.specs[variant]
+        checksums = self._marker(variant, shard)["crc32c"] if self._check else None
         path = self._layout.shard(spec, shard)
-        return OpenClips(path, spec, places(path, spec, len(self.shards[shard])), self._direct, checksums)
-
-
-class OpenClips:
-    """Clips in one open file, which is closed when nothing refers to this any more.
-
-    Mapped into memory, so that a clip is copied once and from the page cache; or read past the cache.
-
-    Parameters
-    ----------
-    places : array of int64, shape (clips, 2)
-        Where each clip begins in the file, and how many bytes it has there.
-    checksums : sequence of int, optional
-        CRC32C of each clip as it is stored, which is then compared.
-    """
-
-    def __init__(
-        self, path: Path, spec: ArraySpec, places: np.ndarray, direct: bool, checksums: Sequence[int] | None
-    ) -> None:
-        self._path = path
-        self._shape, self._dtype = spec.clip_shape, np.dtype(spec.dtype)
-        self._codec = codec(spec.compression) if spec.compression else None
-        self._places = places
-        self._checksums = checksums
-        if direct:
-            self._file = File(path, not (places % ALIGNMENT).any())
-            self._map = None
-        else:
-            with open(path, "rb") as file:
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            self._start = np.frombuffer(self._map, np.uint8).ctypes.data
-
-    @property
-    def as_in_memory(self) -> bool:
-        """Whether clips lie somewhere in memory, as they are to be."""
-        return self._map is not None and self._codec is None
-
-    def address(self, number: int) -> int:
-        """Where a clip begins that lies in memory, as long as this object lives."""
-        return self._start + int(self._places[number, 0])
-
-    def clip(self, number: int) -> np.ndarray:
-        if self._map is None or self._codec is not None:
-            values = page_aligned(self._shape, self._dtype)
-            self.read_into(number, values)
-            return values
-        stored = self._mapped(self._map, number)
-        self.compare(number, stored)
-        return stored.view(self._dtype).reshape(self._shape)
-
-    def read_into(self, number: int, values: np.ndarray) -> None:
-        target = values.reshape(-1).view(np.uint8)
-        if self._codec is not None:
-            stored = self._stored(number)
-            self.compare(number, stored)
-            try:
-                self._codec.decode(stored, target)
-            except (RuntimeError, ValueError):  # what numcodecs raises
-                raise damaged(self._path, f"clip {number} cannot be decompressed") from None
-        elif self._map is not None:
-            np.copyto(target, self._mapped(self._map, number))
-            self.compare(number, target)
-        else:
-            self._read(number, target)
-            self.compare(number, target)
-
-    def compare(self, number: int, stored: np.ndarray) -> None:
-        """Raise `StoreError` if these are not the bytes that were stored as this clip, where that is to be checked."""
-        if self._checksums is not None and google_crc32c.value(stored) != self._checksums[number]:
-            raise damaged(self._path, f"clip {number} does not match its checksum")
-
-    def announce(self, number: int) -> None:
-        if self._map is not None and hasattr(mmap, "MADV_WILLNEED"):
-            start, count = self._places[number].tolist()
-            page = start - start % mmap.PAGESIZE
-            self._map.madvise(mmap.MADV_WILLNEED, page, start + count - page)
-
-    def _stored(self, number: int) -> np.ndarray:
-        """The bytes of a clip as they are in the file."""
-        if self._map is not None:
-            return self._mapped(self._map, number)
-        stored = np.empty(self._places[number, 1], np.uint8)
-        self._read(number, stored)
-        return stored
-
-    def _mapped(self, memory: mmap.mmap, number: int) -> np.ndarray:
-        start, count = self._places[number].tolist()
-        return np.frombuffer(memory, np.uint8, count, start)
-
-    def _read(self, number: int, target: np.ndarray) -> None:
-        if self._file.read_into(int(self._places[number, 0]), target.data) != len(target):
-            raise damaged(self._path, f"it ends before clip {number} does")
+        file, places = open_shard(path, spec, len(self.shards[shard]), self._direct)
+        return OpenClips(file, spec, places, mappable=self._mappable, checksums=checksums)
 
 
 def _opened(kind: type[Store], path: Path, check: bool, direct: bool) -> Store:

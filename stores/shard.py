@@ -5,6 +5,7 @@ with its CRC32C. Source: the Zarr v3 specification, sharding codec 1.0. Unless t
 they are in memory, so that a clip can be memory-mapped.
 """
 
+from functools import lru_cache
 from pathlib import Path
 
 import google_crc32c
@@ -14,6 +15,7 @@ from stores.codec import codec
 from stores.direct import DirectFile
 from stores.files import damaged
 from stores.layout import INDEX_CHECKSUM_BYTES, ArraySpec
+from stores.positioned import ALIGNMENT, File
 
 EMPTY = np.uint64(2**64 - 1)
 
@@ -29,12 +31,19 @@ class ShardWriter:
         self.checksums: list[int] = []  # CRC32C of each clip as it is stored
 
     def append(self, clip: np.ndarray) -> None:
-        clip = np.ascontiguousarray(clip)
-        data = np.frombuffer(self._codec.encode(clip) if self._codec else clip.data, np.uint8)
+        data = self._encoded(clip)
         self._file.write(data.data)
         self._index[len(self.checksums)] = self._position, len(data)
         self.checksums.append(google_crc32c.value(data))
         self._position += len(data)
+
+    def checksum(self, clip: np.ndarray) -> int:
+        """CRC32C of a clip as it would be stored."""
+        return int(google_crc32c.value(self._encoded(clip)))
+
+    def _encoded(self, clip: np.ndarray) -> np.ndarray:
+        clip = np.ascontiguousarray(clip)
+        return np.frombuffer(self._codec.encode(clip) if self._codec else clip.data, np.uint8)
 
     def finish(self) -> None:
         index = self._index.tobytes()
@@ -43,34 +52,48 @@ class ShardWriter:
 
 def check_size(path: Path, spec: ArraySpec, count: int) -> None:
     """Raise `StoreError` if a shard of `count` clips is missing or cut short; no more is read than that takes."""
-    if spec.compression:
-        places(path, spec, count)
-        return
+    open_shard(path, spec, count)
+
+
+def open_shard(path: Path, spec: ArraySpec, count: int, direct: bool = False) -> tuple[File, np.ndarray]:
+    """Open a shard of `count` clips; returns the file, and the offset and byte count of each clip, `(count, 2)` int64.
+
+    Where clips are not compressed these follow from their size, so that nothing is read. Raises `StoreError` if the
+    shard is missing or its size is not that of its clips.
+    """
     try:
-        size = path.stat().st_size
+        file = File(path, direct and not spec.compression and not spec.clip_bytes % ALIGNMENT)
     except FileNotFoundError:
         raise damaged(path, "this shard is missing") from None
-    if size != (expected := count * spec.clip_bytes + spec.index_bytes):
+    if spec.compression:
+        return file, index_places(file, spec, count)
+    if (size := file.size) != (expected := count * spec.clip_bytes + spec.index_bytes):
         raise damaged(path, f"expected {expected} bytes, found {size}")
+    return file, _equal_places(spec.clip_bytes, count)
 
 
-def places(path: Path, spec: ArraySpec, count: int) -> np.ndarray:
-    """Offset and byte count of each of a shard's clips, `(count, 2)` int64.
+@lru_cache(64)
+def _equal_places(clip_bytes: int, count: int) -> np.ndarray:
+    places = np.full((count, 2), clip_bytes, np.int64)
+    places[:, 0] *= np.arange(count)
+    places.flags.writeable = False  # shared by all shards of that size
+    return places
+
+
+def index_places(file: File, spec: ArraySpec, count: int) -> np.ndarray:
+    """Offset and byte count of each of a shard's clips, `(count, 2)` int64, as its index says.
 
     Raises `StoreError` unless they lie one after the other, fill the file and, if they are not compressed, are as they
     are in memory.
     """
-    try:
-        with open(path, "rb") as file:
-            end = file.seek(0, 2) - spec.index_bytes
-            if end < 0:
-                raise damaged(path, f"{file.tell()} bytes are too few for the index of {spec.clips_per_shard} clips")
-            file.seek(end)
-            data = file.read()
-    except FileNotFoundError:
-        raise damaged(path, "this shard is missing") from None
+    path = file.path
+    end = file.size - spec.index_bytes
+    if end < 0:
+        raise damaged(path, f"{file.size} bytes are too few for the index of {spec.clips_per_shard} clips")
+    data = bytearray(spec.index_bytes)
+    file.read_into(end, memoryview(data))
     index, checksum = data[:-INDEX_CHECKSUM_BYTES], int.from_bytes(data[-INDEX_CHECKSUM_BYTES:], "little")
-    if google_crc32c.value(index) != checksum:
+    if google_crc32c.value(bytes(index)) != checksum:
         raise damaged(path, "the index does not match its checksum")
     entries = np.frombuffer(index, dtype="<u8").reshape(-1, 2)
     found = entries[:count].astype(np.int64)

@@ -12,7 +12,7 @@ from stores.files import read_checked
 from stores.layout import POINTER, ArraySpec, Layout
 from stores.positioned import File
 from stores.reader import Store
-from stores.shard import places
+from stores.shard import index_places
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,15 @@ def _shard(layout: Layout, spec: ArraySpec, shard: int, content_hashes: Sequence
     elif google_crc32c.value(statistics.read_bytes()) != marker["statistics_crc32c"]:
         yield damage(statistics, "it does not match its checksum")
     try:
-        clips = places(path, spec, len(content_hashes))
+        file = File(path)
+        clips = index_places(file, spec, len(content_hashes))
+    except FileNotFoundError:
+        yield damage(path, "this shard is missing")
+        return
     except StoreError as error:
         yield damage(path, _without_path(error, path))
         return
-    file, memory = File(path, direct=False), np.empty(max(clips[:, 1]), np.uint8)
+    memory = np.empty(max(clips[:, 1]), np.uint8)
     for slot, ((offset, size), checksum) in enumerate(zip(clips.tolist(), marker["crc32c"], strict=True)):
         clip = memory[:size]
         file.read_into(offset, clip.data)

@@ -14,55 +14,82 @@ from stores.direct import writing
 from stores.errors import StoreError
 from stores.files import make_folder, remove_partials, replacing, taking_place, write_checked
 from stores.layout import ArraySpec, Layout, shard_ranges
+from stores.markers import History, Marker, differs, distinct, finished, refuse_other_bytes
 from stores.shard import ShardWriter, check_size
 
 
 class VariantShard:
     """One shard of one variant while it is written: tensors to disk, statistics in memory."""
 
-    def __init__(self, tensors: ShardWriter, spec: ArraySpec) -> None:
+    def __init__(self, tensors: ShardWriter, spec: ArraySpec, promised: Marker | None) -> None:
         self._tensors = tensors
         self._statistics = np.full((spec.clips_per_shard, *spec.statistics_shape), np.nan, dtype="<f8")
+        self._written_with: list[Any] = []
+        self._promised = promised
 
-    def append(self, values: np.ndarray, statistics: np.ndarray) -> None:
-        """The next clip: values of `clip_shape` and its `(groups, 2)` locations and scales."""
+    def append(self, values: np.ndarray, statistics: np.ndarray, written_with: Sequence[Any] = ()) -> None:
+        """The next clip: values of `clip_shape`, its `(groups, 2)` locations and scales, and with what it was made."""
         self._statistics[len(self._tensors.checksums)] = statistics
         self._tensors.append(values)
+        self._written_with = distinct([*self._written_with, *written_with])
 
-    def finish(self) -> tuple[bytes, list[int]]:
-        """Write the index; returns the statistics' bytes and the CRC32C of each clip."""
+    def as_promised(self, values: np.ndarray) -> bool:
+        """Return True unless the marker of the shard promises other bytes of the next clip."""
+        if self._promised is None:
+            return True
+        return self._tensors.checksum(values) == self._promised["crc32c"][len(self._tensors.checksums)]
+
+    def finish(self) -> tuple[bytes, Marker]:
+        """Write the index; returns the statistics' bytes and the marker, but for its key."""
         self._tensors.finish()
-        return self._statistics.tobytes(), self._tensors.checksums
+        statistics = self._statistics.tobytes()
+        return statistics, {
+            "crc32c": self._tensors.checksums,
+            "statistics_crc32c": google_crc32c.value(statistics),
+            "written_with": self._written_with,
+        }
 
 
 @contextmanager
 def writing_shard(
-    layout: Layout, specs: Sequence[ArraySpec], shard: int, content_hashes: Sequence[str]
+    layout: Layout,
+    specs: Sequence[ArraySpec],
+    shard: int,
+    content_hashes: Sequence[str],
+    *,
+    accept_new_bytes: bool = False,
 ) -> Iterator[dict[str, VariantShard]]:
     """Write one shard of several variants side by side, clip by clip.
 
     When the block ends without an error, each file is synced and takes its name, and then the markers say that
-    the shard is finished. After an error no marker is.
+    the shard is finished. After an error no marker is written and no file replaced.
+    Raises `StoreError` at the end if a shard that was finished before has other bytes than its marker promises, unless
+    they are accepted.
     """
-    finished = {}
+    finishing = {}
+    promised = {spec.variant: finished(layout, spec, shard, content_hashes) for spec in specs}
     with ExitStack() as files:
         shards = {}
         for spec in specs:
             partial = files.enter_context(taking_place(layout.shard(spec, shard)))
             file = files.enter_context(writing(partial))
-            shards[spec.variant] = VariantShard(ShardWriter(file, spec), spec)
+            before = None if accept_new_bytes else promised[spec.variant]
+            shards[spec.variant] = VariantShard(ShardWriter(file, spec), spec, before)
         yield shards
-        finished = {variant: open_shard.finish() for variant, open_shard in shards.items()}
+        finishing = {variant: open_shard.finish() for variant, open_shard in shards.items()}
+        for spec in specs:
+            first, (_, marker) = promised[spec.variant], finishing[spec.variant]
+            if first is None:
+                continue
+            if not accept_new_bytes:
+                refuse_other_bytes(layout, spec, shard, first, marker)
+            if first.get("accepted") or differs(first, marker):
+                marker["accepted"] = True
     for spec in specs:
-        statistics, checksums = finished[spec.variant]
+        statistics, marker = finishing[spec.variant]
         with replacing(layout.statistics_chunk(spec, shard)) as chunk:
             chunk.write(statistics)
-        marker = {
-            "key": spec.shard_key(content_hashes),
-            "crc32c": checksums,
-            "statistics_crc32c": google_crc32c.value(statistics),
-        }
-        write_checked(layout.marker(spec.variant, shard), marker)
+        write_checked(layout.marker(spec.variant, shard), {"key": spec.shard_key(content_hashes), **marker})
 
 
 class StoreWriter:
@@ -106,12 +133,26 @@ class StoreWriter:
         return self.content_hashes[rows.start : rows.stop]
 
     def finish(self, manifest: dict[str, Any]) -> None:
-        """Write the manifest with the digests of all metadata: from here on readers accept the store."""
-        write_checked(self.layout.manifest, {**manifest, "files": self.layout.metadata_digests()})
+        """Write the manifest with the digests of all metadata: from here on readers accept the store.
+
+        It lists with what the shards were made, and its identity is another one if new bytes were accepted.
+        """
+        history = History()
+        for variant, spec in self.specs.items():
+            for shard in range(len(self.shards)):
+                marker = finished(self.layout, spec, shard, self.shard_hashes(shard))
+                if marker is not None:  # one that is damaged is for `verify` to find
+                    history.add(variant, shard, marker)
+        told = {"identity": history.identity(manifest["identity"]), "written_with": history.written_with}
+        write_checked(self.layout.manifest, {**manifest, **told, "files": self.layout.metadata_digests()})
 
     def _whole(self, spec: ArraySpec, shard: int, clips: int) -> bool:
         try:
             check_size(self.layout.shard(spec, shard), spec, clips)
         except StoreError:
             return False
-        return self.layout.statistics_chunk(spec, shard).is_file()
+        statistics, values = (
+            self.layout.statistics_chunk(spec, shard),
+            spec.clips_per_shard * 2 * spec.statistics_groups,
+        )
+        return statistics.is_file() and statistics.stat().st_size == 8 * values

@@ -1,7 +1,8 @@
-"""A shuffled order in constant memory: any position can be asked for, so an epoch can resume anywhere."""
+"""What an epoch shows and in which order, in constant memory: an epoch can resume anywhere."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Literal
 
 import numpy as np
 
@@ -64,6 +65,52 @@ class Blocks:
         order = Permutation(max(1, whole), self.key)(np.minimum(runs, max(0, whole - 1)))
         start = int(Permutation(self.size, f"{self.key} start")(np.zeros(1, np.int64))[0])
         return (np.where(runs < whole, order, runs) * self.length + member + start) % self.size
+
+
+@dataclass(frozen=True)
+class Items:
+    """What one epoch shows, in its order before shuffling."""
+
+    rows: np.ndarray  # (clips,) int64
+    labels: np.ndarray  # (rows of the store,) int64
+    variants: tuple[str, ...]
+    choice: Literal["all", "one"]
+    views: int
+    key: str
+    by_variant: bool  # all clips of a variant, then those of the next, as they lie on disk
+
+    def __len__(self) -> int:
+        return self._once * self.views
+
+    @property
+    def _once(self) -> int:
+        """Items of one view."""
+        return len(self.rows) * (len(self.variants) if self.choice == "all" else 1)
+
+    def at(self, places: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Row, variant number and number of the view of these items, all int64."""
+        views, places = np.divmod(places, self._once)
+        if self.choice == "all":
+            if self.by_variant:
+                variants, clips = np.divmod(places, len(self.rows))
+            else:
+                clips, variants = np.divmod(places, len(self.variants))
+            return self.rows[clips], variants, views
+        # Over as many views as there are variants, a clip shows each of them once, in an order of its own.
+        cycles, numbers = np.divmod(epoch * self.views + views, len(self.variants))
+        return self.rows[places], turns(places, cycles, numbers, len(self.variants), self.key), views
+
+
+def turns(places: np.ndarray, cycles: np.ndarray, numbers: np.ndarray, size: int, key: str) -> np.ndarray:
+    """Return what stands at `numbers` of a random order of range(size): another order for every place and cycle.
+
+    Places, cycles and numbers are int64 of one shape, as is what is returned. An order is that of `size` random values,
+    so that all of them are drawn at once.
+    """
+    seed = np.frombuffer(blake2b(key.encode(), digest_size=8).digest(), "<u8")
+    keys = scrambled(scrambled(places.astype(np.uint64), seed), cycles.astype(np.uint64))
+    values = scrambled(keys[:, None], np.arange(size, dtype=np.uint64))
+    return np.take_along_axis(np.argsort(values, axis=1, kind="stable"), numbers[:, None], axis=1)[:, 0]
 
 
 def scrambled(values: np.ndarray, key: np.uint64 | np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -17,51 +17,21 @@ from features.tensors.base import channels_last
 from features.tensors.four_channel import expanded, spline_matrix
 from stores.positioned import page_aligned
 from stores.reader import Store
-from training.order import Blocks, Permutation, scrambled
+from training.order import Blocks, Items, Permutation, scrambled
 
 READ_AHEAD = 3  # batches that are assembled while the model works on one
 WINDOW = 16  # runs of neighbouring clips whose members are shuffled together
 
 
-@dataclass(frozen=True)
-class Items:
-    """What one epoch shows, in its order before shuffling."""
-
-    rows: np.ndarray  # (clips,) int64
-    labels: np.ndarray  # (rows of the store,) int64
-    variants: tuple[str, ...]
-    choice: Literal["all", "one"]
-    views: int
-    key: str
-    by_variant: bool  # all clips of a variant, then those of the next, as they lie on disk
-
-    def __len__(self) -> int:
-        return self._once * self.views
-
-    @property
-    def _once(self) -> int:
-        """Items of one view."""
-        return len(self.rows) * (len(self.variants) if self.choice == "all" else 1)
-
-    def at(self, places: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Row, variant number and number of the view of these items, all int64."""
-        views, places = np.divmod(places, self._once)
-        if self.choice == "all":
-            if self.by_variant:
-                variants, clips = np.divmod(places, len(self.rows))
-            else:
-                clips, variants = np.divmod(places, len(self.variants))
-            return self.rows[clips], variants, views
-        # Over as many views as there are variants, a clip shows each of them once, in an order of its own.
-        drawn = []
-        for place, view in zip(places.tolist(), views.tolist(), strict=True):
-            cycle, turn = divmod(epoch * self.views + view, len(self.variants))
-            order = Permutation(len(self.variants), f"{self.key} {cycle} {place}")
-            drawn.append(int(order(np.array([turn]))[0]))
-        return self.rows[places], np.array(drawn, dtype=np.int64), views
-
-
 Order = Callable[[np.ndarray], np.ndarray]  # what of `Items` stands at some positions of an epoch
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far an epoch has come, in clips over all ranks."""
+
+    epoch: int
+    seen: int
 
 
 @dataclass(frozen=True)
@@ -154,7 +124,8 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         depends on the clips' content alone and not on the rows in which they lie.
     seed : int
     rank, world_size : int
-        Every rank gets its own part of the clips and, when shuffling, equally many whole batches.
+        Every rank gets its own part of the clips and, when shuffling, equally many whole batches; smaller ones where
+        there are fewer clips than a batch of each rank.
     pin : bool
         Batches in pinned memory, for faster copies to a GPU.
     expand : bool
@@ -162,6 +133,11 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         network that expands them itself.
     statistics : bool
         Give location and scale of each group of rows of each clip as well, by which its tensor was normalised.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, the store lacks a variant, or not every rank can be given a clip to train on.
     """
 
     def __init__(
@@ -187,6 +163,8 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         for name, value in (("batch_size", batch_size), ("views", views), ("block", block)):
             if value < 1:
                 raise ValueError(f"{name}: expected 1 or more, got {value}")
+        if not 0 <= rank < world_size:
+            raise ValueError(f"rank: expected one of {world_size} from 0 on, got {rank}")
         if unknown := set(variants) - set(store.variants):
             raise ValueError(
                 f"variants: expected some of {', '.join(store.variants)}, got {', '.join(sorted(unknown))}"
@@ -197,14 +175,12 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         )
         self._shuffle = shuffle
         self._block = block
-        self._batch_size = batch_size
         self._seed = seed
         self._rank, self._world_size = rank, world_size
         self._pin = pin
-        self._shape = self._expansion.shape if self._expansion else store.clip_shape
-        self._buffers = Buffers((batch_size, *self._shape), store.dtype)
         self.epoch = 0
-        self._start = self._seen = 0  # clips of the epoch, over all ranks
+        self._start = 0  # of the next iteration
+        self._position = Position(0, 0)
         rows = np.asarray(rows, dtype=np.int64)
         if shuffle and block > 1:
             rows = np.sort(rows)
@@ -216,23 +192,35 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         self._content = _content_keys(store)
         kept = [store.statistics(variant).astype(np.float32) for variant in variants] if statistics else None
         self._statistics = None if kept is None else np.stack(kept)  # (variants, clips of the store, groups, 2)
+        if shuffle:  # fewer clips than a batch are one smaller batch
+            if len(self._items) < world_size:
+                raise ValueError(
+                    f"rows: expected a clip or more for each of {world_size} ranks, got {len(self._items)}"
+                )
+            batch_size = min(batch_size, len(self._items) // world_size)
+        self._batch_size = batch_size
+        self._shape = self._expansion.shape if self._expansion else store.clip_shape
+        self._buffers = Buffers((batch_size, *self._shape), store.dtype)
+        self._compact = Buffers((batch_size, *store.clip_shape), store.dtype) if self._expansion else None
 
     def __len__(self) -> int:
         """Batches per epoch and rank."""
         return self._batches(0)
 
     def set_epoch(self, epoch: int) -> None:
-        """The order that the next iteration takes."""
+        """The order that the next iteration takes; another one than that of `load_state_dict` begins at its start."""
+        if epoch != self.epoch:
+            self._start, self._position = 0, Position(epoch, 0)
         self.epoch = epoch
 
     def state_dict(self) -> dict[str, int]:
         """Where the last iteration stands: the epoch, and how many of its clips all ranks together have been given."""
-        return {"epoch": self.epoch, "seen": self._seen}
+        return asdict(self._position)
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Let the next iteration give the rest of an epoch, without reading what comes before."""
-        self.epoch = state["epoch"]
-        self._start = self._seen = state["seen"]
+        """Let the next iteration of this epoch give the rest of it, without reading what comes before."""
+        self._position = Position(**state)
+        self.epoch, self._start = self._position.epoch, self._position.seen
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         epoch = Epoch(self.epoch, self._order(), self._start)
@@ -245,7 +233,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         def next_one() -> dict[str, torch.Tensor]:
             number, future = waiting.popleft()
             batch = future.result()
-            self._seen = epoch.start + (number + 1) * self._batch_size * self._world_size
+            self._position = Position(epoch.number, epoch.start + (number + 1) * self._batch_size * self._world_size)
             return batch
 
         with ThreadPoolExecutor(min(READ_AHEAD, cpu_count()), thread_name_prefix="otogura-stream") as threads:
@@ -263,9 +251,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
     def _batches(self, start: int) -> int:
         """Batches of this rank when an epoch goes on from `start`."""
         left, whole = len(self._items) - start, self._batch_size * self._world_size
-        if not self._shuffle:
-            return -(-left // whole)
-        return max(1 if start == 0 and self._world_size == 1 else 0, left // whole)
+        return left // whole if self._shuffle else -(-left // whole)
 
     def _order(self) -> Order:
         count, key = len(self._items), f"{self._seed} {self.epoch}"
@@ -285,9 +271,11 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         features = self._memory(len(rows))
         target = features.numpy()
         names = [self._items.variants[variant] for variant in variants.tolist()]
-        if self._expansion:
-            for place, (row, name) in enumerate(zip(rows.tolist(), names, strict=True)):
-                target[place] = self._expansion(self.store.clip(row, name))
+        if self._expansion and self._compact:
+            stored = self._compact.take(len(rows)).numpy()
+            self.store.read_batch(rows.tolist(), names, stored)
+            for place, clip in enumerate(stored):
+                target[place] = self._expansion(clip)
         else:
             self.store.read_batch(rows.tolist(), names, target)
         given = {} if self._statistics is None else {"statistics": torch.from_numpy(self._statistics[variants, rows])}

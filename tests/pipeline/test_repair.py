@@ -1,8 +1,10 @@
 """Whatever is damaged in a store is named, and mended from the recordings to the same bytes."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,12 +12,14 @@ from corpora import tree
 from stores_of import built, plan_of_tones
 from typer.testing import CliRunner
 
+from features.engine import Engine as Features
 from pipeline.cli import app
 from pipeline.errors import InputError
 from pipeline.repair import repair
 from pipeline.workflow import Plan
 from stores import open_store
 from stores.errors import StoreError
+from stores.files import read_checked
 from stores.verify import verify
 
 CLIP_BYTES = 32 * 24 * 4 * 2
@@ -139,6 +143,54 @@ def test_recordings_that_changed_cannot_mend(store: tuple[Plan, Path]) -> None:
     other = Plan(plan.config.model_copy(update={"experiments": {}}), "other.yaml")
     with pytest.raises(InputError, match=r"no experiment of other\.yaml builds it"):
         repair(path, list(verify(path)), other, 1)
+
+
+class TestOtherBytes:
+    """A tensor that is computed again comes out otherwise: another resampler, say."""
+
+    @pytest.fixture
+    def damaged(self, store: tuple[Plan, Path], monkeypatch: pytest.MonkeyPatch) -> tuple[Plan, Path]:
+        plan, path = store
+        (path / "tensors.zarr" / "noise" / "c.2.0.0.0").unlink()
+        compute = Features.compute
+
+        def other(self: Features, *arguments: Any) -> Iterator[tuple[str, Any]]:
+            for variant, tensor in compute(self, *arguments):
+                yield variant, replace(tensor, values=tensor.values + np.float16(1))
+
+        monkeypatch.setattr(Features, "compute", other)
+        monkeypatch.setattr("pipeline.build.environment", lambda: {"packages": {"soxr": "9"}})
+        return plan, path
+
+    def test_are_refused_and_nothing_changes(self, damaged: tuple[Plan, Path]) -> None:
+        plan, path = damaged
+        before = tree(path.parent)
+        with pytest.raises(StoreError, match=r"clips 0, .*soxr was .*, is 9.*verify .* --repair --accept-new-bytes"):
+            repair(path.parent, list(verify(path)), plan, 1)
+        assert tree(path.parent) == before
+
+    def test_are_accepted_under_another_identity(self, damaged: tuple[Plan, Path]) -> None:
+        plan, path = damaged
+        config = path.parents[2] / "mine.yaml"
+        config.write_text(plan.config.model_dump_json())
+        before = read_checked(path / "manifest.json")
+        command = ["verify", str(path.parent), "--repair", "--configfile", str(config)]
+        refused = CliRunner().invoke(app, command)
+        assert isinstance(refused.exception, StoreError)
+        result = CliRunner().invoke(app, [*command, "--accept-new-bytes"])
+        assert result.exit_code == 0, result.output
+        assert not list(verify(path.parent))
+        store = open_store(path.parent)
+        assert store.path == path
+        assert store.identity.startswith(f"{before['identity']}-")
+        assert read_checked(path.parent / "current.json")["identity"] == store.identity  # so training runs again
+        assert store.manifest["written_with"] == [*before["written_with"], {"packages": {"soxr": "9"}}]
+        assert built(plan) == path
+        assert open_store(path.parent).identity == store.identity
+
+    def test_are_accepted_only_by_a_repair(self, store: tuple[Plan, Path]) -> None:
+        result = CliRunner().invoke(app, ["verify", str(store[1]), "--accept-new-bytes"])
+        assert isinstance(result.exception, InputError)
 
 
 class TestCommand:

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from stores import Store, open_store
 from stores.hdf5 import export
-from training.order import Blocks, Permutation
+from training.order import Blocks, Permutation, turns
 from training.stream import ClipStream
 
 
@@ -44,6 +44,31 @@ class TestPermutation:
         orders = [Permutation(1000, key)(np.arange(1000)) for key in "ab"]
         assert np.mean(orders[0] == orders[1]) < 0.02
         assert abs(np.corrcoef(orders[0][:-1], orders[0][1:])[0, 1]) < 0.1
+
+
+class TestTurns:
+    @given(size=st.integers(1, 9), place=st.integers(0, 2**40), cycle=st.integers(0, 2**40), key=st.text(max_size=3))
+    def test_each_once_in_a_cycle(self, size: int, place: int, cycle: int, key: str) -> None:
+        drawn = turns(np.full(size, place), np.full(size, cycle), np.arange(size), size, key)
+        assert sorted(drawn.tolist()) == list(range(size))
+
+    def test_any_part_alone(self) -> None:
+        places, cycles, numbers = np.random.default_rng(0).integers(0, 6, (3, 500))
+        together = turns(places, cycles, numbers, 6, "0")
+        for row in (0, 7, 499):
+            part = slice(row, row + 1)
+            assert turns(places[part], cycles[part], numbers[part], 6, "0") == together[row]
+
+    def test_places_cycles_and_keys_differ_and_every_order_is_as_likely(self) -> None:
+        many = np.arange(60_000)
+        first = turns(many, many * 0, many * 0, 6, "0")
+        for other in (turns(many + 1, many * 0, many * 0, 6, "0"), turns(many, many * 0 + 1, many * 0, 6, "0")):
+            assert abs((first == other).mean() - 1 / 6) < 0.01
+        assert abs((first == turns(many, many * 0, many * 0, 6, "1")).mean() - 1 / 6) < 0.01
+        second = turns(many, many * 0, many * 0 + 1, 6, "0")
+        pairs = np.bincount(first * 6 + second, minlength=36).reshape(6, 6)
+        assert not pairs.diagonal().any()
+        assert np.abs(pairs[~np.eye(6, dtype=bool)] - 2000).max() < 250
 
 
 def test_a_batch_is_channels_last_without_a_copy(store: Store) -> None:
@@ -130,6 +155,48 @@ def test_it_resumes_on_another_number_of_ranks(store: Store, block: int) -> None
         rest += shown(part)
     assert len(first + rest) == 18 * 6
     assert len(set(first + rest)) == 18 * 6
+
+
+def test_another_epoch_than_the_resumed_one_is_whole(store: Store) -> None:
+    chosen = stream(store, shuffle=True)
+    batches = iter(chosen)
+    next(batches)
+    batches.close()
+    whole = stream(store, shuffle=True)
+    whole.set_epoch(1)
+    expected = shown(whole)
+    chosen.load_state_dict({"epoch": 0, "seen": 16})
+    chosen.set_epoch(1)
+    assert chosen.state_dict() == {"epoch": 1, "seen": 0}
+    assert shown(chosen) == expected
+    assert len(expected) == 16
+
+
+def test_a_finished_epoch_is_not_the_beginning_of_the_next(store: Store) -> None:
+    """A state that is taken between two epochs, as when training stops there."""
+    chosen = stream(store, shuffle=True)
+    shown(chosen)
+    chosen.set_epoch(1)
+    resumed = stream(store, shuffle=True)
+    resumed.load_state_dict(chosen.state_dict())
+    assert shown(resumed) == shown(chosen) != []
+
+
+@pytest.mark.parametrize("block", [1, 3])
+def test_fewer_clips_than_the_batches_of_all_ranks_are_smaller_batches(store: Store, block: int) -> None:
+    options = {"shuffle": True, "batch_size": 4, "world_size": 2, "block": block}
+    parts = [stream(store, range(7), rank=rank, **options) for rank in range(2)]
+    pairs = [shown(part) for part in parts]
+    assert [len(part) for part in parts] == [1, 1]
+    assert [len(pair) for pair in pairs] == [3, 3]
+    assert len({*pairs[0], *pairs[1]}) == 6
+
+
+def test_ranks_without_a_clip_are_refused(store: Store) -> None:
+    with pytest.raises(ValueError, match="rows: expected a clip or more for each of 3 ranks, got 2"):
+        stream(store, [4, 5], shuffle=True, rank=1, world_size=3)
+    with pytest.raises(ValueError, match="rank: expected one of 3 from 0 on, got 3"):
+        stream(store, rank=3, world_size=3)
 
 
 def test_ranks_share_an_epoch_in_equal_parts(store: Store) -> None:
