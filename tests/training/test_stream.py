@@ -157,6 +157,34 @@ def test_it_resumes_on_another_number_of_ranks(store: Store, block: int) -> None
     assert len(set(first + rest)) == 18 * 6
 
 
+@pytest.mark.parametrize("clips", [18, 17, 7, 2])
+def test_ranks_share_what_is_not_shuffled_to_its_last_clip(store: Store, clips: int) -> None:
+    """As evaluation reads: each clip once, whatever their number."""
+    options = {"rows": range(clips), "variants": ("original", "noise"), "batch_size": 3}
+    whole = shown(stream(store, **options))
+    assert whole == [(row, variant) for row in range(clips) for variant in range(2)]
+    parts = [shown(stream(store, rank=rank, world_size=4, **options)) for rank in range(4)]
+    assert sorted(pair for part in parts for pair in part) == whole
+
+
+@pytest.mark.parametrize(("before", "after"), [(3, 1), (2, 3), (1, 2)])
+def test_what_is_not_shuffled_resumes_on_fewer_or_more_ranks(store: Store, before: int, after: int) -> None:
+    options = {"variants": ("original", "noise"), "batch_size": 2}
+    first = []
+    for rank in range(before):
+        part = stream(store, rank=rank, world_size=before, **options)
+        batches = iter(part)
+        first += shown(next(batches) for _ in range(2))
+        state = part.state_dict()
+        batches.close()
+    rest = []
+    for rank in range(after):
+        part = stream(store, rank=rank, world_size=after, **options)
+        part.load_state_dict(state)
+        rest += shown(part)
+    assert sorted(first + rest) == [(row, variant) for row in range(18) for variant in range(2)]
+
+
 def test_another_epoch_than_the_resumed_one_is_whole(store: Store) -> None:
     chosen = stream(store, shuffle=True)
     batches = iter(chosen)
@@ -289,8 +317,10 @@ def test_worker_processes_share_the_batches(store: Store, method: str) -> None:
     assert shown(loader) == expected
 
 
-def test_memory_depends_neither_on_epochs_nor_on_the_store(tmp_path: Path) -> None:
-    script = Path(__file__).with_name("bounded.py")
+@pytest.mark.parametrize("script", ["bounded.py", "bounded_fit.py"])
+def test_memory_depends_neither_on_epochs_nor_on_the_store(tmp_path: Path, script: str) -> None:
+    """Of a stream alone, and of a whole run: training, validation, checkpoints and evaluation."""
+    script = str(Path(__file__).with_name(script))
     result = subprocess.run([sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, timeout=280)
     assert result.returncode == 0, result.stderr
     assert result.stdout == "done\n"

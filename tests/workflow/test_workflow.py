@@ -18,7 +18,10 @@ import soundfile
 import yaml
 from core_environment import core_python
 from corpora import tone, tree, write_corpus
+from dask.distributed import LocalCluster
 from serving import archive, serving
+
+from pipeline.engines import NO_DASHBOARD
 
 ROOT = Path(__file__).parents[2]
 RECIPE = {"frames": 24, "n_mels": 32}
@@ -209,6 +212,38 @@ def test_the_same_command_goes_on_after_an_interruption(tmp_path: Path, signal_n
     whole.config = folder.config
     whole.run("--cores", "2")  # features is the default target
     assert tree(tmp_path / "work" / "stores") == tree(whole.path / "work" / "stores")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside dask's own cluster
+def test_a_dask_scheduler_builds_the_same_store(built: Path, tmp_path: Path) -> None:
+    shutil.copytree(built / "corpus", tmp_path / "corpus")
+    folder = Folder(tmp_path)
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **NO_DASHBOARD) as cluster:
+        folder.config |= {"engine": "dask", "scheduler": cluster.scheduler_address}
+        assert folder.computed(folder.run("--cores", "1", "features")) == [42 * 6]
+    assert tree(tmp_path / "work" / "stores") == tree(built / "work" / "stores")
+
+
+@pytest.mark.parametrize(
+    ("edited", "rules"),
+    [
+        ("pipeline/probe.py", {"index_corpus", "build_store", "split_corpus", "train"}),
+        ("features/kernels/vocoder.py", {"build_store", "train"}),
+        ("pipeline/stratify.py", {"split_corpus", "train"}),
+        ("training/schedule.py", {"train"}),
+        ("training/page.html.jinja", {"train"}),
+        ("pipeline/search.py", set()),
+    ],
+)
+def test_an_edit_of_code_runs_what_depends_on_it_again(folder: Folder, edited: str, rules: set[str]) -> None:
+    path = ROOT / edited
+    before = path.stat()
+    try:
+        os.utime(path)  # as an editor leaves it, with the same content
+        output = folder.run("train_genre", "--dry-run")
+    finally:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert set(re.findall(r"(?m)^(?:local)?rule (\w+):", output)) - {"train_genre"} == rules
 
 
 def test_training_goes_on_after_a_kill(folder: Folder) -> None:
