@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
+from unittest.mock import patch
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from benchmarks.measure import Row, medians, row
 from benchmarks.stream import BATCH, SHAPE, UNIT, Batches, noise, taken, two_cores, written
 from features.recipe import Recipe
 from stores import Store
-from stores.open_files import open_files
+from stores.open_files import OpenFiles, affordable
 from training.stream import ClipStream
 
 SHARDS = 1200  # of one clip each
@@ -27,14 +28,17 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
     with TemporaryDirectory(dir="work") as folder, two_cores():
         clips = noise(SHAPE)
         if wanted(many):
-            stores = [
-                written(Path(folder).resolve() / name, clips, Recipe(), count=SHARDS, clips_per_shard=size)
-                for name, size in (("many", 1), ("few", 64))
-            ]
+            kept = affordable()
+            with patch("stores.reader.open_files", lambda: OpenFiles(kept)):  # each as in a process of its own
+                stores = [
+                    written(Path(folder).resolve() / name, clips, Recipe(), count=SHARDS, clips_per_shard=size)
+                    for name, size in (("many", 1), ("few", 64))
+                ]
             os.sync()
             mine, theirs = compared(*(streamed(store, clips) for store in stores))
-            kept = min(SHARDS, open_files().limit)  # where fewer may stay open, the rest is opened for each read
-            unit = UNIT.replace("page cache warm", f"page cache warm, {SHARDS} shards of one clip, {kept} of them open")
+            unit = UNIT.replace(
+                "two cores", f"{SHARDS} shards of one clip, {min(SHARDS, kept)} of them open, two cores"
+            )
             yield row(many, unit, mine, theirs, "the same clips in shards of 64")
         if wanted(one):
             variants = tuple(f"variant{number}" for number in range(VIEWS))
