@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 from unittest.mock import patch
 
 import numpy as np
 
 from benchmarks.measure import Row, medians, row
+from benchmarks.scratch import scratch
 from benchmarks.stream import BATCH, SHAPE, UNIT, Batches, noise, taken, two_cores, written
 from features.recipe import Recipe
 from stores import Store
@@ -24,14 +23,13 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
     many, one = "stream/many_shards_vs_few", "stream/one_vs_all"
     if not wanted(many) and not wanted(one):
         return
-    Path("work").mkdir(exist_ok=True)
-    with TemporaryDirectory(dir="work") as folder, two_cores():
+    with scratch() as folder, two_cores():
         clips = noise(SHAPE)
         if wanted(many):
             kept = affordable()
             with patch("stores.reader.open_files", lambda: OpenFiles(kept)):  # each as in a process of its own
                 stores = [
-                    written(Path(folder).resolve() / name, clips, Recipe(), count=SHARDS, clips_per_shard=size)
+                    written(folder / name, clips, Recipe(), count=SHARDS, clips_per_shard=size)
                     for name, size in (("many", 1), ("few", 64))
                 ]
             os.sync()
@@ -42,7 +40,7 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
             yield row(many, unit, mine, theirs, "the same clips in shards of 64")
         if wanted(one):
             variants = tuple(f"variant{number}" for number in range(VIEWS))
-            store = written(Path(folder).resolve() / "variants", clips, Recipe(), count=CLIPS, variants=variants)
+            store = written(folder / "variants", clips, Recipe(), count=CLIPS, variants=variants)
             os.sync()
             drawn, all_of_them = streamed(store, clips, "one", VIEWS), streamed(store, clips)
             mine, theirs = compared(drawn, all_of_them)
