@@ -97,21 +97,24 @@ class Engine:
             pending = submit(islice(waiting, 2 * workers))
             alone = False
             while pending:
+                future = None
                 try:
-                    done, pending = wait(pending, timeout=PATIENCE_S, return_when="FIRST_COMPLETED")
+                    future = wait(pending, timeout=PATIENCE_S, return_when="FIRST_COMPLETED").done.pop()
+                    result = future.result(timeout=PATIENCE_S)  # it can be lost with the worker that had it
                 except TimeoutError:  # a long task, or every worker has gone
+                    if future is not None and future.status == "error":
+                        raise  # by the task itself
                     before, alone = alone, not client.ncores()
                     if alone and not before:
                         _announce(self.scheduler or client.scheduler.address)
                     continue
+                except KilledWorker:
+                    raise InputError(WORKER_LOST) from None
                 except CancelledError:
                     raise InputError(f"scheduler: lost {self.scheduler}; start it and type the same command") from None
-                for future in done:
-                    try:
-                        yield future.result()
-                    except KilledWorker:
-                        raise InputError(WORKER_LOST) from None
-                pending |= submit(islice(waiting, len(done)))
+                pending.remove(future)
+                pending |= submit(islice(waiting, 1))
+                yield result
 
 
 def _connected(scheduler: str) -> Any:
