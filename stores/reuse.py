@@ -12,11 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stores.codec import codec
-from stores.errors import StoreError
 from stores.files import damaged, read_checked, read_json, taking_place, write_checked
 from stores.layout import ArraySpec, Layout
 from stores.markers import Marker, differs, finished, linked, written_with
-from stores.shard import check_size, open_shard
+from stores.shard import open_shard
 from stores.writer import StoreWriter
 
 
@@ -225,21 +224,23 @@ def _linked(
         held = Held(state.layout, theirs, number)
         marker = held.finished(hashes)
         if marker is not None and (promised is None or not differs(promised, marker)):
-            return _link(held, writer.layout, ours, shard, len(hashes), promised or linked(marker))
+            return _link(held, writer.layout, ours, shard, promised or linked(marker))
     return False
 
 
-def _link(held: Held, layout: Layout, spec: ArraySpec, shard: int, clips: int, marker: Marker) -> bool:
-    """Take over a shard's files as hard links; returns False where that cannot be."""
+def _link(held: Held, layout: Layout, spec: ArraySpec, shard: int, marker: Marker) -> bool:
+    """Take over a shard's files as hard links; returns False where that cannot be.
+
+    A file that was cut short is linked as well; the writer, which looks at sizes, then takes the shard for missing.
+    """
     try:
-        check_size(held.tensors, held.spec, clips)
         for source, target in (
             (held.tensors, layout.shard(spec, shard)),
             (held.statistics, layout.statistics_chunk(spec, shard)),
         ):
             with taking_place(target) as partial:
                 os.link(source, partial)
-    except (StoreError, OSError):  # a file gone or cut short, no hard links: the clips are copied or computed
+    except OSError:  # a file gone, no hard links: the clips are copied or computed
         return False
     write_checked(layout.marker(spec.variant, shard), marker)
     return True

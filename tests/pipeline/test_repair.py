@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
-from corpora import tree
+import soundfile
+from corpora import RATE_HZ, tone, tree
 from stores_of import built, plan_of_tones
 from typer.testing import CliRunner
 
@@ -19,7 +21,7 @@ from pipeline.repair import repair
 from pipeline.workflow import Plan
 from stores import open_store
 from stores.errors import StoreError
-from stores.files import read_checked
+from stores.files import read_checked, write_checked
 from stores.verify import verify
 
 CLIP_BYTES = 32 * 24 * 4 * 2
@@ -137,12 +139,69 @@ def test_an_old_store_is_mended_without_becoming_the_current_one(store: tuple[Pl
     assert not list(verify(path))
 
 
-def test_recordings_that_changed_cannot_mend(store: tuple[Plan, Path]) -> None:
+def test_a_configuration_that_does_not_build_the_store_cannot_mend(store: tuple[Plan, Path]) -> None:
     plan, path = store
     (path / "tensors.zarr" / "noise" / "c.2.0.0.0").unlink()
     other = Plan(plan.config.model_copy(update={"experiments": {}}), "other.yaml")
     with pytest.raises(InputError, match=r"no experiment of other\.yaml builds it"):
         repair(path, list(verify(path)), other, 1)
+
+
+def test_an_index_of_other_recordings_cannot_mend(store: tuple[Plan, Path]) -> None:
+    """The row table is lost, and the clips of the index are not those of the store any more."""
+    plan, path = store
+    (path / "rows.parquet").unlink()
+    index = plan.index_folder("x") / "clips.parquet"
+    before, clips = index.read_bytes(), tree(path.parent)
+    try:
+        pq.write_table(pq.read_table(index).slice(1), index)
+        with pytest.raises(InputError, match="made from other recordings, or by another recipe or version, than"):
+            repair(path, list(verify(path)), plan, 1)
+    finally:
+        index.write_bytes(before)
+    assert tree(path.parent) == clips
+    assert mended(plan, path) == 0
+
+
+def test_a_recording_that_changed_cannot_mend(store: tuple[Plan, Path]) -> None:
+    plan, path = store
+    (path / "tensors.zarr" / "noise" / "c.2.0.0.0").unlink()
+    recording = plan.corpus("x").root / open_rows(path)[8]
+    before, files = recording.read_bytes(), tree(path.parent)
+    try:
+        soundfile.write(recording, tone(900, 0.5), RATE_HZ)
+        with pytest.raises(InputError, match="this file changed since it was indexed"):
+            repair(path, list(verify(path)), plan, 1)
+    finally:
+        recording.write_bytes(before)
+    assert tree(path.parent) == files
+    assert mended(plan, path) == 1
+
+
+def open_rows(path: Path) -> list[str]:
+    names: list[str] = pq.read_table(path / "rows.parquet")["id"].to_pylist()
+    return names
+
+
+def test_a_marker_of_other_recordings_is_damage(store: tuple[Plan, Path]) -> None:
+    plan, path = store
+    marker = path / "markers" / "shift" / "1.json"
+    write_checked(marker, read_checked(marker) | {"key": read_checked(marker.with_name("0.json"))["key"]})
+    assert [str(damage) for damage in verify(path)] == [f"{marker}: it speaks of other recordings"]
+    assert mended(plan, path) == 4  # a shard of its own knows nothing of it
+
+
+@pytest.mark.parametrize(("whole", "computed"), [(None, 0), ("zstd", 4)], indirect=["whole"])
+@pytest.mark.parametrize("place", [-1, -20])
+def test_one_bit_of_an_index_or_of_its_checksum_is_found(store: tuple[Plan, Path], place: int, computed: int) -> None:
+    """Other readers of Zarr would refuse the shard. Where clips lie is known without it, unless they are compressed."""
+    plan, path = store
+    shard = path / "tensors.zarr" / "noise" / "c.0.0.0.0"
+    data = bytearray(shard.read_bytes())
+    data[place] ^= 1
+    shard.write_bytes(data)
+    assert [str(damage) for damage in verify(path)] == [f"{shard}: the index does not match its checksum"]
+    assert mended(plan, path) == computed
 
 
 class TestOtherBytes:
