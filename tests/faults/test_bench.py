@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 # The benchmark of the whole command, on sixteen clips.
@@ -31,8 +32,7 @@ def test_an_interrupted_benchmark_leaves_nothing(tmp_path: Path, signal_number: 
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     scratch = tmp_path / "work" / "bench" / "scratch"
-    while not list(scratch.glob("work/locks/build-*.lock")):  # until its Snakemake builds
-        assert bench.poll() is None
+    wait_until(lambda: list(scratch.glob("work/locks/build-*.lock")), bench)  # until its Snakemake builds
     bench.send_signal(signal_number)
     assert bench.wait(60) == 128 + signal_number
     assert not scratch.exists()

@@ -5,6 +5,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from corpora import tree, write_corpus
 from features.audio import SUFFIXES
 from pipeline.config import parse
 from pipeline.workflow import Plan
+from stores import open_store
 from stores.verify import verify
 
 ROOT = Path(__file__).parents[2]
@@ -49,16 +51,58 @@ class Site:
         self.family = self.plan.family("x")
         assert self.start("index", self.plan.index_job("x")).wait() == 0
 
-    def start(self, job: str, text: str) -> subprocess.Popen[bytes]:
+    def start(self, job: str, text: str, *options: str) -> subprocess.Popen[bytes]:
         """A job in a process group of its own."""
         lock = str(self.plan.build_lock(job))
-        command = [sys.executable, "-m", "pipeline", job, text, "--workers", "2", "--lock", lock]
+        command = [sys.executable, "-m", "pipeline", job, text, "--workers", "2", "--lock", lock, *options]
         return subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
 
-    def build(self) -> subprocess.Popen[bytes]:
-        return self.start("build", self.plan.build_job("x"))
+    def build(self, *options: str) -> subprocess.Popen[bytes]:
+        return self.start("build", self.plan.build_job("x"), *options)
+
+    def build_until(self, call: int) -> subprocess.CompletedProcess[str]:
+        """Build in one process, which kills itself before that call of those that change a folder, or counts them."""
+        command = [sys.executable, "-c", COUNTED, str(call), "build", self.plan.build_job("x")]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+COUNTED = """
+import os, signal, sys
+from pipeline.__main__ import main
+
+last, made = int(sys.argv.pop(1)), 0
+
+def counted(call):
+    def wrapper(*arguments, **options):
+        global made
+        made += 1
+        if made == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*arguments, **options)
+    return wrapper
+
+for name in ("rename", "replace", "link", "mkdir"):
+    setattr(os, name, counted(getattr(os, name)))
+code = main()
+print(made)
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_killed_in_the_middle_the_same_command_goes_on(tmp_path: Path, share: float) -> None:
+    site = Site(tmp_path)
+    whole = site.build_until(-1)
+    assert whole.returncode == 0, whole.stderr
+    expected = tree(site.family)
+    shutil.rmtree(site.family)
+    assert site.build_until(round(share * int(whole.stdout))).returncode == -signal.SIGKILL
+    assert tree(site.family) != expected
+    assert site.build().wait() == 0
+    assert tree(site.family) == expected
+    assert not list(verify(site.family))
 
 
 def test_killed_anywhere_and_resumed_the_bytes_are_the_same(tmp_path: Path) -> None:
@@ -91,9 +135,12 @@ def test_killed_anywhere_and_resumed_the_bytes_are_the_same(tmp_path: Path) -> N
 @pytest.mark.parametrize("order", ["together", "one after the other"])
 def test_two_builds_of_one_store_do_the_work_once(tmp_path: Path, order: str) -> None:
     site = Site(tmp_path)
-    first = site.build()
+    logs = [tmp_path / f"{number}.log" for number in range(2)]
+    first = site.build("--log", str(logs[0]))
     if order == "one after the other":
         first.wait()
-    second = site.build()
+    second = site.build("--log", str(logs[1]))
     assert first.wait() == second.wait() == 0
     assert not list(verify(site.family))
+    computed = [int(re.search(r"(\d+) tensors computed", log.read_text())[1]) for log in logs]  # type: ignore[index]
+    assert sorted(computed) == [0, len(open_store(site.family)) * 6]

@@ -172,7 +172,7 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
         (genre(corpus={"root": "a\0b"}), "corpus.root: expected a path without zero bytes"),
         (genre() | {"recipes": {"demo": {"hop_lenght": 1}}}, "recipes.demo.hop_lenght: unknown key"),
         ({"experiments": {"demo": {"corpus": {"source": "audio", "rot": 1}}}}, "experiments.demo.corpus.rot: unknown"),
-        (genre(folds=[]), "experiments.genre.folds"),
+        (genre(folds=[]), "experiments.genre.folds: tuple should have at least 1 item"),
         (genre(folds=[1, 1]), "each fold once"),
         (genre(training={"seed": 2**40}), "training.seed"),
         (

@@ -49,11 +49,19 @@ def test_blocks_hash_as_the_whole(tmp_path: Path) -> None:
     assert probe(path, refuse_silence=False).content_hash == content_hash(*decode(path)).hex()
 
 
-@pytest.mark.parametrize("suffix", ["wav", "flac", "aiff", "au"])
-def test_lossless_files_shorter_than_stated(tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "reason"),
+    [
+        ("wav", r"truncated: the header states \d+ bytes of samples, \d+ are there"),
+        ("flac", "undecodable: flac decoder lost sync"),
+        ("aiff", r"truncated: the header states \d+ bytes of samples, \d+ are there"),
+        ("au", r"truncated: the header states \d+ bytes of samples, \d+ are there"),
+    ],
+)
+def test_lossless_files_shorter_than_stated(tmp_path: Path, suffix: str, reason: str) -> None:
     path = write(tmp_path / f"x.{suffix}")
     cut_in_half(path)
-    assert probe(path, refuse_silence=False).reason.startswith(("truncated", "undecodable"))
+    assert re.fullmatch(reason, probe(path, refuse_silence=False).reason)
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])

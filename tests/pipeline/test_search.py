@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ import torch
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 from stores_of import built, plan_of_tones
+from waiting import wait_until
 
 from pipeline import trial as trial_module
 from pipeline.config import parse
@@ -248,9 +248,7 @@ def test_no_trial_is_lost_or_run_twice_after_an_interruption(
     """SIGKILL of the one that hands out trials alone, and Ctrl-C, which reaches all."""
     options: dict[str, Any] = {"search": {"trials": 4, "epochs": 12}}
     process = started(folder, tmp_path, **options)
-    while not list(tmp_path.glob("trials/*/checkpoints/last.ckpt")):
-        assert process.poll() is None
-        time.sleep(0.02)
+    wait_until(lambda: list(tmp_path.glob("trials/*/checkpoints/last.ckpt")), process)
     if signal_number == signal.SIGKILL:
         process.kill()
     else:
@@ -259,10 +257,7 @@ def test_no_trial_is_lost_or_run_twice_after_an_interruption(
     if signal_number == signal.SIGINT:
         assert said.splitlines()[-1] == "otogura: interrupted; the same command goes on from here"
         assert "Traceback" not in said
-    deadline = time.monotonic() + 30
-    while of_group(process.pid):  # its workers end with it, however it ends
-        assert time.monotonic() < deadline, of_group(process.pid)
-        time.sleep(0.02)
+    wait_until(lambda: not of_group(process.pid), process, ended=True)  # its workers end with it, however it ends
     before = trials(tmp_path)
     broken_off = [trial.number for trial in before if trial.state is TrialState.RUNNING]
     assert broken_off

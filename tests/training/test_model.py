@@ -54,9 +54,17 @@ def test_the_pooling_weighs_time() -> None:
     """The published softmax ran over an axis of size one, which made every weight 1."""
     pooling = TemporalPooling(8, 8)
     x = torch.randn(3, 20, 8)
+    answer = pooling(x)
+    assert not torch.allclose(answer, x.mean(dim=1), atol=1e-3)  # of equal weights
+    assert not torch.allclose(answer, x.sum(dim=1), atol=1e-3)  # of weights of 1
+    # A frame that scores far above the others is the answer.
+    with torch.no_grad():
+        pooling.score[0].weight.copy_(torch.eye(8))
+        pooling.score[0].bias.zero_()
+        pooling.score[2].weight.fill_(20.0)
+    x[:, 7] = 2.0
+    torch.testing.assert_close(pooling(x), x[:, 7], atol=1e-2, rtol=0)
     weights = pooling.score(x).softmax(dim=1)
-    torch.testing.assert_close(weights.sum(dim=1), torch.ones(3, 1))
-    assert weights.std() > 0
     torch.testing.assert_close(pooling(x), (weights * x).sum(dim=1))
 
 

@@ -20,6 +20,7 @@ from core_environment import core_python
 from corpora import tone, tree, write_corpus
 from dask.distributed import LocalCluster
 from serving import archive, serving
+from waiting import wait_until
 
 from pipeline.engines import NO_DASHBOARD
 
@@ -200,8 +201,7 @@ def test_the_same_command_goes_on_after_an_interruption(tmp_path: Path, signal_n
         # A shell starts what runs in its background deaf to Ctrl-C, and so would be this test's command.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    while not list(tmp_path.glob("work/stores/*/*/markers/*/*.json")):
-        assert process.poll() is None
+    wait_until(lambda: list(tmp_path.glob("work/stores/*/*/markers/*/*.json")), process)
     os.killpg(process.pid, signal_number)
     assert process.wait(60) != 0
     assert not list(tmp_path.glob("work/stores/*/*/manifest.json"))
