@@ -1,7 +1,8 @@
 # The commands of the README; each does its own set-up with nothing but Python and make.
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Without --no-compile pip compiles fourteen thousand modules, most of which are never imported: half a minute.
+INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
 .PHONY: demo test bench faults clean
 
