@@ -17,9 +17,9 @@ from stores.files import write_bytes, write_json
 
 RATE_HZ = 22050
 SECONDS = 0.5
-SOURCES, STRIKES = 60, 12  # strikes of each source
+SOURCES, STRIKES = 120, 6  # strikes of each source
 DEFECTIVE_EVERY = 6
-VERSION = 1  # raised whenever the sound changes
+VERSION = 2  # raised whenever the sound changes
 
 MODES_HZ = np.array([540.0, 1160.0, 1870.0, 2750.0, 3920.0, 5230.0, 6800.0])
 DECAYS_S = np.array([0.11, 0.10, 0.08, 0.06, 0.045, 0.03, 0.02])
