@@ -87,7 +87,7 @@ def fingerprint() -> str:
     return found.hexdigest()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     kind=st.sampled_from([Recipe(frames=40), LogMelRecipe(frames=30), WaveformRecipe(samples=7000)]),
     lengths=st.lists(st.integers(1, 20_000), min_size=1, max_size=4),
@@ -130,7 +130,7 @@ def golden(recipe: Recipe) -> dict[str, dict[str, object]]:
     return {"versions": versions, "values": values}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     samples=st.integers(1, 30_000),
     rate_hz=st.sampled_from([8000, 16000, 22050, 44100, 48000]),

@@ -75,7 +75,7 @@ def test_factors_are_fours_and_primes() -> None:
         assert all(factor == 4 or all(factor % k for k in range(2, factor)) for factor in found)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(samples=st.integers(1, 400), hop=st.integers(1, 40), lead=st.integers(0, 50), more=st.integers(0, 3))
 def test_hops_are_the_padded_signal_cut_up(samples: int, hop: int, lead: int, more: int) -> None:
     signal = noise(samples)

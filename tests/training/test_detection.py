@@ -59,7 +59,7 @@ def test_nothing_detected_is_no_division_by_zero() -> None:
     assert (summary["precision"], summary["recall"], summary["f1"]) == (0, 0, 0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), count=st.integers(10, 60))
 def test_no_other_threshold_has_a_better_f1(seed: int, count: int) -> None:
     found, truth = clips(seed, count)

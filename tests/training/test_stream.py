@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from stores_of import small_store
 from torch.utils.data import DataLoader
@@ -273,7 +273,6 @@ def test_a_part_of_a_batch_keeps_its_memory(store: Store) -> None:
 
 
 class TestBlocks:
-    @settings(deadline=None)
     @given(size=st.integers(1, 3000), length=st.integers(1, 70), window=st.integers(1, 20), key=st.text(max_size=3))
     def test_each_once(self, size: int, length: int, window: int, key: str) -> None:
         assert np.array_equal(np.sort(Blocks(size, key, length, window)(np.arange(size))), np.arange(size))
