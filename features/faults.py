@@ -1,4 +1,4 @@
-"""What keeps a recording from being used, in words: for the index and for whoever extracts features of one file."""
+"""Faults that keep a recording from being used, in words: for the index and for features of one file."""
 
 import re
 from collections.abc import Iterator

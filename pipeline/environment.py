@@ -1,4 +1,4 @@
-"""What the bytes of a tensor depend on besides its recording and its recipe: versions and the processor."""
+"""Environment that the bytes of a tensor depend on besides its recording and its recipe: versions and the processor."""
 
 import platform
 from functools import cache

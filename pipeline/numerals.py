@@ -70,7 +70,7 @@ def parse_samples(text: bytes) -> np.ndarray:
 
 
 def _parsed_slowly(text: bytes) -> np.ndarray:
-    """As `parse_samples`, in float64, by Python's parser, piece by piece."""
+    """Parse as `parse_samples` does, in float64, by Python's parser, piece by piece."""
     inner = text.strip()
     if not (inner.startswith(b"[") and inner.endswith(b"]")):
         raise ValueError("expected an array of numbers")
@@ -87,7 +87,7 @@ def _parsed_slowly(text: bytes) -> np.ndarray:
 
 
 def _pieces(inner: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """What stands between the brackets of a flat array, cut at commas: number of the first sample, first byte, text."""
+    """Yield pieces of a flat array, cut at commas: number of the first sample, first byte, text."""
     start = number = 0
     while start <= len(inner):
         stop = len(inner)

@@ -1,5 +1,6 @@
 """Sides of a split: which clips train, validate and test. No group is ever on two sides."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -65,8 +66,7 @@ def assign(rows: pa.Table, split: Split, recorded: np.ndarray | None = None) -> 
         shares = (1 - split.validation - split.test, split.validation, split.test)
         if not free.all():
             shares = (1 - split.validation, split.validation, 0.0)
-        labels = _class_codes(rows["label"])
-        side_of = stratified(groups[free], labels[free], names, shares, split.seed, side_of)
+        side_of = _stratified(rows, free, shares, split.seed, side_of)
     return np.where(free, np.where(known >= 0, known, side_of[groups]), fixed).astype(np.int8)
 
 
@@ -85,12 +85,16 @@ def by_fold(rows: pa.Table, test_fold: int, split: Split, validate: bool = True)
     sides = _of_folds(folds, test_fold)
     if (free := sides == OPEN).any():
         groups, names = _codes(rows["group"])
-        labels = _class_codes(rows["label"])
         shares = (1 - split.validation, split.validation, 0.0)
-        side_of = np.full(len(names), OPEN, np.int8)
-        side_of = stratified(groups[free], labels[free], names, shares, split.seed, side_of)
+        side_of = _stratified(rows, free, shares, split.seed, np.full(len(names), OPEN, np.int8))
         sides = np.where(free, side_of[groups], sides)
     return by_side(rows, sides, validate)
+
+
+def _stratified(rows: pa.Table, free: np.ndarray, shares: Sequence[float], seed: int, known: np.ndarray) -> np.ndarray:
+    """Return the side of each group: `known`, with those groups added that have clips which are `free` `(rows,)`."""
+    groups, names = _codes(rows["group"])
+    return stratified(groups[free], _class_codes(rows["label"])[free], names, shares, seed, known)
 
 
 def has_folds(rows: pa.Table) -> bool:

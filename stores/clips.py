@@ -54,7 +54,7 @@ class OpenClips:
         self._mapping = Lock()
 
     def address(self, number: int) -> int | None:
-        """Where in memory a clip lies as it is to be, as long as this object lives; None where it is to be read."""
+        """Return the address of a clip in memory, valid as long as this object lives; None where it is to be read."""
         if self._codec is not None or isinstance(self._best_source(), File):
             return None
         return self._address + int(self._places[number, 0])

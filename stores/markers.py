@@ -48,7 +48,7 @@ def linked(marker: Marker) -> Marker:
 
 
 class History:
-    """What all markers of a store say together."""
+    """Summary of all markers of a store."""
 
     def __init__(self) -> None:
         self._environments: list[Any] = []
@@ -103,7 +103,7 @@ def differences(before: Sequence[Any], now: Sequence[Any]) -> str:
 
 
 def _values(environments: Iterable[Any]) -> dict[str, set[str]]:
-    """What each field of the environments is."""
+    """Return the values of each field of the environments."""
     values: dict[str, set[str]] = {}
     for environment in environments:
         for name, value in (environment or {}).items():

@@ -1,4 +1,4 @@
-"""What an epoch shows and in which order, in constant memory: an epoch can resume anywhere."""
+"""Items of an epoch and their order, in constant memory: an epoch can resume anywhere."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -69,7 +69,7 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Items:
-    """What one epoch shows, in its order before shuffling."""
+    """Items of one epoch, in their order before shuffling."""
 
     rows: np.ndarray  # (clips,) int64
     labels: np.ndarray  # (rows of the store,) int64

@@ -28,7 +28,7 @@ Order = Callable[[np.ndarray], np.ndarray]  # what of `Items` stands at some pos
 
 @dataclass(frozen=True)
 class Position:
-    """How far an epoch has come, in clips over all ranks."""
+    """Position in an epoch, in clips over all ranks."""
 
     epoch: int
     seen: int

@@ -197,7 +197,7 @@ class AudioSource:
             ) from None
 
     def _separator(self, path: Path) -> str:
-        """What the header has beside the name of the column with the file, or else has most of."""
+        """Return the separator that the header has beside the name of the column with the file, or else has most of."""
         with open(path, "rb") as file:
             header = file.readline(LONGEST_HEADER).decode("utf-8-sig", errors="replace")
         for separator in SEPARATORS:

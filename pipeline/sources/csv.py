@@ -149,7 +149,7 @@ class CsvSource:
 
 
 def _separator(path: Path, values: int) -> bytes:
-    """What stands between the fields: of the first two lines that hold anything, as many as there should be.
+    """Return the separator of the fields: of the first two lines that hold anything, as many as there should be.
 
     Semicolons and tabs come first, since the commas of such a table are in its numbers.
     """

@@ -44,7 +44,7 @@ class Record:
 
 @dataclass
 class Members:
-    """What an object holds, as far as it can be read.
+    """Members of an object, as far as it can be read.
 
     Attributes
     ----------

@@ -61,7 +61,7 @@ class _Reader:
             raise MalformedError(f"found {found!r}" if found else "the file is empty")
 
     def _objects(self, start: int) -> Iterator[Record]:
-        """Of a file that begins with an object: all in that one, one on each line, or one after the other."""
+        """Yield the records of a file that begins with an object: all in it, one on each line, or one after another."""
         line = self._splitter.find(b"\n", start)
         members, is_line = self._read(start, line)
         if not is_line and line < len(self._data):
@@ -197,7 +197,7 @@ class _Reader:
             self._first.pop()
 
     def _next_record(self, start: int) -> int:
-        """Where the next object begins as a record does, from a byte on, or where the data end."""
+        """Return where the next object begins as a record does, from a byte on, or where the data end."""
         place = self._splitter.find(b"{", start)
         while place < len(self._data):
             is_value = self._data[max(0, place - MOST_SPACES) : place].rstrip().endswith(b":")
@@ -207,14 +207,14 @@ class _Reader:
         return place
 
     def _record_within(self, members: Members) -> int | None:
-        """Where another record begins within the waveform of one whose own end is missing."""
+        """Return where another record begins within the waveform of one whose own end is missing."""
         span = members.spans.get("Waveform")
         if span is None or self._data.find(b"{", span.start, span.end) < 0:
             return None
         return place if (place := self._next_record(span.start)) < span.end else None
 
     def _has_record_line(self, start: int) -> bool:
-        """Whether a line after a byte is a record by itself."""
+        """Return True if a line after a byte is a record by itself."""
         place = self._splitter.find(b"{", start)
         while place < len(self._data):
             if self._data[max(0, place - MOST_SPACES) : place].rstrip(b" \t\r").endswith(b"\n"):

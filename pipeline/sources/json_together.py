@@ -58,7 +58,7 @@ def together(data: mmap, splitter: Splitter, members: Members, group: str | None
 
 
 def _place(places: "array[int]", number: int, cut_at: int) -> tuple[Span, str]:
-    """Where a waveform stands, and why that is none, in a file that is cut at a byte if it is."""
+    """Return where a waveform stands, and why that is none, in a file that is cut at a byte if it is."""
     if 2 * number >= len(places):
         return Span(cut_at, cut_at), "truncated: the file ends before this waveform"
     start, end = places[2 * number], places[2 * number + 1]

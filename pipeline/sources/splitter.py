@@ -135,7 +135,7 @@ class Splitter:
                 raise MalformedError(f"more than {MAX_DEPTH} arrays and objects within each other at byte {start}")
 
     def _flat(self, end: int) -> bool:
-        """Whether the array that begins at `position` holds neither arrays, objects nor strings before its end."""
+        """Return True if the array at `position` holds neither arrays, objects nor strings before its end."""
         if end < 0:
             return False
         return all(self._data.find(byte, self.position + 1, end) < 0 for byte in (b"[", b'"', b"{"))
