@@ -114,14 +114,20 @@ def test_a_flac_stream_without_a_length_decodes_as_one_with_it(tmp_path: Path) -
 
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda path: path.write_bytes(b""), "empty file"),
-    "no audio": (lambda path: path.write_text("not a recording"), "undecodable"),
+    "no audio": (lambda path: path.write_text("not a recording"), "undecodable: Format not recognised"),
     "no samples": (lambda path: write(path, SOUND[:0]), "no samples"),
-    "nan": (lambda path: write(path, np.where(SOUND > 0.4, np.nan, SOUND), "FLOAT"), "NaN or infinite"),
-    "infinite": (lambda path: write(path, np.where(SOUND > 0.4, np.inf, SOUND), "FLOAT"), "NaN or infinite"),
+    "nan": (lambda path: write(path, np.where(SOUND > 0.4, np.nan, SOUND), "FLOAT"), "NaN or infinite samples"),
+    "infinite": (lambda path: write(path, np.where(SOUND > 0.4, np.inf, SOUND), "FLOAT"), "NaN or infinite samples"),
     "absent": (lambda path: None, "no such file"),
     "a folder": (lambda path: path.mkdir(), "unreadable: Is a directory"),
-    "cut": (lambda path: cut_in_half(write(path)), "truncated: the header states"),
-    "too loud": (lambda path: write(path, 1e30 * SOUND.astype(np.float64), "DOUBLE"), "samples of up to"),
+    "cut": (
+        lambda path: cut_in_half(write(path)),
+        "truncated: the header states 44100 bytes of samples, 22028 are there",
+    ),
+    "too loud": (
+        lambda path: write(path, 1e30 * SOUND.astype(np.float64), "DOUBLE"),
+        "samples of up to 5.3e+29 times full scale",
+    ),
 }
 
 
@@ -130,8 +136,7 @@ def test_a_bad_recording_has_a_reason(tmp_path: Path, name: str) -> None:
     make, reason = BAD[name]
     make(tmp_path / "x.wav")
     found = probe(tmp_path / "x.wav", refuse_silence=False)
-    assert found.reason.startswith(reason)
-    assert str(tmp_path) not in found.reason
+    assert found.reason == reason
 
 
 @pytest.mark.parametrize("name", sorted(BAD.keys() - {"absent", "a folder"}))

@@ -85,8 +85,11 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path, store: Store, monke
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_run_that_ended_by_patience_stays_ended(tmp_path: Path, store: Store) -> None:
+def test_a_run_that_ended_by_patience_stays_ended(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = run(tmp_path, store, epochs=30, learning_rate=1e-12, patience=2)
+    monkeypatch.setattr(fitting, "_train", None)
     second = run(tmp_path, store, epochs=30, learning_rate=1e-12, patience=2)
     assert second.history == first.history
 
@@ -121,7 +124,8 @@ def test_other_settings_start_afresh(tmp_path: Path, store: Store) -> None:
 
 def test_patience_stops_early(tmp_path: Path, store: Store) -> None:
     fitted = run(tmp_path, store, epochs=30, learning_rate=1e-12, patience=2)
-    assert len(fitted.history) < 30
+    losses = [epoch["validation_loss"] for epoch in fitted.history]
+    assert len(losses) == losses.index(min(losses)) + 1 + 2 < 30
 
 
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, store: Store) -> None:

@@ -308,6 +308,7 @@ def test_blocks_show_everything_once_and_announce_what_follows_the_first_window(
     assert sorted(announced) == sorted((row, store.variants[variant]) for row, variant in pairs[2 * 4 :])
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than cores, where there is one
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_worker_processes_share_the_batches(store: Store, method: str) -> None:
     chosen = stream(store, variants=store.variants, shuffle=True)

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from serving import archive, serving
 from waiting import wait_until
 
 from pipeline.engines import NO_DASHBOARD
+from stores import open_store
 
 ROOT = Path(__file__).parents[2]
 RECIPE = {"frames": 24, "n_mels": 32}
@@ -71,6 +73,11 @@ class Folder:
     def metrics(self, experiment: str = "genre") -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.path / "work" / "runs" / experiment / "metrics.json").read_text())
         return found
+
+    def labels(self) -> list[Counter[str]]:
+        """How many clips of each label every corpus's current store has."""
+        stores = map(open_store, (pointer.parent for pointer in self.path.glob("work/stores/*/current.json")))
+        return [Counter(store.rows["label"].to_pylist()) for store in stores]
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +144,7 @@ def test_other_labels_on_the_same_sound_compute_no_feature(folder: Folder) -> No
     corpus = {"source": "audio", "root": "corpus", "table": "parity.csv"}
     folder.config["experiments"]["parity"] = EXPERIMENT | {"corpus": corpus}
     assert folder.computed(folder.run("features")) == [0]
+    assert {"even": 21, "odd": 21} in folder.labels()
 
 
 def test_a_touched_file_computes_and_trains_nothing(folder: Folder) -> None:
@@ -577,3 +585,4 @@ def test_tags_are_mined_and_a_class_is_dropped_from_the_trained_weights(tmp_path
     lines[0] = lines[0].replace("ロック", "クラシック")
     (tmp_path / "tracks.csv").write_text("\n".join(["file,title,tags", *lines]), encoding="utf-8")
     assert folder.computed(folder.run("features")) == [0]
+    assert folder.labels() == [{"ballad": 24, "classical": 26, "rock": 22}]
