@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from stores_of import built, plan_of_tones
 import otogura
 from pipeline.cli import main
 from stores.files import write_json
+from training.stream import ClipStream
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +124,22 @@ def test_a_stream_of_the_facade_gives_batches_with_labels_in_alphabetical_order(
     assert sorted(seen) == [(row, variant) for row in range(9) for variant in range(4)]
     few = otogura.stream(store, [2, 5], batch_size=2)
     assert [batch["row"].tolist() for batch in few] == [[2, 5]]
+
+
+def test_a_stream_of_the_facade_is_that_of_training(folder: Path) -> None:
+    """With every option that a caller gives."""
+    (family,) = (folder / "work" / "stores").iterdir()
+    store = otogura.open_store(family)
+    labels = np.array(["abc".index(label) for label in store.rows["label"].to_pylist()])
+    options: dict[str, Any] = {"batch_size": 2, "variants": store.variants, "choice": "one", "shuffle": True}
+    options |= {"views": 2, "rank": 1, "world_size": 2}
+    for seed in (0, 5):
+        ours = otogura.stream(store, seed=seed, **options)
+        theirs = ClipStream(store, np.arange(9), labels, seed=seed, **options)
+        for batch, expected in zip(ours, theirs, strict=True):
+            assert batch.keys() == expected.keys()
+            for name in batch:
+                assert batch[name].tolist() == expected[name].tolist(), name
 
 
 def test_clips_without_a_label_are_streamed_with_a_number_of_their_own(folder: Path) -> None:

@@ -11,13 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 from corpora import RATE_HZ, tone, tree
-from stores_of import built, plan_of_tones
+from stores_of import built, indexed, plan_of_tones
 from typer.testing import CliRunner
 
 from features.engine import Engine as Features
 from pipeline.cli import app
 from pipeline.errors import InputError
+from pipeline.jobs import IndexJob
 from pipeline.repair import repair
+from pipeline.sources import source_of
 from pipeline.workflow import Plan
 from stores import open_store
 from stores.errors import StoreError
@@ -161,6 +163,23 @@ def test_an_index_of_other_recordings_cannot_mend(store: tuple[Plan, Path]) -> N
         index.write_bytes(before)
     assert tree(path.parent) == clips
     assert mended(plan, path) == 0
+
+
+def test_a_store_of_fewer_recordings_than_the_index_has_now_is_mended(store: tuple[Plan, Path]) -> None:
+    """Its own row table says which recordings it holds."""
+    plan, path = store
+    (path / "tensors.zarr" / "noise" / "c.2.0.0.0").unlink()
+    new = plan.corpus("x").root / "c" / "9.wav"
+    index = plan.index_folder("x") / "clips.parquet"
+    before = index.read_bytes()
+    try:
+        soundfile.write(new, tone(900, 0.5), RATE_HZ)
+        job = IndexJob.model_validate_json(plan.index_job("x"))
+        assert len(indexed(source_of(job.corpus, "x"), job.folder)) == 10
+        assert mended(plan, path) == 1
+    finally:
+        new.unlink()
+        index.write_bytes(before)
 
 
 def test_a_recording_that_changed_cannot_mend(store: tuple[Plan, Path]) -> None:

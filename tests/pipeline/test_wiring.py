@@ -13,11 +13,11 @@ import pipeline.train
 from features.audio import decode
 from pipeline.build import array_specs, store_identity
 from pipeline.config import Experiment, Split, parse
-from pipeline.corpora import AudioCorpus
+from pipeline.corpora import AudioCorpus, Esc50Corpus, JsonCorpus, TagsCorpus
 from pipeline.engines import Engine
 from pipeline.learnable import learned_classes
 from pipeline.run import Run, run_of, sides_of
-from pipeline.sources import AudioSource
+from pipeline.sources import AudioSource, JsonSource
 from pipeline.split import Sides
 from pipeline.train import fit_run, train_experiment
 from pipeline.workflow import Plan, plan_of
@@ -202,6 +202,22 @@ def test_silent_recordings_are_quarantined_or_kept(tmp_path: Path) -> None:
     for silent, reason in (("quarantine", "silent"), ("keep", "")):
         source = AudioSource(AudioCorpus(root=tmp_path, silent=silent), "x")
         assert source.look(tmp_path / silent, Engine())["reason"].to_pylist() == [reason]
+
+
+def test_silent_records_are_quarantined_or_kept(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "x.json").write_text(json.dumps({"waveforms": [[0] * 99], "labels": ["OK"], "fs": 8000}))
+    for silent, reason in (("quarantine", "silent"), ("keep", "")):
+        source = JsonSource(JsonCorpus(root=tmp_path / "data", silent=silent), "x")
+        assert source.look(tmp_path / silent, Engine())["reason"].to_pylist() == [reason]
+
+
+def test_what_is_read_as_a_folder_and_a_table_says_the_same_of_bad_recordings(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"silent": "quarantine", "max_quarantine": 0.25}
+    esc50 = Esc50Corpus(root=tmp_path, **settings).audio()
+    tags = TagsCorpus(root=tmp_path, table=tmp_path / "t.csv", **settings).audio(tmp_path / "labels.csv")
+    for corpus in (esc50, tags):
+        assert {name: getattr(corpus, name) for name in settings} == settings
 
 
 def test_a_recording_that_could_not_be_read_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ import soundfile
 import yaml
 from core_environment import core_python
 from corpora import tone, tree, write_corpus
-from dask.distributed import LocalCluster
+from dask.distributed import LocalCluster, SchedulerPlugin
 from serving import archive, serving
 from waiting import wait_until
 
@@ -222,13 +222,27 @@ def test_the_same_command_goes_on_after_an_interruption(tmp_path: Path, signal_n
     assert tree(tmp_path / "work" / "stores") == tree(whole.path / "work" / "stores")
 
 
+class Done(SchedulerPlugin):
+    """Tasks that a scheduler's workers have finished."""
+
+    def __init__(self) -> None:
+        self.tasks: set[Any] = set()
+
+    def transition(self, key: Any, start: str, finish: str, *args: Any, **kwargs: Any) -> None:
+        if finish == "memory":
+            self.tasks.add(key)
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside dask's own cluster
 def test_a_dask_scheduler_builds_the_same_store(built: Path, tmp_path: Path) -> None:
     shutil.copytree(built / "corpus", tmp_path / "corpus")
     folder = Folder(tmp_path)
+    done = Done()
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **NO_DASHBOARD) as cluster:
+        cluster.scheduler.add_plugin(done)
         folder.config |= {"engine": "dask", "scheduler": cluster.scheduler_address}
         assert folder.computed(folder.run("--cores", "1", "features")) == [42 * 6]
+    assert len(done.tasks) == 6  # one a shard
     assert tree(tmp_path / "work" / "stores") == tree(built / "work" / "stores")
 
 
