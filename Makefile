@@ -4,22 +4,28 @@ BIN := .venv/bin
 # Without --no-compile pip compiles fourteen thousand modules, most of which are never imported: half a minute.
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
-.PHONY: demo test bench faults clean
+.PHONY: demo test bench faults mutants clean
 
 demo: .venv/.demo
 	$(BIN)/snakemake --cores all features
 	$(BIN)/snakemake train_genre
 	@$(BIN)/otogura runs
 
+# Two tests at a time; threads that wait for work sleep meanwhile, and leave the processor to the other.
 test: .venv/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	OMP_WAIT_POLICY=passive $(BIN)/pytest --numprocesses 2 --dist worksteal
 
 # OTOGURA_FAULTS_CORPUS=folder takes recordings of one's own.
 faults: .venv/.test
 	OTOGURA_FAULTS_KILLS=100 $(BIN)/pytest tests/faults
+
+# An hour: changes one small thing at a time and sees whether a test notices. Broken off, it goes on where it was.
+mutants: .venv/.mutants
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/mutmut run
+	$(BIN)/python tests/support/mutation_score.py --show
 
 # The environment is that of the workers: one thread, and memory that is kept for the next clip.
 bench: .venv/.bench
@@ -27,7 +33,7 @@ bench: .venv/.bench
 	exec $(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv work .snakemake
+	rm -rf .venv work .snakemake mutants
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -38,6 +44,10 @@ clean:
 
 .venv/.test: .venv/bin/pip pyproject.toml constraints.txt
 	$(INSTALL) --editable ".[test]"
+	@touch $@
+
+.venv/.mutants: .venv/bin/pip pyproject.toml constraints.txt
+	$(INSTALL) --editable ".[test,mutants]"
 	@touch $@
 
 # litdata asks for torchvision and an older dateutil than the rest, and reads tensors without either.
