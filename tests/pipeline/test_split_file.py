@@ -10,7 +10,7 @@ import pytest
 from pipeline.config import Split
 from pipeline.errors import InputError
 from pipeline.split import SIDES, Sides
-from pipeline.split_file import recorded_sides, update_split, write_sides
+from pipeline.split_file import read_split, recorded_sides, update_split, write_sides
 
 
 def corpus(groups: list[str], prefix: str = "", labels: list[str | None] | None = None) -> pa.Table:
@@ -51,6 +51,26 @@ def test_an_unchanged_corpus_leaves_the_file_untouched(tmp_path: Path) -> None:
     written = path.stat().st_mtime_ns
     update_split(path, corpus(GROUPS[::-1], labels=["ab"[1 - place % 2] for place in range(40)]), Split())
     assert path.stat().st_mtime_ns == written
+
+
+def test_names_that_look_like_numbers_or_nothing_are_text(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = pa.table(
+        {
+            "id": ["007", "07", "null", "NaN", "1e3", "true"],
+            "label": pa.array(["NA", "NA", "0", "0", "0", None], pa.string()),
+            "group": ["01", "1", "null", "", "N/A", "#N/A"],
+            "fold": pa.nulls(6, pa.int64()),
+        }
+    )
+    update_split(path, rows, Split())
+    table = read_split(path)
+    assert set(table.schema.types) == {pa.string()}
+    assert table.select(["id", "group"]).to_pylist() == rows.select(["id", "group"]).sort_by("id").to_pylist()
+    assert table["label"].null_count == 0
+    assert [SIDES[side] for side in recorded_sides(path, rows)] == [
+        sides_in(path)[name] for name in rows["id"].to_pylist()
+    ]
 
 
 def test_an_edit_stays(tmp_path: Path) -> None:

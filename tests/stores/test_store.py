@@ -20,6 +20,7 @@ from stores.codec import Compression
 from stores.errors import StoreError
 from stores.files import PARTIAL_SUFFIX, read_checked, replacing, write_checked, write_json
 from stores.layout import ArraySpec, Layout
+from stores.markers import differences
 from stores.positioned import File
 from stores.reuse import HeldClip, Pool
 from stores.shard import index_places
@@ -407,6 +408,15 @@ class TestPromises:
         with pytest.raises(StoreError, match="by the same versions on the same processor"):
             self.shard(writer, 1, self.OLD)
         assert tree(writer.layout.path) == before
+
+    def test_all_versions_that_differ_are_named(self) -> None:
+        one, other = {"packages": {"soxr": "0.5", "numpy": "2"}}, {"packages": {"soxr": "0.6", "numpy": "2"}}
+        new = {"packages": {"soxr": "1.0", "numpy": "2"}, "processor": "Zen"}
+        assert differences([one, other], [new]) == "processor was not recorded, is Zen, soxr was 0.5 or 0.6, is 1.0"
+        assert differences([new], [one]) == "processor was Zen, is not recorded, soxr was 1.0, is 0.5"
+        assert differences([one], [one]) == "by the same versions on the same processor"
+        assert differences([one, None], [new]) == "its marker does not say with which versions"
+        assert differences([one], [None]) == "numpy was 2, is not recorded, soxr was 0.5, is not recorded"
 
     def test_the_same_bytes_by_other_versions_are_fine_and_all_are_listed(self, writer: StoreWriter) -> None:
         self.shard(writer, 0, self.NEW)

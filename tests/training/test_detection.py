@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
 
-from training.detection import choose_threshold, detect, probabilities
+from training.detection import EVEN, choose_threshold, detect, probabilities
 from training.evaluation import Predictions, score
 from training.report import detection_sections
 
@@ -52,6 +52,38 @@ def test_a_probability_at_the_threshold_is_detected() -> None:
     summary = detect(FOUND, TRUTH, 0.4).summary  # which no positive clip has
     assert (summary["precision"], summary["recall"]) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
     assert detect(FOUND, TRUTH, 0.35).summary["recall"] == 1
+
+
+def test_every_point_of_the_curves_is_what_its_threshold_gives() -> None:
+    found, truth = clips(1, 80)
+    detection = detect(found, truth, 0.5)
+    assert np.isnan(detection.precision[0])  # above all probabilities nothing is detected
+    for place in range(1, len(detection.thresholds)):
+        called = found >= detection.thresholds[place]
+        assert detection.recall[place] == pytest.approx(recall_score(truth, called))
+        assert detection.precision[place] == pytest.approx(precision_score(truth, called))
+        assert detection.fpr[place] == pytest.approx(recall_score(~truth, called))
+    assert {part.dtype for part in (detection.fpr, detection.recall, detection.thresholds)} == {np.dtype(np.float64)}
+
+
+def test_operating_points_meet_their_demands_just_so() -> None:
+    """One false alarm among a hundred clips is not too many, and 19 detected clips of 20 are enough."""
+    found = np.concatenate([np.linspace(0.5, 0.99, 20), [0.7], np.linspace(0.01, 0.45, 99)])
+    truth = np.arange(120) < 20
+    chosen, few, most = detect(found, truth, 0.985, "by hand").points
+    assert (chosen.demand, chosen.threshold) == ("by hand", 0.985)
+    assert (chosen.recall, chosen.fpr) == (1 / 20, 0)
+    assert (few.demand, few.fpr) == ("false-positive rate of at most 0.01", 0.01)
+    assert (few.recall, few.threshold) == (1, 0.5)
+    assert (most.demand, most.recall, most.fpr) == ("recall of at least 0.95", 0.95, 0.01)
+    assert most.threshold == found[1]
+    assert detect(found, truth, 0.7).points[0].fpr == 0.01
+    assert detect(found, truth, 0.0, EVEN).points[0].demand == EVEN
+
+
+def test_a_single_clip_is_all_of_them() -> None:
+    summary = detect(np.array([0.9, 0.2, 0.1]), np.array([True, False, False]), 0.5).summary
+    assert (summary["precision"], summary["recall"], summary["f1"]) == (1, 1, 1)
 
 
 def test_nothing_detected_is_no_division_by_zero() -> None:
