@@ -30,7 +30,7 @@ from pipeline.errors import InputError
 from pipeline.learnable import learned_classes
 from pipeline.learned import refuse_learned, write_learned
 from pipeline.results import compare
-from pipeline.run import run_of, sides_of
+from pipeline.run import fold_sides, run_of, sides_of
 from pipeline.sources import AudioSource
 from pipeline.split import Sides
 from pipeline.split_file import update_split
@@ -155,6 +155,17 @@ def test_each_fold_standardises_by_its_own_training_clips(three_folds: tuple[Sto
         assert abs(float(weights["mean"]) - tensors.mean()) > 0.5  # as all clips together would have had it
         found.append(float(weights["mean"]))
     assert len(set(found)) == 3
+
+
+def test_a_fold_does_not_start_from_weights_that_have_learned_it(
+    three_folds: tuple[Store, Path, dict[str, Any]],
+) -> None:
+    store, folder, _ = three_folds
+    chosen = parse({"experiments": {"x": GIVEN | {"model": "cnn8"}}}, "").experiments["x"]
+    run = run_of(store, where="x", model=chosen.model, training=chosen.training, positive=None)
+    assert len(fold_sides(run, 1, Split(), folder / "fold-1").test) == 6
+    with pytest.raises(InputError, match=r"x\.init_from: expected weights that know no clip of test, .*fold-2 were tr"):
+        fold_sides(run, 1, Split(), folder / "fold-2")
 
 
 def test_all_but_the_tested_one_train(three_folds: tuple[Store, Path, dict[str, Any]]) -> None:
