@@ -61,7 +61,7 @@ def write_sides(path: Path, rows: pa.Table, sides: Sides) -> None:
 
 def read_split(path: Path) -> pa.Table:
     """Read a recorded split, all columns as text. Raises `InputError` with one line for what cannot be its content."""
-    options = ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()), strings_can_be_null=False)
+    options = ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()))
     try:
         table = read_csv(path, convert_options=options)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:

@@ -5,8 +5,10 @@ from features.recipe import Recipe
 
 # The same examples in every run, however long one takes on a machine that does other work as well.
 settings.register_profile("steady", deadline=None, derandomize=True)
-# A failure is enough to know that a change was noticed; the smallest example of it takes long.
-settings.register_profile("mutants", settings.get_profile("steady"), phases=(Phase.explicit, Phase.generate))
+# A failure is enough to know that a change was noticed: the smallest example of it takes long, and it is not hidden.
+settings.register_profile(
+    "mutants", settings.get_profile("steady"), phases=(Phase.explicit, Phase.generate), max_examples=25
+)
 settings.load_profile("steady")
 
 

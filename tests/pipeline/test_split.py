@@ -94,6 +94,41 @@ def test_shares_are_met_to_within_one_group() -> None:
             assert np.abs(whole - count * np.array([0.7, 0.15, 0.15])).max() < 1
 
 
+@pytest.mark.parametrize(
+    ("count", "three", "two"),
+    [
+        (1, [1, 0, 0], [1, 0, 0]),
+        (2, [1, 0, 1], [1, 1, 0]),
+        (3, [1, 1, 1], [2, 1, 0]),
+        (9, [6, 1, 2], [8, 1, 0]),
+        (10, [7, 1, 2], [8, 2, 0]),  # of equal remainders the later side
+        (20, [14, 3, 3], [17, 3, 0]),
+    ],
+)
+def test_groups_of_a_class_on_each_side(count: int, three: list[int], two: list[int]) -> None:
+    assert targets(count, (0.7, 0.15, 0.15)).tolist() == three
+    assert targets(count, (0.85, 0.15, 0.0)).tolist() == two
+
+
+def test_a_corpus_is_split_alike_by_every_version() -> None:
+    """Runs that drew their split are compared with runs of years later."""
+    rows = table([f"g{number}" for number in range(26)], labels=["x"] * 15 + ["y"] * 11)
+    drawn = {seed: "".join("tvT"[side] for side in assign(rows, Split(seed=seed))) for seed in (0, 1)}
+    assert drawn == {0: "vttttvtttTttTtttttttTtttvT", 1: "tttTTvttvtttttttTTtttttvtt"}
+    assert split_of(rows, Split()).digest() == "cb53fcc618b472e58f7f7c521475c7f4"
+
+
+def test_a_class_that_only_tests_has_no_part_in_what_is_split_off() -> None:
+    """Its number is the lowest one, and none of its clips is to be split."""
+    groups = [f"g{number}" for number in range(45)]
+    labels = ["a"] * 5 + ["b"] * 20 + ["c"] * 20
+    rows = table(groups, labels=labels, sides=["test"] * 5 + ["train"] * 40)
+    counts = groups_by_class_and_side(rows, assign(rows, Split(validation=0.2)))
+    assert counts == {("a", TEST): 5} | {
+        (label, side): n for label in "bc" for side, n in ((TRAIN, 16), (VALIDATION, 4))
+    }
+
+
 def test_a_group_of_several_classes_counts_for_its_rarest() -> None:
     """Three groups hold the rare class, and the common one as well: each side has one of them."""
     groups = [f"g{number}" for number in range(30)] + ["g0", "g1", "g2"]
@@ -143,6 +178,14 @@ def test_new_groups_go_where_their_class_lacks_most() -> None:
     assert after[:40].tolist() == recorded.tolist()
     assert after[40:43].tolist() == [TEST] * 3
     assert TRAIN in after[43:]
+
+
+def test_single_groups_that_are_added_go_to_the_side_that_lacks_them_most() -> None:
+    """One after the other, as many small additions to a corpus do."""
+    sides = np.array([TRAIN] * 7 + [VALIDATION] * 2)
+    for count in range(10, 21):
+        sides = assign(table([f"g{number}" for number in range(count)]), Split(), np.append(sides, OPEN))
+    assert "".join("tvT"[side] for side in sides[9:]) == "TTttttTtvtt"
 
 
 def test_a_new_clip_joins_the_side_of_its_group_and_of_two_the_stricter() -> None:
