@@ -1,6 +1,7 @@
 """No group is ever on two sides, every class has its share on each, and a group that has a side keeps it."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +24,7 @@ def table(
     groups: list[str],
     folds: list[int] | None = None,
     labels: list[str | None] | None = None,
-    sides: list[str] | None = None,
+    sides: Sequence[str | None] | None = None,
 ) -> pa.Table:
     columns = {
         "id": [f"{number}.wav" for number in range(len(groups))],
@@ -148,6 +149,16 @@ def test_the_seed_and_the_names_decide_and_not_the_rows() -> None:
     other = dict(zip(groups, assign(rows, Split(seed=1)).tolist(), strict=True))
     backwards = dict(zip(groups[::-1], assign(table(groups[::-1]), Split()).tolist(), strict=True))
     assert backwards == one
+    # Of classes of one size with groups in common the names decide as well, and clips without a class come last.
+    shared = table(
+        groups[:100] + groups[50:150] + groups[100:],
+        labels=["x"] * 100 + ["y"] * 100 + [None] * 100,
+    )
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(300)
+        assert assign(shared.take(order), Split()).tolist() == assign(shared, Split())[order].tolist()
+    counts = groups_by_class_and_side(shared, assign(shared, Split()))
+    assert [counts["x", side] for side in range(3)] == [70, 15, 15]
     assert sum(one[group] != other[group] for group in groups) > 40
 
 
@@ -198,10 +209,16 @@ def test_a_new_clip_joins_the_side_of_its_group_and_of_two_the_stricter() -> Non
 
 
 def test_given_sides_are_taken_as_they_are() -> None:
-    sides = ["train", "test", "validation", "train", "test", "validation"]
-    rows = table([f"g{number}" for number in range(6)], sides=sides)
-    recorded = np.array([TEST] * 6)  # the table has the last word
+    sides = ["train", "test", *["train"] * 20, "validation", "test"]  # fewer validate than would be drawn
+    rows = table([f"g{number}" for number in range(24)], sides=sides)
+    recorded = np.array([TEST] * 24)  # the table has the last word
     assert [SIDES[side] for side in assign(rows, Split(), recorded)] == sides
+    assert [SIDES[side] for side in assign(rows, Split())] == sides
+
+
+def test_a_column_of_sides_that_says_none_is_none() -> None:
+    groups = [f"g{number}" for number in range(24)]
+    assert assign(table(groups, sides=[None] * 24), Split()).tolist() == assign(table(groups), Split()).tolist()
 
 
 def test_given_sides_without_validation_have_it_split_off_training() -> None:
@@ -241,6 +258,7 @@ def test_folds_are_used_as_given() -> None:
     assert sides.test.tolist() == [4, 9]
     assert sides.validation.tolist() == [3, 8]
     assert by_fold(rows, 1, Split()).validation.tolist() == [4, 9]
+    assert by_fold(table(["a", "b", "c"], [1, 2, 3]), 3, Split()).validation.tolist() == [1]  # also of three
     single = split_of(rows, Split())  # a single run tests on the highest
     for side in SIDES:
         assert getattr(single, side).tolist() == getattr(sides, side).tolist()
