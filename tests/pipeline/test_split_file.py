@@ -45,6 +45,10 @@ def test_what_is_recorded_can_be_read_and_stays_when_the_corpus_grows_by_a_tenth
     assert [SIDES[side] for side in recorded_sides(path, grown)] == [after[name] for name in grown["id"].to_pylist()]
 
 
+def test_sides_without_a_clip_are_counted_as_well(tmp_path: Path) -> None:
+    assert update_split(tmp_path / "x.csv", corpus(GROUPS[:1]), Split()) == {"train": 1, "validation": 0, "test": 0}
+
+
 def test_an_unchanged_corpus_leaves_the_file_untouched(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     update_split(path, corpus(GROUPS), Split())
