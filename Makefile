@@ -22,10 +22,10 @@ test: .venv/.test
 faults: .venv/.test
 	OTOGURA_FAULTS_KILLS=100 $(BIN)/pytest tests/faults
 
-# An hour: changes one small thing at a time and sees whether a test notices. Broken off, it goes on where it was.
+# Hours: changes one small thing at a time and sees whether a test notices. Broken off, it goes on where it was.
 mutants: .venv/.mutants
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/mutmut run
-	$(BIN)/python tests/support/mutation_score.py --show
+	$(BIN)/python tests/support/mutation_score.py
 
 # The environment is that of the workers: one thread, and memory that is kept for the next clip.
 bench: .venv/.bench

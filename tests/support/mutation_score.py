@@ -1,6 +1,6 @@
-"""Print what `make mutants` found: a line a module, then each mutant that nothing noticed with what it changes.
+"""Print what `make mutants` found: a line for each module, then every change that nothing noticed.
 
-A mutant is noticed by a test that fails, by one that hangs, or by mypy, which `make test` runs as well.
+A change is noticed by a test that fails or does not end, or by mypy, which `make test` runs as well.
 """
 
 import json
@@ -10,23 +10,25 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-NOTICED = {1: "test", 3: "test", 36: "hang", 24: "hang", -24: "hang", 152: "hang", 255: "hang", -9: "hang", 37: "mypy"}
+KINDS = ("test", "hang", "mypy", "unseen", "unchecked")
+# Exit codes of mutmut: 24 is the signal that ends a process which has used up its time.
+NOTICED = {1: "test", 3: "test", 24: "hang", 36: "hang", 152: "hang", -9: "hang", -24: "hang", 37: "mypy"}
 
 
-def main(show: bool) -> None:
-    print(f"{'module':32} mutants  test  hang  mypy  unseen  score")
+def main() -> None:
+    unseen: list[str] = []
+    print(f"{'module':28}{'changes':>9}" + "".join(f"{kind:>11}" for kind in KINDS) + f"{'score':>8}")
     for path in sorted((ROOT / "mutants").rglob("*.py.meta")):
         exits: dict[str, int | None] = json.loads(path.read_text())["exit_code_by_key"]
-        if not exits:
-            continue
-        counts = Counter(NOTICED.get(code, "unseen") for code in exits.values())
-        module = str(path.relative_to(ROOT / "mutants")).removesuffix(".meta")
-        score = 1 - counts["unseen"] / len(exits)
-        numbers = "".join(f"{counts[kind]:6}" for kind in ("test", "hang", "mypy", "unseen"))
-        print(f"{module:32} {len(exits):7}{numbers}  {score:6.1%}", flush=True)
-        for name in (name for name, code in exits.items() if code not in NOTICED and show):
-            subprocess.run([Path(sys.executable).with_name("mutmut"), "show", name], cwd=ROOT, check=False)
+        kinds = {name: "unchecked" if code is None else NOTICED.get(code, "unseen") for name, code in exits.items()}
+        unseen += [name for name, kind in kinds.items() if kind == "unseen"]
+        if checked := (counts := Counter(kinds.values())).total() - counts["unchecked"]:
+            module = str(path.relative_to(ROOT / "mutants")).removesuffix(".meta")
+            numbers = "".join(f"{counts[kind]:11}" for kind in KINDS)
+            print(f"{module:28}{len(kinds):9}{numbers}{1 - counts['unseen'] / checked:8.1%}", flush=True)
+    for name in unseen:
+        subprocess.run([Path(sys.executable).with_name("mutmut"), "show", name], cwd=ROOT, check=False)
 
 
 if __name__ == "__main__":
-    main("--show" in sys.argv)
+    main()
