@@ -25,9 +25,11 @@ from stores import Store
 from stores.files import read_json
 from training.evaluation import Predictions
 from training.fit import Fitted
+from training.page import Panel
 
 MODEL = {"name": "cnn", "depth": 2, "width": 16, "dense": [8]}
 CLIPS = 20
+PANEL = Panel("Mistakes", "", None, (), [])
 HISTORY = [
     {"epoch": number, "learning_rate": 0.1}
     | {f"{side}_{name}": 0.5 for side in ("train", "validation") for name in ("loss", "accuracy")}
@@ -237,10 +239,16 @@ def test_each_fold_is_a_run_of_its_own(
     folds = [number % 4 + 1 for number in range(len(store))]
     rows = store.rows.set_column(store.rows.column_names.index("fold"), "fold", [folds])
     monkeypatch.setattr(store, "rows", rows)
-    experiment = chosen(corpus={"root": "x", "table": "t.csv", "fold": "fold"}, folds=[2, 4])
+    corpus = {"root": "x", "table": "t.csv", "fold": "fold"}
+    experiment = chosen(corpus=corpus, folds=[2, 4], training={"max_time": timedelta(minutes=1)})
+    heard: list[Callable[[int], Any]] = []
+    monkeypatch.setattr(pipeline.train, "mistakes_panel", lambda wrong, classes, sound: heard.append(sound) or PANEL)
+    monkeypatch.setattr(pipeline.train.time, "monotonic", lambda: 1000.0)
     for name in ("first", "second"):
         start = None if name == "first" else tmp_path / "first"
-        metrics = train(tmp_path / name, store, experiment, init_from=start)
+        metrics = train(tmp_path / name, store, experiment, init_from=start, recordings=lambda rows: list(rows))
+    assert [sound(7) for sound in heard] == [7] * 4  # of the row that is asked for
+    assert [call["until"] for call in trained.calls] == [1060.0] * 4
     assert [call["folder"].relative_to(tmp_path).as_posix() for call in trained.calls] == [
         "first/fold-2", "first/fold-4", "second/fold-2", "second/fold-4"
     ]  # fmt: skip

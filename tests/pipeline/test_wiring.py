@@ -15,6 +15,7 @@ from pipeline.build import array_specs, store_identity
 from pipeline.config import Experiment, Split, parse
 from pipeline.corpora import AudioCorpus, Esc50Corpus, JsonCorpus, TagsCorpus
 from pipeline.engines import Engine
+from pipeline.errors import InputError
 from pipeline.learnable import learned_classes
 from pipeline.run import Run, run_of, sides_of
 from pipeline.sources import AudioSource, JsonSource
@@ -90,6 +91,19 @@ def test_the_stream_that_trains_is_as_configured(
     (fitted,) = fitting.fits
     assert (fitted["train"], fitted["validation"]) == (0, 1)
     assert (fitted["model"], fitted["training"], fitted["classes"]) == (this.model, this.training, ["a", "b"])
+
+
+def test_batches_for_a_gpu_are_pinned_and_a_gpu_that_is_not_there_is_refused(
+    store: Store, tmp_path: Path, fitting: Fitting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for device in ("cuda", "cpu"):
+        monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+        this = run(store, chosen(training={"device": device}))
+        fit_run(tmp_path, sides_of(this, Split(), None), this)
+        assert fitting.streams[-2]["pin"] is (device == "cuda")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InputError, match=r"x\.training\.device: expected a GPU that torch can use, found none"):
+        run(store, chosen(training={"device": "cuda"}))
 
 
 def test_without_validation_no_stream_validates(store: Store, tmp_path: Path, fitting: Fitting) -> None:
