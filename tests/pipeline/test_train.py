@@ -27,12 +27,9 @@ from pipeline.config import Split, parse
 from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
 from pipeline.errors import InputError
-from pipeline.learnable import learned_classes
-from pipeline.learned import refuse_learned, write_learned
 from pipeline.results import compare
 from pipeline.run import fold_sides, run_of, sides_of
 from pipeline.sources import AudioSource
-from pipeline.split import Sides
 from pipeline.split_file import update_split
 from pipeline.train import _class_weights, _detected, _scored, train_experiment
 from stores import Store, open_store
@@ -292,37 +289,6 @@ def test_a_run_is_not_tested_on_what_its_first_weights_have_learned(
         train_experiment(tmp_path, store, name="x", where="x", init_from=tmp_path / "older", **parts)
 
 
-@pytest.mark.parametrize(
-    ("learned", "kept", "expected"),
-    [
-        ({"train": [0, 1, 2], "validation": [3]}, Sides([0, 1], [3], [4, 5], []), None),
-        ({"train": [0, 1, 2], "validation": [3]}, Sides([0, 3], [], [4, 5], []), None),
-        ({"train": [0, 1, 2], "validation": [3]}, Sides([0], [3], [2, 4], []), "of test, .* by 1 of 2, such as 2.wav"),
-        ({"train": [0, 1, 2], "validation": [3]}, Sides([0], [4], [3, 5], []), "of test, .* by 1 of 2, such as 3.wav"),
-        (
-            {"train": [0, 1, 2], "validation": [3]},
-            Sides([0], [1, 3], [4], []),
-            "of validation, .* by 1 of 2, such as 1",
-        ),
-    ],
-)
-def test_what_trained_or_chose_the_first_weights_never_tests(
-    tmp_path: Path, learned: dict[str, list[int]], kept: Sides, expected: str | None
-) -> None:
-    rows = pa.table({"id": [f"{row}.wav" for row in range(6)], "content_hash": [f"{row:032x}" for row in range(6)]})
-    first = Sides(np.array(learned["train"]), np.array(learned["validation"]), np.array([4, 5]), np.array([]))
-    write_learned(tmp_path / "first", rows, first, None)
-    none = Sides(*(np.array([], np.int64),) * 4)
-    write_learned(tmp_path / "second", rows, none, tmp_path / "first")  # and neither do those of the runs before
-    sides = Sides(*(np.array(part, np.int64) for part in (kept.train, kept.validation, kept.test, kept.left_out)))
-    for run in ("first", "second"):
-        if expected is None:
-            refuse_learned(rows, sides, tmp_path / run, "x")
-        else:
-            with pytest.raises(InputError, match=expected):
-                refuse_learned(rows, sides, tmp_path / run, "x")
-
-
 def test_a_run_records_its_split(dropped: tuple[Path, Any, Any]) -> None:
     folder, before, after = dropped
     for number, metrics in enumerate((before, after)):
@@ -346,29 +312,6 @@ def test_a_run_without_folds_follows_the_recorded_split(three_classes: Store, tm
     record.write_text(re.sub(rf"(?m)^{moved}.*\n", "", record.read_text()))
     with pytest.raises(InputError, match=rf"^x: .*split\.csv: expected the side of {moved}, found none"):
         sides_of(run, Split(), record)
-
-
-UNLEARNABLE = [
-    (["a"] * 4, {}, "expected two classes or more to learn, found only a"),
-    ([None] * 4, {}, "expected recordings with labels, but none of 4 has one"),
-    ([*"aabb", "c"], {}, r"class 'c' has one recording, which cannot .*; add recordings, or drop: \[c\]"),
-    ([*"aabbcd"], {}, r"2 classes, such as 'c', have one recording each, .* or drop: \[c, d\]"),
-    ([*"aabb", "c"], {"drop": ["c", "b"]}, "drop: expected two classes or more to be left of a, b, c"),
-    ([*"aabb", "c"], {"classes": ["a", "e"]}, "classes: expected classes of the corpus, got 'e'; there are a, b, c"),
-]
-
-
-@pytest.mark.parametrize(("labels", "options", "expected"), UNLEARNABLE)
-def test_classes_that_cannot_be_learned_are_one_line(labels: list[str], options: dict[str, Any], expected: str) -> None:
-    rows = pa.table({"label": pa.array(labels, pa.string())})
-    chosen: dict[str, Any] = {"classes": None, "drop": ()} | options
-    with pytest.raises(InputError, match=rf"^mine(: |\.){expected}"):
-        learned_classes(rows, where="mine", **chosen)
-
-
-def test_a_class_of_one_recording_that_is_left_out_is_no_obstacle() -> None:
-    rows = pa.table({"label": pa.array([*"aabb", "c", None])})
-    assert learned_classes(rows, None, ["c"], "") == learned_classes(rows, ["a", "b"], [], "") == ["a", "b"]
 
 
 def test_a_fold_that_cannot_be_learned_is_told_before_the_first_is_trained(tmp_path: Path) -> None:
