@@ -263,11 +263,14 @@ def test_a_store_is_known_by_its_rows_in_their_order(store: Store) -> None:
     ):
         identities.add(store_identity(rows, changed))
     assert len(identities) == 2 + 6 + 1 + 3
-    # Folders of stores that exist have such names; those of another form would be built again.
+    assert learned_classes(rows, None, (), "") == ["a", "b"]
+
+
+def test_a_store_has_the_name_that_it_had() -> None:
+    """Folders of stores that exist have names of this form; under any other one all would be built again."""
     table = pa.table(
         {"id": ["x", "y"], "label": ["a", None], "group": ["g"] * 2, "fold": [0, 1], "content_hash": ["h"] * 2}
     )
     told = b"v\0i\x004\0None\nx\0a\0g\x000\0h\ny\0\0g\x001\0h\n"
     simple = [ArraySpec("v", "i", (1,), ("sample",), 1, "float32", 4, {})]
     assert store_identity(table, simple) == blake2b(told, digest_size=8).hexdigest()
-    assert learned_classes(rows, None, (), "") == ["a", "b"]

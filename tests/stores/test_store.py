@@ -19,7 +19,7 @@ from corpora import tree
 from stores import Store, open_store
 from stores.codec import Compression
 from stores.errors import StoreError
-from stores.files import PARTIAL_SUFFIX, read_checked, replacing, write_checked, write_json
+from stores.files import PARTIAL_SUFFIX, digest, read_checked, replacing, write_checked, write_json
 from stores.layout import ArraySpec, Layout
 from stores.markers import differences, distinct
 from stores.positioned import File
@@ -137,7 +137,8 @@ def test_an_incomplete_store_is_refused(tmp_path: Path) -> None:
 
 def test_everything_lies_where_the_layout_says(tmp_path: Path) -> None:
     write(tmp_path / "s", "abcdef", [spec()])
-    assert list(tree(tmp_path / "s")) == [
+    files = tree(tmp_path / "s")
+    assert list(files) == [
         "manifest.json",
         "markers/original/0.json",
         "markers/original/1.json",
@@ -151,6 +152,8 @@ def test_everything_lies_where_the_layout_says(tmp_path: Path) -> None:
         "tensors.zarr/statistics/zarr.json",
         "tensors.zarr/zarr.json",
     ]
+    described = {name: digest(data) for name, data in files.items() if name.endswith(("zarr.json", "rows.parquet"))}
+    assert read_checked(tmp_path / "s" / "manifest.json")["files"] == described
 
 
 def test_a_shard_is_missing_without_all_of_its_files_or_where_it_is_to_be_redone(tmp_path: Path) -> None:
@@ -571,6 +574,14 @@ class TestPromises:
         Pool(tmp_path / "f", [spec()]).link(writer)
         assert writer.layout.shard(spec(), 0).samefile(other.layout.shard(spec(), 0))
         assert read_checked(writer.layout.marker("original", 0)) == accepted
+
+    def test_without_a_promise_any_bytes_are_as_promised(self, writer: StoreWriter) -> None:
+        other = new_store(writer.layout.path.with_name("other"), "abcd", spec())
+        for one, accept in ((writer, True), (other, False)):
+            with writing_shard(one.layout, [spec()], 0, list("abcd"), accept_new_bytes=accept) as opened:
+                for content in "abcd":
+                    assert opened["original"].as_promised(values(content, "original") + 1)
+                    opened["original"].append(values(content, "original") + 1, statistics(content))
 
     def test_an_identity_says_which_shard_of_which_variant_has_other_bytes(self, tmp_path: Path) -> None:
         identities = set()
