@@ -365,10 +365,10 @@ class TestReuse:
                     np.testing.assert_array_equal(clip.read()[0], values(content, variant))
 
     def test_clips_of_finished_shards_alone_are_found_beside_those_of_others(self, tmp_path: Path) -> None:
-        write(tmp_path / "stores" / "f" / "old", "abcdefghij", [spec()], shards={1, 2})
+        write(tmp_path / "stores" / "f" / "old", "abcdefghij", [spec()], shards={0, 2})
         held = found(tmp_path / "stores", spec(), "jaebzfic")
         places = ["" if clip is None else f"{clip.shard.shard}.{clip.slot}" for clip in held]
-        assert places == ["2.1", "", "1.0", "", "", "1.1", "2.0", ""]
+        assert places == ["2.1", "0.0", "", "0.1", "", "", "2.0", "0.2"]
 
     def test_of_three_stores_the_first_that_holds_a_clip_is_used(self, tmp_path: Path) -> None:
         for name, contents in (("1", "abc"), ("2", "bcde"), ("3", "aefg")):
