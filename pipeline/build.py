@@ -35,11 +35,15 @@ class ChangedError(InputError):
 
 @dataclass(frozen=True)
 class Built:
-    """What a build did. `computed` and `reused` count tensors: clips times variants."""
+    """What a build did, in tensors: clips times variants.
+
+    Of those that were not computed, `copied` stand in shards that were written, beside computed ones or alone.
+    """
 
     path: Path
     computed: int
     reused: int
+    copied: int
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def build_store(
     identity = store_identity(clips, specs)
     writer = StoreWriter(family / identity, specs, clips["content_hash"].to_pylist())
     total = len(clips) * len(specs)
-    computed = 0
+    computed = copied = 0
     if redo is not None or not writer.complete:
         writer.prepare(
             row_table(clips, recipe), {"corpus": name, "recipe": asdict(recipe), "channels": list(recipe.channels)}
@@ -93,6 +97,7 @@ def build_store(
         with Meter(f"{name}: tensors", pending) as meter:
             for done, fresh in engine.run(build_shard, tasks, len(missing)):
                 computed += fresh
+                copied += done - fresh
                 meter.advance(done)
         writer.finish(_manifest(identity, name, len(clips), recipe, specs))
     pointer = family / POINTER
@@ -100,7 +105,7 @@ def build_store(
         told = read_checked(writer.layout.manifest)["identity"]
         remove_partials(family.glob(f"{POINTER}*"))
         write_checked(pointer, {"store": identity} | ({} if told == identity else {"identity": told}))
-    return Built(writer.layout.path, computed, total - computed)
+    return Built(writer.layout.path, computed, total - computed, copied)
 
 
 def build_shard(task: ShardTask) -> tuple[int, int]:

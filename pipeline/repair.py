@@ -14,7 +14,7 @@ from pipeline.jobs import BuildJob
 from pipeline.lock import exclusive
 from pipeline.workflow import Plan
 from stores.files import read_checked
-from stores.layout import POINTER, Layout, shard_ranges
+from stores.layout import POINTER, Layout
 from stores.verify import Damage
 
 
@@ -64,8 +64,7 @@ def repair(path: Path, damages: Sequence[Damage], plan: Plan, workers: int, acce
             redo=redo,
             accept_new_bytes=accept_new_bytes,
         )
-    shards = shard_ranges(len(clips), job.clips_per_shard)
-    return Repaired(built.computed, sum(len(shards[shard]) for _, shard in redo) - built.computed)
+    return Repaired(built.computed, built.copied)
 
 
 def _experiment(family: Path, plan: Plan) -> str:

@@ -85,7 +85,7 @@ class _State:
         with pq.ParquetFile(self.layout.rows) as file:
             batches = file.iter_batches(columns=["content_hash"])
             parts = [batch.column(0).to_numpy(zero_copy_only=False).astype("S32") for batch in batches]
-        return np.concatenate(parts) if parts else np.empty(0, "S32")
+        return np.concatenate([np.empty(0, "S32"), *parts])  # a table without rows has no parts
 
     @property
     def clips_per_shard(self) -> int:
@@ -110,7 +110,7 @@ class Pool:
         found: dict[Path, dict[str, ArraySpec]] = {}
         for metadata in sorted(stores.glob("*/*/tensors.zarr/*/zarr.json")):
             try:
-                attributes = read_json(metadata).get("attributes", {})
+                attributes = read_json(metadata)["attributes"]
                 if (spec := wanted.get(attributes.get("identity"))) is not None:
                     found.setdefault(metadata.parents[2], {})[spec.variant] = replace(
                         spec,
@@ -162,7 +162,7 @@ class Copies:
             self._starts[shard] = count
             hashes.append(np.asarray(writer.shard_hashes(shard), dtype="S32"))
             count += len(hashes[-1])
-        self._wanted = np.concatenate(hashes) if hashes else np.empty(0, "S32")
+        self._wanted = np.concatenate([np.empty(0, "S32"), *hashes])
         # The row of each wanted clip, counted through all states that were looked at; -1 while none is known.
         self._rows: dict[str, np.ndarray] = {}
         self._lacking: dict[str, np.ndarray] = {}
@@ -186,7 +186,7 @@ class Copies:
         same = content[rows] == self._wanted
         for variant in self._lacking.keys() & state.specs.keys():
             matching = np.flatnonzero(same & self._lacking[variant])
-            matching = matching[np.argsort(rows[matching] // state.clips_per_shard, kind="stable")]
+            matching = matching[np.argsort(rows[matching])]
             shards = rows[matching] // state.clips_per_shard
             for here in np.split(matching, np.flatnonzero(np.diff(shards)) + 1) if len(matching) else ():
                 held, hashes = state.shard(variant, content, int(rows[here[0]]) // state.clips_per_shard)

@@ -1,7 +1,10 @@
 """Building: the same bytes however it is done, and nothing computed twice."""
 
+import json
+import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +20,17 @@ from features.audio import content_hash, decode
 from features.engine import drawn
 from features.recipe import AnyRecipe, LogMelRecipe, Recipe, WaveformRecipe
 from otogura import extract
-from pipeline.build import Built, build_shard, build_store
+from pipeline.build import Built, array_specs, build_shard, build_store
 from pipeline.corpora import AudioCorpus
 from pipeline.engines import Engine
+from pipeline.environment import environment
 from pipeline.errors import InputError
 from pipeline.sources import AudioSource
 from stores import open_store
 from stores.codec import Compression
+from stores.files import read_checked
+from stores.layout import Layout
+from stores.writer import writing_shard
 
 RECIPE = Recipe(frames=24, n_mels=32)
 
@@ -94,17 +101,19 @@ def test_engines_and_workers_give_the_same_bytes(tmp_path: Path, corpus: Path, n
     assert tree(one.path) == tree(other.path)
 
 
-def test_what_is_built_is_not_computed_again(tmp_path: Path, corpus: Path) -> None:
+def test_what_is_built_is_not_computed_again(tmp_path: Path, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = build(tmp_path)
+    assert first == Built(first.path, 15 * 6, 0, 0)
+    assert "tones: tensors: 90/90, " in capsys.readouterr().err
     before = tree(tmp_path / "work" / "stores")
-    assert build(tmp_path) == Built(first.path, 0, 15 * 6)
+    assert build(tmp_path) == Built(first.path, 0, 15 * 6, 0)
     assert tree(tmp_path / "work" / "stores") == before
 
 
 def test_a_compressed_store_is_copied_from_one_that_is_not(tmp_path: Path, corpus: Path) -> None:
     plain = build(tmp_path)
     packed = build(tmp_path, compression="zstd")
-    assert (packed.computed, packed.reused) == (0, 15 * 6)
+    assert (packed.computed, packed.reused, packed.copied) == (0, 15 * 6, 15 * 6)
     assert tree(packed.path) == tree(build(tmp_path, compression="zstd", work="fresh").path)
     for row in range(15):
         np.testing.assert_array_equal(
@@ -125,7 +134,8 @@ def test_a_grown_corpus_costs_what_is_new(tmp_path: Path, corpus: Path) -> None:
     old = build(tmp_path)
     write_corpus(tmp_path / "corpus", clips=6)
     new = build(tmp_path)
-    assert (new.computed, new.reused) == (3 * 6, 15 * 6)
+    assert (new.computed, new.reused, new.copied) == (3 * 6, 15 * 6, 3 * 6)
+    assert read_checked(old.path.parent / "current.json") == {"store": new.path.name}
     assert open_store(old.path).rows["id"].to_pylist() == open_store(new.path).rows["id"].to_pylist()[:15]
     fresh = open_store(build(tmp_path, work="fresh").path)
     ids = fresh.rows["id"].to_pylist()
@@ -165,6 +175,80 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, corpus: Path, monkeypatch:
 
 def test_variants_stand_in_the_order_of_the_recipe(tmp_path: Path, corpus: Path) -> None:
     assert open_store(build(tmp_path).path).variants == RECIPE.variant_names
+
+
+@pytest.mark.parametrize("compression", [None, "zstd"])
+def test_a_store_says_all_that_it_is(tmp_path: Path, corpus: Path, compression: Compression | None) -> None:
+    """Other software reads the attributes of its arrays, and readers its manifest."""
+    recipe = Recipe(frames=24, n_mels=32, variants={**dict.fromkeys(["shift", "stretch", "pitch", "rolloff"])})
+    path = build(tmp_path, recipe, compression=compression).path
+    assert read_checked(path.parent / "current.json") == {"store": path.name}
+    described = json.loads(json.dumps(asdict(recipe)))
+    channels, statistics = ["log_mel", "mfcc", "delta", "delta_delta"], list(recipe.statistics)
+    manifest = read_checked(path / "manifest.json")
+    assert sorted(manifest.pop("files")) == sorted(
+        ["rows.parquet", *(str(file.relative_to(path)) for file in path.glob("tensors.zarr/**/zarr.json"))]
+    )
+    packing = {"clips_per_shard": 4, "compression": compression}
+    assert manifest == packing | {
+        "format": 1,
+        "identity": path.name,
+        "corpus": "tones",
+        "recipe": described,
+        "variants": ["original", "noise"],
+        "identities": {variant: recipe.identity(variant) for variant in ("original", "noise")},
+        "clips": 15,
+        "shape": [15, 32, 24, 4],
+        "dimensions": ["clip", "row", "frame", "channel"],
+        "channels": channels,
+        "statistics": statistics,
+        "dtype": "float16",
+        "bytes": 15 * 2 * 32 * 24 * 4 * 2,
+        "written_with": [environment()],
+    }
+    group = zarr.open_group(path / "tensors.zarr", mode="r")
+    assert dict(group.attrs) == {"corpus": "tones", "recipe": described, "channels": channels}
+    for variant in ("original", "noise"):
+        assert dict(group[variant].attrs) == packing | {
+            "identity": recipe.identity(variant),
+            "recipe": json.loads(json.dumps(recipe.provenance(variant))),
+            "channels": channels,
+            "units": "1 (normalised per clip; see statistics)",
+            "statistics": statistics,
+            "frame_seconds": 512 / 22050,
+        }
+
+
+def test_a_recipe_may_have_one_variant(tmp_path: Path, corpus: Path) -> None:
+    recipe = WaveformRecipe(samples=500, variants=dict.fromkeys(["noise", "shift", "stretch", "pitch", "rolloff"]))
+    built = build(tmp_path, recipe)
+    assert (built.computed, open_store(built.path).variants) == (15, ("original",))
+
+
+def test_a_clip_of_other_bytes_than_were_promised_is_not_copied(tmp_path: Path, corpus: Path) -> None:
+    """A shard is lost whose clips another store holds with bytes of its own."""
+    path = build(tmp_path).path
+    before = tree(path)
+    other = Layout(shutil.copytree(path, path.with_name("0")))  # the first one that is looked into
+    (noise,) = (spec for spec in array_specs(RECIPE, 4) if spec.variant == "noise")
+    hashes = open_store(path).rows["content_hash"].to_pylist()[:4]
+    with writing_shard(other, [noise], 0, hashes, accept_new_bytes=True) as shards:
+        for _ in hashes:
+            shards["noise"].append(np.ones(noise.clip_shape, noise.dtype), np.ones(noise.statistics_shape))
+    Layout(path).shard(noise, 0).unlink()
+    assert build(tmp_path).computed == 4
+    assert tree(path) == before
+
+
+def test_a_source_that_gives_too_few_recordings_is_an_error(tmp_path: Path, corpus: Path) -> None:
+    clips = indexed(source(corpus), tmp_path / "work" / "index")
+    recordings = source(corpus).recordings(tmp_path / "work" / "index", clips)
+    family = tmp_path / "work" / "stores" / "tones"
+    with pytest.raises(ValueError, match="argument 2 is longer"):
+        build_store(
+            family, clips, lambda rows: recordings(rows)[:-1], RECIPE, name="tones", clips_per_shard=4, engine=Engine()
+        )
+    assert not list(family.glob("*/markers/*/*.json"))
 
 
 def test_the_row_table_says_what_was_drawn(tmp_path: Path, corpus: Path) -> None:

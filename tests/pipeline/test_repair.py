@@ -18,7 +18,7 @@ from features.engine import Engine as Features
 from pipeline.cli import app
 from pipeline.errors import InputError
 from pipeline.jobs import IndexJob
-from pipeline.repair import repair
+from pipeline.repair import Repaired, repair
 from pipeline.sources import source_of
 from pipeline.workflow import Plan
 from stores import open_store
@@ -133,12 +133,26 @@ def test_much_at_once(store: tuple[Plan, Path]) -> None:
 def test_an_old_store_is_mended_without_becoming_the_current_one(store: tuple[Plan, Path]) -> None:
     plan, path = store
     pointer = path.parent / "current.json"
+    write_checked(pointer, {"store": "another"})
     before = pointer.read_bytes()
-    pointer.write_bytes(before)
     (path / "tensors.zarr" / "noise" / "c.2.0.0.0").unlink()
-    repair(path, list(verify(path)), plan, 1)
+    assert repair(path, list(verify(path)), plan, 1) == Repaired(1, 0)
     assert pointer.read_bytes() == before
     assert not list(verify(path))
+
+
+def test_what_a_repair_counts_stands_in_shards_that_were_written(store: tuple[Plan, Path]) -> None:
+    """The first one mends the manifest, and writes whatever shards are missing, which nothing has named yet."""
+    plan, path = store
+    (path / "manifest.json").unlink()
+    (path / "tensors.zarr" / "noise" / "c.2.0.0.0").unlink()
+    shard = path / "tensors.zarr" / "shift" / "c.0.0.0.0"
+    data = bytearray(shard.read_bytes())
+    data[0] ^= 1
+    shard.write_bytes(data)
+    assert repair(path, list(verify(path)), plan, 1) == Repaired(1, 0)
+    assert repair(path, list(verify(path)), plan, 1) == Repaired(1, 3)
+    assert tree(path.parent) == tree(path.parents[2] / "copy")
 
 
 def test_a_configuration_that_does_not_build_the_store_cannot_mend(store: tuple[Plan, Path]) -> None:
@@ -266,6 +280,13 @@ class TestOtherBytes:
         assert built(plan) == path
         assert open_store(path.parent).identity == store.identity
 
+    def test_are_refused_by_a_build_as_well(self, damaged: tuple[Plan, Path]) -> None:
+        plan, path = damaged
+        before = tree(path.parent)
+        with pytest.raises(StoreError, match="are not the bytes that were written first"):
+            built(plan)
+        assert tree(path.parent) == before
+
     def test_are_accepted_only_by_a_repair(self, store: tuple[Plan, Path]) -> None:
         result = CliRunner().invoke(app, ["verify", str(store[1]), "--accept-new-bytes"])
         assert isinstance(result.exception, InputError)
@@ -287,7 +308,7 @@ class TestCommand:
         config.write_text(plan.config.model_dump_json())
         result = CliRunner().invoke(app, ["verify", str(path), "--repair", "--configfile", str(config)])
         assert result.exit_code == 0, result.output
-        assert "1 tensors computed again" in result.stdout
+        assert f"{path}: 1 tensors computed again, 0 beside them kept\n" in result.stdout
         assert result.stdout.endswith("whole\n")
 
     def test_no_store(self, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What reaches the stream, the fit, the threshold and Snakemake's jobs is what the configuration says."""
 
 import json
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pipeline.train import fit_run, train_experiment
 from pipeline.workflow import Plan, plan_of
 from stores import Store
 from stores.files import read_json
+from stores.layout import ArraySpec
 
 MODEL = {"name": "cnn", "depth": 2, "width": 16, "dense": [8]}
 
@@ -276,3 +278,13 @@ def test_a_store_is_known_by_its_rows_in_their_order(store: Store) -> None:
         identities.add(store_identity(rows, changed))
     assert len(identities) == 2 + 6 + 1 + 3
     assert learned_classes(rows, None, (), "") == ["a", "b"]
+
+
+def test_a_store_has_the_name_that_it_had() -> None:
+    """Folders of stores that exist have names of this form; under any other one all would be built again."""
+    table = pa.table(
+        {"id": ["x", "y"], "label": ["a", None], "group": ["g"] * 2, "fold": [0, 1], "content_hash": ["h"] * 2}
+    )
+    told = b"v\0i\x004\0None\nx\0a\0g\x000\0h\ny\0\0g\x001\0h\n"
+    simple = [ArraySpec("v", "i", (1,), ("sample",), 1, "float32", 4, {})]
+    assert store_identity(table, simple) == blake2b(told, digest_size=8).hexdigest()

@@ -1,6 +1,7 @@
 """Names under which shards are reused: all that decides their bytes, and nothing else."""
 
 from dataclasses import replace
+from hashlib import blake2b
 
 from stores.layout import ArraySpec, shard_ranges
 
@@ -19,6 +20,8 @@ def test_a_shard_is_known_by_its_array_and_its_recordings_in_their_order() -> No
     }
     assert len(keys) == 7
     assert replace(SPEC, variant="copy", attributes={"x": 1}).shard_key(["a", "b"]) == SPEC.shard_key(["a", "b"])
+    # Markers of stores that exist hold such keys; those of another form would link nothing.
+    assert SPEC.shard_key(["a", "b"]) == blake2b(b"identity\n4\nNone\na\nb", digest_size=16).hexdigest()
 
 
 def test_shards_cover_every_row_once() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import string
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
@@ -18,9 +19,9 @@ from corpora import tree
 from stores import Store, open_store
 from stores.codec import Compression
 from stores.errors import StoreError
-from stores.files import PARTIAL_SUFFIX, read_checked, replacing, write_checked, write_json
+from stores.files import PARTIAL_SUFFIX, digest, read_checked, replacing, write_checked, write_json
 from stores.layout import ArraySpec, Layout
-from stores.markers import differences
+from stores.markers import differences, distinct
 from stores.positioned import File
 from stores.reuse import HeldClip, Pool
 from stores.shard import index_places
@@ -134,6 +135,40 @@ def test_an_incomplete_store_is_refused(tmp_path: Path) -> None:
         open_store(tmp_path / "s")
 
 
+def test_everything_lies_where_the_layout_says(tmp_path: Path) -> None:
+    write(tmp_path / "s", "abcdef", [spec()])
+    files = tree(tmp_path / "s")
+    assert list(files) == [
+        "manifest.json",
+        "markers/original/0.json",
+        "markers/original/1.json",
+        "rows.parquet",
+        "tensors.zarr/original/c.0.0.0.0",
+        "tensors.zarr/original/c.1.0.0.0",
+        "tensors.zarr/original/zarr.json",
+        "tensors.zarr/statistics/original/c.0.0.0",
+        "tensors.zarr/statistics/original/c.1.0.0",
+        "tensors.zarr/statistics/original/zarr.json",
+        "tensors.zarr/statistics/zarr.json",
+        "tensors.zarr/zarr.json",
+    ]
+    described = {name: digest(data) for name, data in files.items() if name.endswith(("zarr.json", "rows.parquet"))}
+    assert read_checked(tmp_path / "s" / "manifest.json")["files"] == described
+
+
+def test_a_shard_is_missing_without_all_of_its_files_or_where_it_is_to_be_redone(tmp_path: Path) -> None:
+    writer = write(tmp_path / "s", "abcdefgh", [spec(), spec("noise")])
+    assert writer.complete
+    assert writer.missing([("noise", 1), ("original", 2)]) == {1: ["noise"]}
+    chunk = writer.layout.statistics_chunk(spec("noise"), 0)
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+    writer.layout.shard(spec(), 1).unlink()
+    assert writer.missing() == {0: ["noise"], 1: ["original"]}
+    chunk.unlink()
+    assert writer.missing() == {0: ["noise"], 1: ["original"]}
+    assert not writer.complete
+
+
 def test_no_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no such store"):
         open_store(tmp_path / "nowhere")
@@ -238,10 +273,10 @@ def new_store(path: Path, contents: str, packed: ArraySpec) -> StoreWriter:
 
 
 def found(stores: Path, packed: ArraySpec, contents: str) -> list[HeldClip | None]:
-    """What the first shard of a store of these recordings can copy."""
+    """What a store of these recordings can copy."""
     writer = StoreWriter(stores / "f" / "wanted", [packed], list(contents))
-    copies = Pool(stores, [packed]).find(writer, {0: [packed.variant]})
-    return copies.of(packed.variant, 0, len(contents))
+    copies = Pool(stores, [packed]).find(writer, {shard: [packed.variant] for shard in range(len(writer.shards))})
+    return [clip for shard, rows in enumerate(writer.shards) for clip in copies.of(packed.variant, shard, len(rows))]
 
 
 class TestReuse:
@@ -280,7 +315,7 @@ class TestReuse:
         assert held == ["2", "1", "2", None]
 
     @pytest.mark.parametrize("ours", [None, "zstd"])
-    @pytest.mark.parametrize("theirs", [None, "blosc"])
+    @pytest.mark.parametrize("theirs", [None, *get_args(Compression)])
     def test_clips_are_found_however_they_are_compressed(
         self, tmp_path: Path, ours: Compression | None, theirs: Compression | None
     ) -> None:
@@ -296,6 +331,88 @@ class TestReuse:
         write(tmp_path / "stores" / "f" / "old", "abcd", [spec()])
         assert found(tmp_path / "stores", spec("noise"), "a") == [None]
 
+    def test_an_array_of_another_name_and_size_of_shards_is_used(self, tmp_path: Path) -> None:
+        named = replace(spec(clips_per_shard=2), variant="named", attributes={"identity": spec().identity})
+        named.attributes["clips_per_shard"] = 2
+        write(tmp_path / "stores" / "f" / "old", "abcde", [spec("noise", clips_per_shard=2), named])
+        held = found(tmp_path / "stores", spec(), "zed")
+        places = ["" if clip is None else f"{clip.shard.spec.variant} {clip.shard.shard}.{clip.slot}" for clip in held]
+        assert places == ["", "named 2.0", "named 1.1"]
+        assert held[1] is not None
+        np.testing.assert_array_equal(held[1].read()[0], values("e", "named"))
+        alike = spec(clips_per_shard=2)
+        new = new_store(tmp_path / "stores" / "f" / "new", "cdab", alike)
+        Pool(tmp_path / "stores", [alike]).link(new)
+        assert not new.missing()
+        assert new.layout.shard(alike, 0).samefile(Layout(tmp_path / "stores" / "f" / "old").shard(named, 1))
+
+    def test_of_several_variants_each_is_taken_from_where_it_is(self, tmp_path: Path) -> None:
+        write(tmp_path / "stores" / "f" / "1", "abcd", [spec("noise")])
+        write(tmp_path / "stores" / "f" / "2", "abcdefgh", [spec()])
+        both = [spec(), spec("noise")]
+        new = StoreWriter(tmp_path / "stores" / "f" / "new", both, list("efghijklabcz"))
+        new.prepare(rows("efghijklabcz"), {})
+        pool = Pool(tmp_path / "stores", both)
+        pool.link(new)
+        missing = new.missing()
+        assert missing == {0: ["noise"], 1: ["original", "noise"], 2: ["original", "noise"]}
+        copies = pool.find(new, missing)
+        held = {(variant, shard): copies.of(variant, shard, 4) for shard, lacks in missing.items() for variant in lacks}
+        for (variant, shard), clips in held.items():
+            assert [clip is not None for clip in clips] == [shard == 2] * 3 + [False], (variant, shard)
+            for content, clip in zip(new.shard_hashes(shard), clips, strict=True):
+                if clip is not None:
+                    np.testing.assert_array_equal(clip.read()[0], values(content, variant))
+
+    def test_clips_of_finished_shards_alone_are_found_beside_those_of_others(self, tmp_path: Path) -> None:
+        write(tmp_path / "stores" / "f" / "old", "abcdefghij", [spec()], shards={0, 2})
+        held = found(tmp_path / "stores", spec(), "jaebzfic")
+        places = ["" if clip is None else f"{clip.shard.shard}.{clip.slot}" for clip in held]
+        assert places == ["2.1", "0.0", "", "0.1", "", "", "2.0", "0.2"]
+
+    def test_of_three_stores_the_first_that_holds_a_clip_is_used(self, tmp_path: Path) -> None:
+        for name, contents in (("1", "abc"), ("2", "bcde"), ("3", "aefg")):
+            write(tmp_path / "stores" / "f" / name, contents, [spec()])
+        held = found(tmp_path / "stores", spec(), "gfedcba")
+        assert "".join(clip.shard.layout.path.name for clip in held if clip is not None) == "3322111"
+        for content, clip in zip("gfedcba", held, strict=True):
+            assert clip is not None
+            np.testing.assert_array_equal(clip.read()[0], values(content, "original"))
+
+    @pytest.mark.parametrize("damage", ["array", "attributes", "row table", "no rows"])
+    def test_a_damaged_store_does_not_keep_others_from_being_used(self, tmp_path: Path, damage: str) -> None:
+        bad = write(tmp_path / "stores" / "f" / "1", "abcd", [spec()]).layout
+        metadata = bad.group / "original" / "zarr.json"
+        if damage == "array":
+            metadata.write_text("{")
+        elif damage == "attributes":
+            metadata.write_text(json.dumps({"attributes": {"identity": spec().identity}}))
+        elif damage == "row table":
+            bad.rows.write_bytes(b"PAR1")
+        else:
+            pq.write_table(rows("abcd").slice(0, 0), bad.rows)
+        good = write(tmp_path / "stores" / "f" / "2", "abcd", [spec()]).layout
+        (held,) = found(tmp_path / "stores", spec(), "b")
+        assert held is not None
+        assert held.shard.layout == good
+        new = new_store(tmp_path / "stores" / "f" / "new", "abcd", spec())
+        Pool(tmp_path / "stores", [spec()]).link(new)
+        assert new.layout.shard(spec(), 0).samefile(good.shard(spec(), 0))
+
+    @pytest.mark.parametrize("first", ["compressed", "of others", "without a file", "whole"])
+    def test_a_shard_is_linked_from_the_first_store_that_can_give_it(self, tmp_path: Path, first: str) -> None:
+        packed = spec(compression="zstd" if first == "compressed" else None)
+        one = write(tmp_path / "stores" / "f" / "1", "abdc" if first == "of others" else "abcd", [packed]).layout
+        if first == "without a file":
+            one.statistics_chunk(spec(), 0).unlink()
+        two = write(tmp_path / "stores" / "f" / "2", "abcd", [spec()]).layout
+        new = new_store(tmp_path / "stores" / "f" / "new", "abcd", spec())
+        Pool(tmp_path / "stores", [spec()]).link(new)
+        assert not new.missing()
+        giver = one if first == "whole" else two
+        assert new.layout.shard(spec(), 0).samefile(giver.shard(spec(), 0))
+        assert new.layout.statistics_chunk(spec(), 0).samefile(giver.statistics_chunk(spec(), 0))
+
     def test_a_damaged_clip_is_not_copied(self, tmp_path: Path) -> None:
         old = write(tmp_path / "stores" / "f" / "old", "abcd", [spec()])
         shard = old.layout.shard(spec(), 0)
@@ -304,7 +421,7 @@ class TestReuse:
         shard.write_bytes(data)
         (held,) = found(tmp_path / "stores", spec(), "a")
         assert held is not None
-        with pytest.raises(StoreError, match="checksum"):
+        with pytest.raises(StoreError, match=f"^{shard}: clip 0 does not match its checksum; to mend"):
             held.read()
 
     def test_damaged_statistics_are_not_copied(self, tmp_path: Path) -> None:
@@ -313,7 +430,7 @@ class TestReuse:
         chunk.write_bytes(chunk.read_bytes()[:-1] + b"x")
         (held,) = found(tmp_path / "stores", spec(), "a")
         assert held is not None
-        with pytest.raises(StoreError, match="checksum"):
+        with pytest.raises(StoreError, match=f"^{chunk}: it does not match its checksum; to mend"):
             held.read()
 
     @pytest.mark.parametrize("gone", ["marker", "shard", "store"])
@@ -416,6 +533,7 @@ class TestPromises:
         assert differences([new], [one]) == "processor was Zen, is not recorded, soxr was 1.0, is 0.5"
         assert differences([one], [one]) == "by the same versions on the same processor"
         assert differences([one, None], [new]) == "its marker does not say with which versions"
+        assert differences([], [None, one]) == "numpy was not recorded, is 2, soxr was not recorded, is 0.5"
         assert differences([one], [None]) == "numpy was 2, is not recorded, soxr was 0.5, is not recorded"
 
     def test_the_same_bytes_by_other_versions_are_fine_and_all_are_listed(self, writer: StoreWriter) -> None:
@@ -435,8 +553,57 @@ class TestPromises:
         assert open_store(writer.layout.path).identity == first
         self.shard(writer, 2, self.NEW, accept_new_bytes=True)
         writer.finish(manifest("abcd", [spec()]))
-        assert open_store(writer.layout.path).identity not in ("x", first)
+        second = open_store(writer.layout.path).identity
+        assert second not in ("x", first)
+        assert len(second) == len("x-") + 8
         assert not list(verify(writer.layout.path))
+
+    def test_accepted_bytes_that_are_linked_are_the_first_ones_of_the_other_store(
+        self, writer: StoreWriter, tmp_path: Path
+    ) -> None:
+        self.shard(writer, 1, self.NEW, accept_new_bytes=True)
+        other = new_store(tmp_path / "f" / "stores" / "new", "abcd", spec())
+        (tmp_path / "f" / "stores" / "s").symlink_to(writer.layout.path)
+        Pool(tmp_path / "f", [spec()]).link(other)
+        accepted, linked = (read_checked(one.layout.marker("original", 0)) for one in (writer, other))
+        assert accepted == linked | {"accepted": True}
+        other.finish(manifest("abcd", [spec()]))
+        assert open_store(other.layout.path).identity == "x"
+        # A shard that is lost and linked again stays accepted.
+        writer.layout.shard(spec(), 0).unlink()
+        Pool(tmp_path / "f", [spec()]).link(writer)
+        assert writer.layout.shard(spec(), 0).samefile(other.layout.shard(spec(), 0))
+        assert read_checked(writer.layout.marker("original", 0)) == accepted
+
+    def test_without_a_promise_any_bytes_are_as_promised(self, writer: StoreWriter) -> None:
+        other = new_store(writer.layout.path.with_name("other"), "abcd", spec())
+        for one, accept in ((writer, True), (other, False)):
+            with writing_shard(one.layout, [spec()], 0, list("abcd"), accept_new_bytes=accept) as opened:
+                for content in "abcd":
+                    assert opened["original"].as_promised(values(content, "original") + 1)
+                    opened["original"].append(values(content, "original") + 1, statistics(content))
+
+    def test_an_identity_says_which_shard_of_which_variant_has_other_bytes(self, tmp_path: Path) -> None:
+        identities = set()
+        for variant in ("original", "noise"):
+            for shard in (0, 1):
+                specs = [replace(spec(name, clips_per_shard=2), identity="the same") for name in ("original", "noise")]
+                path = tmp_path / f"{variant} {shard}"
+                writer = StoreWriter(path, specs, list("aaaa"))
+                writer.prepare(rows("aaaa"), {})
+                for change in (0, 1):
+                    for number, variants in writer.missing([(variant, shard)] if change else []).items():
+                        chosen = [writer.specs[name] for name in variants]
+                        with writing_shard(writer.layout, chosen, number, ["a"] * 2, accept_new_bytes=True) as opened:
+                            for _ in range(2):
+                                for one in opened.values():
+                                    one.append(values("a", "any") + change, statistics("a"))
+                writer.finish(manifest("aaaa", specs))
+                identities.add(open_store(path).identity)
+        assert len(identities) == 4
+
+    def test_environments_are_listed_once_in_an_order_of_their_own(self) -> None:
+        assert distinct([{"b": 1, "a": 2}, {"a": 1}, {"a": 2, "b": 1}]) == [{"a": 1}, {"a": 2, "b": 1}]
 
     def test_other_statistics_are_other_bytes(self, writer: StoreWriter) -> None:
         def change() -> None:
