@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from stores import Store
 from training import fit as fitting
 from training import module as epochs
+from training import schedule as rates
 from training.artefact import write_artefact
 from training.errors import TrainingError
 from training.evaluation import Predictions, predict, score
@@ -131,6 +132,17 @@ def test_patience_stops_early(tmp_path: Path, store: Store) -> None:
     fitted = run(tmp_path, store, epochs=30, learning_rate=1e-12, patience=2)
     losses = [epoch["validation_loss"] for epoch in fitted.history]
     assert len(losses) == losses.index(min(losses)) + 1 + 2 < 30
+
+
+def test_losses_that_do_not_fall_halve_the_rate(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "PLATEAU_EPOCHS", 1)
+    history = run(tmp_path, store, epochs=8, learning_rate=1e-12).history
+    losses, factor = [row["validation_loss"] for row in history], 1.0
+    for epoch, row in enumerate(history):
+        if epoch > 1:
+            factor *= 1 if losses[epoch - 1] < min(losses[: epoch - 1]) else 0.5
+        assert row["learning_rate"] == pytest.approx(1e-12 * factor * rates.decay_factor(epoch, 8), rel=1e-9, abs=0)
+    assert factor < 1
 
 
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, store: Store) -> None:
