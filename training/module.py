@@ -116,9 +116,6 @@ class Classifier(pl.LightningModule):
         self._started = time.monotonic()
         self._sums = {}
 
-    def on_validation_epoch_end(self) -> None:
-        self.log("validation_loss", self._mean("validation", "loss"))
-
     def on_train_epoch_end(self) -> None:
         """Lightning validates before it calls this, and writes checkpoints after it."""
         epoch = {"epoch": self.current_epoch, "learning_rate": self._schedule.optimizer.param_groups[0]["lr"]}

@@ -68,13 +68,12 @@ class Schedule:
         self._set()
 
     def _set(self) -> None:
-        epoch = min(self._epoch, self._epochs - 1)
         if self._kind == "cosine":
-            factor = cosine_factor(epoch, self._epochs)
+            factor = cosine_factor(self._epoch, self._epochs)
         elif self._kind == "constant":
             factor = 1.0
         else:
-            factor = decay_factor(epoch, self._epochs) * self._plateau_factor
+            factor = decay_factor(self._epoch, self._epochs) * self._plateau_factor
         for group, base in zip(self.optimizer.param_groups, self._bases, strict=True):
             group["lr"] = base * factor
 

@@ -62,6 +62,7 @@ def test_a_recording_that_is_gone_has_no_player(tmp_path: Path) -> None:
 
 def test_clips_of_one_recording_share_a_prediction() -> None:
     found, names = averaged(TESTED, ["y", "x", "x", "z"])
+    assert found.logits.dtype == np.float32
     assert names == ["x", "y", "z"]
     assert found.rows.tolist() == [7, 4, 11]
     assert found.labels.tolist() == [1, 0, 0]

@@ -1,7 +1,9 @@
 """Which epoch is kept, and when patience ends: from the validation losses alone."""
 
 import math
+from fractions import Fraction
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import pytest
@@ -53,7 +55,7 @@ def test_the_epoch_with_the_lowest_loss_is_kept(tmp_path: Path, losses: list[flo
     checkpoints, _ = trained(tmp_path, losses)
     assert len(checkpoints.kept()["history"]) == best + 1
     assert len(checkpoints.history()) == len(losses)
-    last, _ = trained(tmp_path / "last", losses, keep="last", validation=True)
+    last, _ = trained(tmp_path / "new" / "last", losses, keep="last", validation=True)
     assert len(last.kept()["history"]) == len(losses)
     assert not last.best_path.exists()
 
@@ -91,6 +93,17 @@ def test_a_run_without_its_kept_weights_begins_anew(tmp_path: Path) -> None:
     checkpoints.best_path.unlink()
     assert not checkpoints.finished()
     assert not checkpoints.last_path.exists()
+    checkpoints, _ = trained(tmp_path, [3, 1, 2])
+    checkpoints.last_path.unlink()
+    assert checkpoints.history() == []
+    assert not checkpoints.finished()
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, Training())
+    torch.save({"history": [Fraction(1, 2)]}, checkpoints.last_path)
+    with pytest.raises(UnpicklingError, match="Weights only load failed"):
+        checkpoints.history()
 
 
 def test_checkpoints_take_their_name_when_they_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

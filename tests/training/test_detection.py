@@ -84,6 +84,8 @@ def test_operating_points_meet_their_demands_just_so() -> None:
 def test_a_single_clip_is_all_of_them() -> None:
     summary = detect(np.array([0.9, 0.2, 0.1]), np.array([True, False, False]), 0.5).summary
     assert (summary["precision"], summary["recall"], summary["f1"]) == (1, 1, 1)
+    detection = detect(np.array([0.9, 0.2]), np.array([False, True]), 0.5)
+    assert (detection.fpr.tolist(), detection.recall.tolist()) == ([0, 1, 1], [0, 0, 1])
 
 
 def test_nothing_detected_is_no_division_by_zero() -> None:

@@ -1,8 +1,12 @@
 """Training learns, stops, resumes where it was, and is not done twice."""
 
 import json
+import logging
 import time
+import warnings
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +16,8 @@ import torch.nn.functional as F
 
 from stores import Store
 from training import fit as fitting
+from training import module as epochs
+from training import schedule as rates
 from training.artefact import write_artefact
 from training.errors import TrainingError
 from training.evaluation import Predictions, predict, score
@@ -128,6 +134,17 @@ def test_patience_stops_early(tmp_path: Path, store: Store) -> None:
     assert len(losses) == losses.index(min(losses)) + 1 + 2 < 30
 
 
+def test_losses_that_do_not_fall_halve_the_rate(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "PLATEAU_EPOCHS", 1)
+    history = run(tmp_path, store, epochs=8, learning_rate=1e-12).history
+    losses, factor = [row["validation_loss"] for row in history], 1.0
+    for epoch, row in enumerate(history):
+        if epoch > 1:
+            factor *= 1 if losses[epoch - 1] < min(losses[: epoch - 1]) else 0.5
+        assert row["learning_rate"] == pytest.approx(1e-12 * factor * rates.decay_factor(epoch, 8), rel=1e-9, abs=0)
+    assert factor < 1
+
+
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, store: Store) -> None:
     with pytest.raises(TrainingError, match=r"not finite in epoch 1; lower training\.learning_rate"):
         run(tmp_path, store, learning_rate=1e30)
@@ -141,18 +158,27 @@ def test_bf16_trains_to_float32_weights(tmp_path: Path, store: Store) -> None:
 def test_scores_of_known_predictions() -> None:
     logits = np.log(np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8], [0.2, 0.5, 0.3]], dtype=np.float32))
     scores = score(Predictions(np.arange(4), np.array([0, 1, 2, 1]), logits), ["x", "y", "z"])
-    assert scores.summary["accuracy"] == pytest.approx(0.75)
-    assert scores.summary["top5_accuracy"] == 1
-    assert scores.summary["loss"] == pytest.approx(-np.mean(np.log([0.7, 0.3, 0.8, 0.5])), rel=1e-5)
-    assert scores.summary["macro_f1"] == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
-    assert scores.confusion.tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
-    assert scores.per_class[1] == {
-        "class": "y",
-        "precision": 1.0,
-        "recall": 0.5,
-        "f1": pytest.approx(2 / 3),
-        "clips": 2,
+    assert scores.summary == {
+        "accuracy": 0.75,
+        "top5_accuracy": 1,
+        "macro_precision": pytest.approx((1 / 2 + 1 + 1) / 3),
+        "macro_recall": pytest.approx((1 + 1 / 2 + 1) / 3),
+        "macro_f1": pytest.approx((2 / 3 + 2 / 3 + 1) / 3),
+        "loss": pytest.approx(-np.mean(np.log([0.7, 0.3, 0.8, 0.5])), rel=1e-5),
     }
+    assert scores.confusion.tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
+    assert scores.decided.tolist() == [0, 0, 2, 1]
+    assert scores.per_class == [
+        {"class": "x", "precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "clips": 1},
+        {"class": "y", "precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "clips": 2},
+        {"class": "z", "precision": 1.0, "recall": 1.0, "f1": 1.0, "clips": 1},
+    ]
+
+
+def test_the_sixth_likeliest_of_seven_classes_is_not_among_five() -> None:
+    logits = np.tile(np.arange(7, 0, -1, dtype=np.float32), (8, 1))
+    labels = np.array([0, 0, 0, 1, 4, 5, 6, 6])
+    assert score(Predictions(np.arange(8), labels, logits), list("abcdefg")).summary["top5_accuracy"] == 5 / 8
 
 
 def test_the_artefact_holds_all_that_inference_needs(tmp_path: Path, store: Store) -> None:
@@ -171,13 +197,60 @@ def test_the_artefact_holds_all_that_inference_needs(tmp_path: Path, store: Stor
     assert write_artefact(tmp_path, fitted.network, **{**options, "classes": list("xyz")}) != version
 
 
-def test_a_time_limit_stops_after_an_epoch_and_the_next_run_goes_on(tmp_path: Path, store: Store) -> None:
+def test_a_time_limit_stops_after_an_epoch_and_the_next_run_goes_on(
+    tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
     whole = run(tmp_path / "whole", store, epochs=2)
     with pytest.raises(TrainingError, match="max_time has come after epoch 1 of 2; the same command goes on"):
         run(tmp_path / "limited", store, epochs=2, until=time.monotonic())
+    caplog.set_level(logging.INFO, "otogura")
+    caplog.clear()
     ended = run(tmp_path / "limited", store, epochs=2)
+    assert [message.split(":")[0] for message in caplog.messages] == ["going on after epoch 1", "epoch 2/2"]
     for ours, theirs in zip(weights(ended), weights(whole), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(("now", "before", "stops"), [(6.0, False, False), (6.5, False, True), (3.0, True, True)])
+def test_another_epoch_begins_while_one_as_long_fits_in(
+    monkeypatch: pytest.MonkeyPatch, now: float, before: bool, stops: bool
+) -> None:
+    clock = [2.0, now]
+    monkeypatch.setattr(fitting, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    limit, trainer = fitting._TimeLimit(10.0), SimpleNamespace(should_stop=before)
+    del clock[0]
+    limit.on_train_epoch_end(trainer, None)  # type: ignore[arg-type]  # what it uses of one
+    assert trainer.should_stop == stops
+
+
+def test_a_run_says_its_epochs_and_nothing_else(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(logging.getLogger("lightning.pytorch"), "level", logging.INFO)
+    monkeypatch.setattr(epochs, "time", SimpleNamespace(monotonic=count(100, 2.5).__next__))
+    first = run(tmp_path / "best", store, epochs=2).history
+    last = run(tmp_path / "last", store, epochs=1, keep="last").history
+    assert caplog.messages == [
+        *(
+            f"epoch {number}/2: loss {row['train_loss']:.3f}, validation loss {row['validation_loss']:.3f}, "
+            f"validation accuracy {row['validation_accuracy']:.3f}, 2.5 s"
+            for number, row in enumerate(first, start=1)
+        ),
+        f"epoch 1/1: loss {last[0]['train_loss']:.3f}, 2.5 s",
+    ]
+
+
+def test_what_a_network_warns_of_is_not_hidden(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = Classifier.training_step
+
+    def warning(self: Classifier, batch: Any, batch_idx: int) -> Any:
+        warnings.warn("look here", stacklevel=1)
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(Classifier, "training_step", warning)
+    with pytest.raises(UserWarning, match="look here"):
+        run(tmp_path, store, epochs=1)
 
 
 def test_accumulated_batches_step_less_often(tmp_path: Path, store: Store) -> None:

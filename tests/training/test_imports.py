@@ -104,7 +104,9 @@ def test_what_decides_weights_is_what_training_imports() -> None:
     assert {f"training/{name}.py" for name in ("models/__init__", "models/crops", "models/cnn", "order")} <= files
     assert not {f"training/{name}.py" for name in ("evaluation", "report", "page", "detection")} & files
     assert not {f"training/models/{name}.py" for name in NETWORKS if name != "cnn"} & files
+    assert {name.split("/")[0] for name in files} == {"training"}
     assert code_digest("cnn") != code_digest("cnn8")
+    assert len(code_digest("cnn")) == 32
 
 
 def test_networks_share_no_code() -> None:

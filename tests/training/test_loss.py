@@ -151,3 +151,5 @@ def test_losses_of_epochs_do_not_depend_on_their_batches() -> None:
         for part in parts:
             module._step("train", features[part], label[part])
         torch.testing.assert_close(module._mean("train", "loss"), expected.detach())
+        right = sum(int(row.argmax()) == int(own) for row, own in zip(network(features), label, strict=True))
+        assert float(module._mean("train", "accuracy")) == pytest.approx(right / 12)

@@ -38,7 +38,9 @@ def test_no_jump(epochs: int) -> None:
     assert max(abs(b - a) for a, b in itertools.pairwise(factors)) <= 1 / 15 + 1e-9
 
 
-@pytest.mark.parametrize(("epochs", "warm", "joint"), [(120, 15, 60), (240, 30, 120), (40, 5, 20), (8, 1, 4)])
+@pytest.mark.parametrize(
+    ("epochs", "warm", "joint"), [(120, 15, 60), (240, 30, 120), (40, 5, 20), (8, 1, 4), (3, 1, 2), (2, 1, 2)]
+)
 def test_the_joints_scale_with_the_length(epochs: int, warm: int, joint: int) -> None:
     factors = [decay_factor(epoch, epochs) for epoch in range(epochs)]
     assert factors[:warm] == pytest.approx([(epoch + 1) / warm for epoch in range(warm)])
@@ -86,6 +88,15 @@ def test_each_plateau_is_counted_anew() -> None:
     assert halvings == [10, 20, len(losses) - 1]
 
 
+def test_losses_that_never_were_finite_are_a_plateau() -> None:
+    optimizer, steps = schedule()
+    for _ in range(9):
+        steps.step(math.inf)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.5 * published(9))
+    steps.step(math.inf)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.5 * published(10) / 2)
+
+
 def test_its_state_goes_on_where_it_was() -> None:
     _, first = schedule()
     for epoch in range(30):
@@ -104,6 +115,7 @@ def test_a_cosine_falls_to_a_hundredth() -> None:
     assert (factors[0], factors[-1]) == (1.0, pytest.approx(0.01))
     assert factors == sorted(factors, reverse=True)
     assert cosine_factor(0, 1) == 1.0
+    assert [cosine_factor(epoch, 2) for epoch in range(2)] == [1.0, pytest.approx(0.01)]
 
 
 def test_a_constant_rate_needs_no_validation() -> None:

@@ -1,15 +1,21 @@
 """What reaches Lightning, the optimiser and the average is what the settings say; other work is never taken over."""
 
+import logging
+import signal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import nn
 
 from stores import Store
+from stores.files import read_json
 from training import fit as fitting
+from training.artefact import Artefact, read_artefact, write_artefact
 from training.fit import fit
 from training.module import BETAS, EPS, Classifier
 from training.settings import ResNetAttentionModel, Training
@@ -22,7 +28,9 @@ class Reached(Exception):
     """What was watched for has been called."""
 
 
-def fitted(folder: Path, store: Store, identity: dict[str, str] | None = None, **options: Any) -> Any:
+def fitted(
+    folder: Path, store: Store, identity: dict[str, str] | None = None, start: Artefact | None = None, **options: Any
+) -> Any:
     labels = np.unique(store.rows["label"].to_pylist(), return_inverse=True)[1]
     training = Training(**({"epochs": 1, "batch_size": 6, "precision": "float32", "device": "cpu"} | options))
     train = ClipStream(store, np.arange(12), labels, batch_size=6, shuffle=True)
@@ -36,11 +44,27 @@ def fitted(folder: Path, store: Store, identity: dict[str, str] | None = None, *
         training=training,
         identity=identity or {"store": "s", "split": "t"},
         class_weights=[0.5, 1.0, 1.5],
+        start=start,
     )
 
 
-def test_the_trainer_is_told_of_clipping_accumulation_epochs_and_precision(
-    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("device", "accelerator", "terminal", "worker", "bar"),
+    [
+        ("cpu", "cpu", True, False, True),
+        ("cuda", "gpu", True, True, False),  # workers share one terminal
+        ("cpu", "cpu", False, False, False),
+    ],
+)
+def test_the_trainer_is_told_what_the_settings_say(
+    tmp_path: Path,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    accelerator: str,
+    terminal: bool,
+    worker: bool,
+    bar: bool,
 ) -> None:
     told: dict[str, Any] = {}
 
@@ -49,13 +73,119 @@ def test_the_trainer_is_told_of_clipping_accumulation_epochs_and_precision(
         raise Reached
 
     monkeypatch.setattr(fitting.pl, "Trainer", trainer)
+    monkeypatch.setattr(fitting.sys, "stderr", SimpleNamespace(isatty=lambda: terminal))
+    monkeypatch.setattr(fitting, "parent_process", lambda: "a process" if worker else None)
     with pytest.raises(Reached):
-        fitted(tmp_path, store, gradient_clip=0.25, accumulate=3, epochs=9, precision="bfloat16")
-    assert told["gradient_clip_val"] == 0.25
-    assert told["accumulate_grad_batches"] == 3
-    assert told["max_epochs"] == 9
-    assert told["precision"] == "bf16-mixed"
-    assert (told["accelerator"], told["devices"]) == ("cpu", 1)
+        fitted(tmp_path, store, gradient_clip=0.25, accumulate=3, epochs=9, precision="bfloat16", device=device)
+    assert [type(callback).__name__ for callback in told.pop("callbacks")] == ["Checkpoints", "_Epochs"]
+    assert told == {
+        "accelerator": accelerator,
+        "devices": 1,
+        "precision": "bf16-mixed",
+        "max_epochs": 9,
+        "gradient_clip_val": 0.25,
+        "accumulate_grad_batches": 3,
+        "logger": False,
+        "num_sanity_val_steps": 0,
+        "enable_model_summary": False,
+        "enable_progress_bar": bar,
+    }
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_a_run_that_is_told_to_end_exits_like_other_programs(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch, raises: bool
+) -> None:
+    """Lightning ends an epoch before, or raises where that takes too long."""
+
+    class Ended:
+        received_sigterm = True
+
+        def fit(self, *arguments: Any, **options: Any) -> None:
+            if raises:
+                raise SIGTERMException
+
+    monkeypatch.setattr(fitting.pl, "Trainer", lambda **options: Ended())
+    with pytest.raises(SystemExit) as ended:
+        fitted(tmp_path, store)
+    assert ended.value.code == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("device", "there", "expected"),
+    [("auto", True, "cuda"), ("auto", False, "cpu"), ("cpu", True, "cpu"), ("cuda", False, "cuda")],
+)
+def test_a_gpu_is_used_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, device: Any, there: bool, expected: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    assert fitting.device_of(Training(device=device)) == torch.device(expected)
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "fast", "expected"),
+    [
+        ("float32", "cuda", "gpu", "32-true"),
+        ("bfloat16", "cpu", "", "bf16-mixed"),
+        ("float16", "cuda", "gpu", "16-mixed"),
+        ("auto", "cuda", "gpu", "bf16-mixed"),
+        ("auto", "cuda", "emulated avx512 amx", "16-mixed"),
+        ("auto", "cpu", "avx512", "bf16-mixed"),
+        ("auto", "cpu", "amx", "bf16-mixed"),
+        ("auto", "cpu", "gpu", "32-true"),
+    ],
+)
+def test_the_precision_is_what_the_hardware_computes(
+    monkeypatch: pytest.MonkeyPatch, precision: Any, device: Any, fast: str, expected: str
+) -> None:
+    def gpu_can(including_emulation: bool = True) -> bool:
+        return "gpu" in fast or (including_emulation and "emulated" in fast)
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", gpu_can)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: "avx512" in fast)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: "amx" in fast)
+    assert fitting.precision_of(Training(precision=precision, device=device)) == expected
+
+
+@pytest.mark.parametrize(("classes", "rows"), [(["x", "a", "c"], "a, c"), (["x", "y", "z"], "no class")])
+def test_a_run_may_start_from_the_weights_of_another(
+    tmp_path: Path,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    classes: list[str],
+    rows: str,
+) -> None:
+    """It says so, and goes on only from the same ones."""
+    network = fitted(tmp_path / "first", store).network
+    options: dict[str, Any] = {"recipe": store.manifest["recipe"], "store": "", "decision": {}}
+    write_artefact(tmp_path / "first", network, model=MODEL, classes=classes, **options)
+    start = read_artefact(tmp_path / "first")
+    given: list[nn.Module] = []
+
+    def classifier(network: nn.Module, training: Any, class_weights: Any) -> None:
+        given.append(network)
+        raise Reached
+
+    monkeypatch.setattr(fitting, "Classifier", classifier)
+    caplog.set_level(logging.INFO, "otogura")
+    caplog.clear()
+    with pytest.raises(Reached):
+        fitted(tmp_path / "second", store, start=start)
+    assert caplog.messages == [f"starting from {tmp_path / 'first'}, with the rows of {rows}"]
+    (network,) = given
+    same = [name for name, value in network.state_dict().items() if torch.equal(value, start.weights[name])]
+    assert len(same) >= len(start.weights) - 2  # all but the head
+    training = Training(epochs=1, batch_size=6, precision="float32", device="cpu")
+    assert read_json(tmp_path / "second" / "run.json") == {
+        "store": "s",
+        "split": "t",
+        "model": MODEL.model_dump(mode="json"),
+        "training": training.model_dump(mode="json", exclude={"max_time"}),
+        "class_weights": [0.5, 1.0, 1.5],
+        "code": fitting.code_digest("resnet_attention"),
+        "start": start.version,
+    }
 
 
 def test_gradients_are_clipped_to_the_norm_that_is_set(
