@@ -181,6 +181,20 @@ def test_one_of_two_classes_is_detected_by_the_threshold_of_validation(
     )
 
 
+@pytest.mark.parametrize(
+    ("labels", "named", "positive"),
+    [(("NG", "OK"), None, "NG"), (("NG", "OK"), "OK", "OK"), (("A", "NG"), None, "NG"), (("a", "b"), None, "b")],
+)
+def test_which_of_two_classes_is_detected(
+    stores: dict[int, Store], monkeypatch: pytest.MonkeyPatch, labels: tuple[str, str], named: str | None, positive: str
+) -> None:
+    store, experiment = stores[2], chosen()
+    column = [labels["ab".index(label)] for label in store.rows["label"].to_pylist()]
+    monkeypatch.setattr(store, "rows", store.rows.set_column(store.rows.column_names.index("label"), "label", [column]))
+    run = run_of(store, where="x", model=experiment.model, training=experiment.training, positive=named)
+    assert (run.classes, run.positive, run.positive_number) == (list(labels), positive, labels.index(positive))
+
+
 def test_without_validation_the_likelier_class_counts_and_nothing_is_said_of_validation(
     stores: dict[int, Store], trained: Trained, tmp_path: Path
 ) -> None:
