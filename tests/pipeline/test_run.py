@@ -76,7 +76,8 @@ class Trained:
         batches = list(stream)
         assert not any(batch["variant"].any() for batch in batches)  # originals
         rows, labels = (np.concatenate([batch[name].numpy() for batch in batches]) for name in ("row", "label"))
-        return Predictions(rows, labels, answers(stream.store)[rows])
+        columns = ["abc".index(name) for name in self.calls[-1]["run"].classes]
+        return Predictions(rows, labels, answers(stream.store)[np.ix_(rows, columns)])
 
 
 @pytest.fixture
@@ -228,6 +229,39 @@ def test_a_run_follows_the_record_its_beginning_and_its_time(
     with pytest.raises(InputError, match="expected weights that know no clip of"):
         train(tmp_path / "third", store, chosen(), init_from=tmp_path / "first")  # which draws another split
     assert not (tmp_path / "third").exists()
+
+
+def test_classes_that_are_chosen_and_clips_that_are_left_out(
+    stores: dict[int, Store],
+    trained: Trained,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Two clips of one group, of which a person has put one on another side."""
+    store, record = stores[3], tmp_path / "split.csv"
+    caplog.set_level(logging.INFO, "otogura")
+    names, groups = store.rows["id"].to_pylist(), store.rows["group"].to_pylist()
+    one, other = names.index("a/0.wav"), names.index("a/1.wav")
+    groups[one] = groups[other]
+    rows = store.rows.set_column(store.rows.column_names.index("group"), "group", [groups])
+    monkeypatch.setattr(store, "rows", rows)
+    update_split(record, rows, Split())
+    lines = record.read_text().splitlines()
+    record.write_text("".join(f"{line.rsplit(',', 1)[0]},{side}\n" for line, side in torn(lines)))
+    metrics = train(tmp_path / "run", store, chosen(classes=["a", "c"]), record=record)
+    assert metrics["classes"] == ["a", "c"]
+    assert sum(metrics[f"{side}_clips"] for side in ("train", "validation", "test")) == 2 * CLIPS - 1
+    left = f"x on {store.manifest['corpus']}: 1 clips left out, because their group is on another side"
+    assert left in caplog.messages
+    with open(tmp_path / "run" / "split.csv", newline="") as file:
+        assert [line["id"] for line in csv.DictReader(file) if line["side"] == "left_out"] == ["a/1.wav"]
+
+
+def torn(lines: list[str]) -> list[tuple[str, str]]:
+    """The lines of a recorded split with their sides: one clip tests, another one of its group trains."""
+    sides = {"a/0.wav": "test", "a/1.wav": "train"}
+    return [(line, sides.get(line.split(",")[0], line.rsplit(",", 1)[1])) for line in lines]
 
 
 def test_mistakes_can_be_heard_where_the_recordings_are_there(

@@ -1,6 +1,7 @@
 """What reaches the stream, the fit, the threshold and Snakemake's jobs is what the configuration says."""
 
 import json
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,32 @@ def test_batches_for_a_gpu_are_pinned_and_a_gpu_that_is_not_there_is_refused(
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(InputError, match=r"x\.training\.device: expected a GPU that torch can use, found none"):
         run(store, chosen(training={"device": "cuda"}))
+
+
+def test_a_fit_is_told_its_beginning_its_end_and_its_statistics(
+    store: Store, tmp_path: Path, fitting: Fitting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[list[int], Sequence[str]]] = []
+
+    def statistics(store: Store, rows: np.ndarray, variants: Sequence[str]) -> str:
+        asked.append((rows.tolist(), variants))
+        return "those of the training clips"
+
+    monkeypatch.setattr(pipeline.train, "fitted_statistics", statistics)
+    monkeypatch.setattr(pipeline.train, "read_artefact", lambda folder: f"weights of {folder.name}")
+    for normalise in ("clip", "train"):
+        this = run(store, chosen(training={"normalise": normalise, "variants": "original"}))
+        sides = sides_of(this, Split(), None)
+        fit_run(tmp_path, sides, this, tmp_path / "first", ["watch"], 12.5)  # type: ignore[list-item]
+        told = fitting.fits[-1]
+        assert (told["folder"], told["start"]) == (tmp_path, "weights of first")
+        assert (told["callbacks"], told["until"]) == (["watch"], 12.5)
+        assert told["standard"] == (None if normalise == "clip" else "those of the training clips")
+        for stream in fitting.streams[-2:]:
+            assert (stream["expand"], stream["statistics"]) == (False, normalise == "train")
+    assert asked == [(sides.train.tolist(), ("original",))]
+    fit_run(tmp_path, sides, this)
+    assert [fitting.fits[-1][name] for name in ("start", "callbacks", "until")] == [None, (), None]
 
 
 def test_without_validation_no_stream_validates(store: Store, tmp_path: Path, fitting: Fitting) -> None:
