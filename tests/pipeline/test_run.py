@@ -196,6 +196,18 @@ def test_which_of_two_classes_is_detected(
     assert (run.classes, run.positive, run.positive_number) == (list(labels), positive, labels.index(positive))
 
 
+def test_the_threshold_decides_and_not_which_class_is_likelier(
+    stores: dict[int, Store], trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline.train, "choose_threshold", lambda found, truth: 0.01)
+    metrics = train(tmp_path, stores[2], chosen(positive="a"))
+    sides, found = trained.calls[0]["sides"], shares(answers(stores[2]))[:, 0]
+    for side, name in ((sides.test, "accuracy"), (sides.validation, "validation_accuracy")):
+        called, truth = found[side] >= 0.01, numbers(stores[2])[side] == 0
+        assert metrics[name] == pytest.approx((called == truth).mean())
+        assert metrics[name] != pytest.approx(((found[side] >= 0.5) == truth).mean())
+
+
 def test_without_validation_the_likelier_class_counts_and_nothing_is_said_of_validation(
     stores: dict[int, Store], trained: Trained, tmp_path: Path
 ) -> None:
