@@ -237,6 +237,7 @@ def test_a_run_follows_the_record_its_beginning_and_its_time(
     assert (after["init_from"], after["until"]) == (tmp_path / "first", 1120.0)
     page = (tmp_path / "second" / "report.html").read_text()
     assert f"The weights come from first, model {first['model_version']}." in page
+    assert page.index("Before and after") < page.index("Mistakes")
     assert len(pq.read_table(tmp_path / "second" / "learned.parquet")) == 51
     with pytest.raises(InputError, match="expected weights that know no clip of"):
         train(tmp_path / "third", store, chosen(), init_from=tmp_path / "first")  # which draws another split
