@@ -35,7 +35,7 @@ class ChangedError(InputError):
 
 @dataclass(frozen=True)
 class Built:
-    """What a build did, in tensors: clips times variants.
+    """Result of a build: its store, and counts of tensors, that is of clips times variants.
 
     Of those that were not computed, `copied` stand in shards that were written, beside computed ones or alone.
     """

@@ -134,7 +134,7 @@ class Pool:
             lacking = [pair for pair in lacking if not _linked(writer, state, firsts, *pair)]
 
     def find(self, writer: StoreWriter, missing: Mapping[int, Sequence[str]]) -> "Copies":
-        """Find the tensors of the shards that are to be written, by number and variant, can be copied from."""
+        """Find in other stores what is `missing`: variants of the shards that are to be written, by their numbers."""
         copies = Copies(writer, missing)
         for state, content in self._contents():
             copies.look_in(state, content)

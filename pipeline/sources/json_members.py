@@ -44,7 +44,7 @@ class Record:
 
 @dataclass
 class Members:
-    """Members of an object, as far as it can be read.
+    """Members of an object, as far as they can be read.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a run leaves follows from what its network says of which clips; the network's answers are given here."""
+"""Metrics and files of a run, from answers that are given in the place of a trained network."""
 
 import csv
 import logging
@@ -272,7 +272,7 @@ def test_classes_that_are_chosen_and_clips_that_are_left_out(
 
 
 def torn(lines: list[str]) -> list[tuple[str, str]]:
-    """The lines of a recorded split with their sides: one clip tests, another one of its group trains."""
+    """Return the lines of a recorded split with their sides: one clip tests, another one of its group trains."""
     sides = {"a/0.wav": "test", "a/1.wav": "train"}
     return [(line, sides.get(line.split(",")[0], line.rsplit(",", 1)[1])) for line in lines]
 

@@ -273,7 +273,7 @@ def new_store(path: Path, contents: str, packed: ArraySpec) -> StoreWriter:
 
 
 def found(stores: Path, packed: ArraySpec, contents: str) -> list[HeldClip | None]:
-    """What a store of these recordings can copy."""
+    """Find the clips that a store of these recordings can copy."""
     writer = StoreWriter(stores / "f" / "wanted", [packed], list(contents))
     copies = Pool(stores, [packed]).find(writer, {shard: [packed.variant] for shard in range(len(writer.shards))})
     return [clip for shard, rows in enumerate(writer.shards) for clip in copies.of(packed.variant, shard, len(rows))]

@@ -75,7 +75,7 @@ class Folder:
         return found
 
     def labels(self) -> list[Counter[str]]:
-        """How many clips of each label every corpus's current store has."""
+        """Count the clips of each label in the current store of every corpus."""
         stores = map(open_store, (pointer.parent for pointer in self.path.glob("work/stores/*/current.json")))
         return [Counter(store.rows["label"].to_pylist()) for store in stores]
 
@@ -247,7 +247,7 @@ def test_a_dask_scheduler_builds_the_same_store(built: Path, tmp_path: Path) -> 
 
 
 def test_an_edit_of_code_runs_what_depends_on_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a copy of the code. Snakemake compares small files by their content."""
+    """Edit a copy of the code: Snakemake compares small files by their content."""
     code = tmp_path / "code"
     for name in ("Snakefile", "config", "features", "pipeline", "profiles", "stores", "training"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
