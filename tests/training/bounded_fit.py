@@ -55,7 +55,7 @@ def main(folder: Path) -> None:
             limit = memory("VmData") + HEADROOM_BYTES
             resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     assert 9 * CLIPS * small.specs["original"].clip_bytes > 1.5 * HEADROOM_BYTES
-    assert max(used[2:]) - max(used[:2]) < 30_000_000, used
+    assert max(used[2:]) - max(used[:2]) < 9_000_000, used
     print("done")
 
 
