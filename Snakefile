@@ -14,10 +14,10 @@ import time
 from snakemake.io import IOFile
 from snakemake.utils import min_version
 
-from pipeline import outcome
-from pipeline.code import job_code
-from pipeline.errors import InputError
-from pipeline.workflow import DEFAULT_CONFIG, plan
+from pipeline.workflow import outcome
+from pipeline.workflow.code import job_code
+from pipeline.support.errors import InputError
+from pipeline.workflow.plan import DEFAULT_CONFIG, plan
 
 min_version("9.0")
 
@@ -59,9 +59,9 @@ for experiment in EXPERIMENTS:
                 PLAN.search_folder(experiment) / "best.yaml",
 
 
-include: "pipeline/rules/features.smk"
-include: "pipeline/rules/train.smk"
-include: "pipeline/rules/search.smk"
+include: "pipeline/workflow/rules/features.smk"
+include: "pipeline/workflow/rules/train.smk"
+include: "pipeline/workflow/rules/search.smk"
 
 
 # What a failed or interrupted job was to update Snakemake restores, as new and recorded as done, so it is made to look

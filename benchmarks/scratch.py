@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.lock import exclusive
+from pipeline.support.lock import exclusive
 
 SCRATCH = Path("work/bench/scratch")
 

@@ -13,13 +13,13 @@ from benchmarks.measure import Row, medians, row
 from benchmarks.peers import json_stdlib, published_anomaly, simdjson_alone
 from benchmarks.scratch import scratch
 from features.recipe import Variants, WaveformRecipe
-from pipeline.build import build_store
-from pipeline.corpora import JsonCorpus
-from pipeline.engines import Engine
-from pipeline.index import update_index
-from pipeline.recordings import JsonArray
-from pipeline.sources.json import JsonSource
-from pipeline.sources.json_records import records
+from pipeline.build.store import build_store
+from pipeline.config.corpora import JsonCorpus
+from pipeline.corpus.index import update_index
+from pipeline.corpus.recordings import JsonArray
+from pipeline.corpus.sources.json import JsonSource
+from pipeline.corpus.sources.json_records import records
+from pipeline.support.executors import Engine
 from stores import open_store
 from training.stream import ClipStream
 

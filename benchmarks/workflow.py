@@ -17,9 +17,9 @@ from benchmarks.scratch import run, scratch
 from features.audio import content_hash, decode
 from features.engine import Engine as Features
 from features.recipe import Recipe
-from pipeline.build import ShardTask, array_specs, build_shard
-from pipeline.engines import Engine
-from pipeline.recordings import AudioFile
+from pipeline.build.store import ShardTask, array_specs, build_shard
+from pipeline.corpus.recordings import AudioFile
+from pipeline.support.executors import Engine
 from stores.layout import Layout
 
 CLIPS = 2048

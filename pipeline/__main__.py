@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.engines import Engine
-from pipeline.errors import InputError
-from pipeline.lock import exclusive
+from pipeline.support.errors import InputError
+from pipeline.support.executors import Engine
+from pipeline.support.lock import exclusive
 from stores.errors import StoreError
 from training.errors import TrainingError
 
@@ -27,9 +27,9 @@ def _demo(text: str, options: argparse.Namespace) -> None:
 
 
 def _fetch(text: str, options: argparse.Namespace) -> None:
-    from pipeline.fetch import fetch_archive
-    from pipeline.jobs import FetchJob
-    from pipeline.sources import source_of
+    from pipeline.corpus.fetch import fetch_archive
+    from pipeline.corpus.sources import source_of
+    from pipeline.workflow.jobs import FetchJob
     from stores.files import write_json
 
     job = FetchJob.model_validate_json(text)
@@ -39,9 +39,9 @@ def _fetch(text: str, options: argparse.Namespace) -> None:
 
 
 def _labels(text: str, options: argparse.Namespace) -> None:
-    from pipeline.jobs import LabelJob
     from pipeline.labels.mine import mine, write_labels
     from pipeline.labels.page import write_labels_page
+    from pipeline.workflow.jobs import LabelJob
 
     job = LabelJob.model_validate_json(text)
     mined = mine(job.corpus, f"{options.where}.corpus")
@@ -51,9 +51,9 @@ def _labels(text: str, options: argparse.Namespace) -> None:
 
 
 def _index(text: str, options: argparse.Namespace) -> None:
-    from pipeline.index import update_index
-    from pipeline.jobs import IndexJob
-    from pipeline.sources import source_of
+    from pipeline.corpus.index import update_index
+    from pipeline.corpus.sources import source_of
+    from pipeline.workflow.jobs import IndexJob
 
     job = IndexJob.model_validate_json(text)
     where = f"{options.where}.corpus"
@@ -69,10 +69,10 @@ def _index(text: str, options: argparse.Namespace) -> None:
 
 
 def _build(text: str, options: argparse.Namespace) -> None:
-    from pipeline.build import ChangedError, build_store
-    from pipeline.index import forget, read_index
-    from pipeline.jobs import BuildJob
-    from pipeline.learnable import learned_classes
+    from pipeline.build.store import ChangedError, build_store
+    from pipeline.corpus.index import forget, read_index
+    from pipeline.runs.learnable import learned_classes
+    from pipeline.workflow.jobs import BuildJob
 
     job = BuildJob.model_validate_json(text)
     clips = read_index(job.index)
@@ -100,9 +100,9 @@ def _build(text: str, options: argparse.Namespace) -> None:
 
 
 def _split(text: str, options: argparse.Namespace) -> None:
-    from pipeline.index import read_index
-    from pipeline.jobs import SplitJob
-    from pipeline.split_file import update_split
+    from pipeline.corpus.index import read_index
+    from pipeline.corpus.split_file import update_split
+    from pipeline.workflow.jobs import SplitJob
 
     job = SplitJob.model_validate_json(text)
     try:
@@ -116,8 +116,8 @@ def _split(text: str, options: argparse.Namespace) -> None:
 def _train(text: str, options: argparse.Namespace) -> None:
     import torch
 
-    from pipeline.jobs import TrainJob
-    from pipeline.train import train_experiment
+    from pipeline.runs.train import train_experiment
+    from pipeline.workflow.jobs import TrainJob
     from stores import open_store
 
     job = TrainJob.model_validate_json(text)
@@ -149,9 +149,9 @@ def _train(text: str, options: argparse.Namespace) -> None:
 def _search(text: str, options: argparse.Namespace) -> None:
     import torch
 
-    from pipeline.jobs import SearchJob
-    from pipeline.search import search
-    from pipeline.search_page import loss_of
+    from pipeline.search.page import loss_of
+    from pipeline.search.study import search
+    from pipeline.workflow.jobs import SearchJob
 
     job = SearchJob.model_validate_json(text)
     torch.set_num_threads(options.workers)
@@ -166,8 +166,8 @@ def _search(text: str, options: argparse.Namespace) -> None:
 
 
 def _report(text: str, options: argparse.Namespace) -> None:
-    from pipeline.jobs import ReportJob
     from pipeline.results import compare
+    from pipeline.workflow.jobs import ReportJob
 
     job = ReportJob.model_validate_json(text)
     compare(job.folder, job.runs, job.unfinished)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.jobs import Unfinished
+from pipeline.workflow.jobs import Unfinished
 from stores.files import read_json, write_json
 from training.detection import Detection
 from training.evaluation import Scores, score_confusion

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from core_environment import ROOT, closure, core_python, core_requirements
 
-from pipeline.config import read_yaml
-from pipeline.workflow import DEFAULT_CONFIG
+from pipeline.config.schema import read_yaml
+from pipeline.workflow.plan import DEFAULT_CONFIG
 
 PACKAGES = ("features", "stores", "training", "pipeline")
 

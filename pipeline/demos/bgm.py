@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from pipeline.corpora import TagsCorpus
+from pipeline.config.corpora import TagsCorpus
 from pipeline.demos import bgm_words as words
 from pipeline.demos import music
 from pipeline.demos.instruments import instrument

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from pipeline.corpora import Esc50Corpus
+from pipeline.config.corpora import Esc50Corpus
 from pipeline.demos.sounds import KINDS, generator, synthesise
 from stores.files import write_bytes, write_json
 

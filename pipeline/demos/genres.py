@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from pipeline.corpora import AudioCorpus
+from pipeline.config.corpora import AudioCorpus
 from pipeline.demos import music
 from pipeline.demos.music import MAJOR, MINOR, Genre, finish, perform, tone
 from pipeline.demos.sounds import generator

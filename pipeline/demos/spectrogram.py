@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from features.recipe import LogMelRecipe
-from pipeline.corpora import CsvCorpus
+from pipeline.config.corpora import CsvCorpus
 from pipeline.demos.sounds import KINDS, generator, synthesise
 from stores.files import write_bytes, write_json
 

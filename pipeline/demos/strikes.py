@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.corpora import JsonCorpus
+from pipeline.config.corpora import JsonCorpus
 from pipeline.demos.sounds import generator
 from stores.files import write_bytes, write_json
 

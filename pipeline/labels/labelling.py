@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from statistics import fmean
 
-from pipeline.errors import InputError
 from pipeline.labels.polarity import Polarity
 from pipeline.labels.text import plain
 from pipeline.labels.tracks import Track
 from pipeline.labels.words import Tokeniser, Word
+from pipeline.support.errors import InputError
 
 POSITIVE, NEGATIVE = "positive", "negative"
 

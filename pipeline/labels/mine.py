@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from pipeline.corpora import AudioCorpus, TagsCorpus
-from pipeline.errors import InputError
+from pipeline.config.corpora import AudioCorpus, TagsCorpus
+from pipeline.corpus.sources.audio import AudioSource
 from pipeline.labels.labelling import SETS, Decision, Reader, by_polarity, by_words
 from pipeline.labels.polarity import Polarity, read_polarity
 from pipeline.labels.tracks import dictionary_path, read_tracks, table_path
 from pipeline.labels.words import Tokeniser
-from pipeline.sources.audio import AudioSource
+from pipeline.support.errors import InputError
 from stores.files import digest, write_bytes
 
 LABELS = "labels.csv"

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from pipeline.errors import InputError
 from pipeline.labels.text import hiragana, plain, read_text
+from pipeline.support.errors import InputError
 
 FIELDS = 4
 

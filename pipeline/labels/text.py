@@ -3,7 +3,7 @@
 import unicodedata
 from pathlib import Path
 
-from pipeline.errors import InputError
+from pipeline.support.errors import InputError
 
 ENCODINGS = ("utf-8-sig", "cp932", "euc_jp")
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.corpora import TagsCorpus
-from pipeline.errors import InputError
+from pipeline.config.corpora import TagsCorpus
 from pipeline.labels.text import plain, read_text
+from pipeline.support.errors import InputError
 
 SEPARATORS = re.compile(r"[\s、,，/／;；|｜]+")  # a middle dot joins the words of one tag
 

@@ -17,8 +17,8 @@ import pytest
 from corpora import tree, write_corpus
 
 from features.audio import SUFFIXES
-from pipeline.config import parse
-from pipeline.workflow import Plan
+from pipeline.config.schema import parse
+from pipeline.workflow.plan import Plan
 from stores import open_store
 from stores.verify import verify
 

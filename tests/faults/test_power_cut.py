@@ -13,10 +13,10 @@ from power_cut import Files, recording, write
 from stores_of import indexed
 
 from features.recipe import Recipe, Variants
-from pipeline.build import build_store
-from pipeline.corpora import AudioCorpus
-from pipeline.engines import Engine
-from pipeline.sources import AudioSource
+from pipeline.build.store import build_store
+from pipeline.config.corpora import AudioCorpus
+from pipeline.corpus.sources import AudioSource
+from pipeline.support.executors import Engine
 from stores.errors import StoreError
 from stores.reader import open_store
 from stores.verify import verify

@@ -10,7 +10,7 @@ import pytest
 from stores_of import small_store
 from typer.testing import CliRunner
 
-from pipeline.cli import app
+from pipeline.commands.main import app
 from stores import Store, open_store
 from stores.errors import StoreError
 from stores.files import PARTIAL_SUFFIX

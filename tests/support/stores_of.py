@@ -9,14 +9,14 @@ import pyarrow as pa
 from corpora import write_corpus
 
 from features.recipe import Recipe
-from pipeline.build import build_store
-from pipeline.corpora import AudioCorpus
-from pipeline.engines import Engine
-from pipeline.index import update_index
-from pipeline.jobs import BuildJob, IndexJob, SplitJob
-from pipeline.sources import AudioSource, Source, source_of
-from pipeline.split_file import update_split
-from pipeline.workflow import Plan, plan_of
+from pipeline.build.store import build_store
+from pipeline.config.corpora import AudioCorpus
+from pipeline.corpus.index import update_index
+from pipeline.corpus.sources import AudioSource, Source, source_of
+from pipeline.corpus.split_file import update_split
+from pipeline.support.executors import Engine
+from pipeline.workflow.jobs import BuildJob, IndexJob, SplitJob
+from pipeline.workflow.plan import Plan, plan_of
 from stores import Store, open_store
 from stores.codec import Compression
 from stores.layout import ArraySpec

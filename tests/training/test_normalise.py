@@ -14,15 +14,15 @@ from stores_of import indexed
 
 from features.recipe import Recipe, Variants
 from features.tensors.four_channel import spline_matrix
-from pipeline.build import build_store
-from pipeline.config import parse
-from pipeline.corpora import AudioCorpus
-from pipeline.engines import Engine
-from pipeline.errors import InputError
-from pipeline.run import run_of
-from pipeline.sources import AudioSource
-from pipeline.split import Sides
-from pipeline.train import fit_run
+from pipeline.build.store import build_store
+from pipeline.config.corpora import AudioCorpus
+from pipeline.config.schema import parse
+from pipeline.corpus.sources import AudioSource
+from pipeline.corpus.split import Sides
+from pipeline.runs.experiment import run_of
+from pipeline.runs.train import fit_run
+from pipeline.support.errors import InputError
+from pipeline.support.executors import Engine
 from stores import Store, open_store
 from stores.files import read_json
 from training.artefact import read_artefact, write_artefact

@@ -1,0 +1,1 @@
+"""Stores built from recordings, and the sound behind their tensors."""

@@ -1,0 +1,247 @@
+"""Building a store: what no store holds yet is computed, shard by shard, in parallel."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import soundfile
+
+from features.audio import content_hash
+from features.engine import Engine as Features
+from features.engine import Ready, drawn, engine_of
+from features.recipe import AnyRecipe
+from pipeline.build.environment import environment
+from pipeline.corpus.recordings import Decoder, Recording
+from pipeline.corpus.sources.base import Recordings
+from pipeline.support.errors import InputError
+from pipeline.support.executors import Engine
+from pipeline.support.progress import Meter
+from stores.codec import Compression
+from stores.errors import StoreError
+from stores.files import read_checked, remove_partials, write_checked
+from stores.layout import POINTER, ArraySpec, Layout
+from stores.reuse import Copies, HeldClip, Pool
+from stores.writer import StoreWriter, VariantShard, writing_shard
+
+
+class ChangedError(InputError):
+    """A recording is not what was indexed, though its size and modification time may be."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """Result of a build: its store, and counts of tensors, that is of clips times variants.
+
+    Of those that were not computed, `copied` stand in shards that were written, beside computed ones or alone.
+    """
+
+    path: Path
+    computed: int
+    reused: int
+    copied: int
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """One range of clips and all variants that it lacks."""
+
+    layout: Layout
+    specs: Sequence[ArraySpec]
+    shard: int
+    recordings: Sequence[Recording]
+    content_hashes: Sequence[str]
+    held: dict[str, list[HeldClip | None]]  # by variant: tensors to copy in place of computing them
+    features: Features | Ready
+    accept_new_bytes: bool = False
+
+
+def build_store(
+    family: Path,
+    clips: pa.Table,
+    recordings: Recordings,
+    recipe: AnyRecipe,
+    *,
+    name: str,
+    clips_per_shard: int,
+    compression: Compression | None = None,
+    engine: Engine,
+    redo: Collection[tuple[str, int]] | None = None,
+    accept_new_bytes: bool = False,
+) -> Built:
+    """Build, finish or mend the store of these clips in the folder `family`, and point `current.json` there.
+
+    Tensors that any store beside it holds already are linked or copied. The caller holds the lock of the family.
+    `redo` names shards, by variant and number, of a complete store that are damaged: what is whole in them is copied.
+    Raises `ChangedError` when a recording is not what was indexed, and `StoreError` when a shard that was finished once
+    comes out with other bytes, unless `accept_new_bytes` says that the store takes them, under another identity.
+    """
+    specs = array_specs(recipe, clips_per_shard, compression)
+    identity = store_identity(clips, specs)
+    writer = StoreWriter(family / identity, specs, clips["content_hash"].to_pylist())
+    total = len(clips) * len(specs)
+    computed = copied = 0
+    if redo is not None or not writer.complete:
+        writer.prepare(
+            row_table(clips, recipe), {"corpus": name, "recipe": asdict(recipe), "channels": list(recipe.channels)}
+        )
+        pool = Pool(family.parent, specs)
+        pool.link(writer)
+        missing = writer.missing(redo or ())
+        pending = sum(len(writer.shards[shard]) * len(variants) for shard, variants in missing.items())
+        tasks = _tasks(writer, missing, pool.find(writer, missing), recordings, recipe, accept_new_bytes)
+        with Meter(f"{name}: tensors", pending) as meter:
+            for done, fresh in engine.run(build_shard, tasks, len(missing)):
+                computed += fresh
+                copied += done - fresh
+                meter.advance(done)
+        writer.finish(_manifest(identity, name, len(clips), recipe, specs))
+    pointer = family / POINTER
+    if redo is None or not pointer.is_file() or read_checked(pointer)["store"] == identity:  # else an old one is mended
+        told = read_checked(writer.layout.manifest)["identity"]
+        remove_partials(family.glob(f"{POINTER}*"))
+        write_checked(pointer, {"store": identity} | ({} if told == identity else {"identity": told}))
+    return Built(writer.layout.path, computed, total - computed, copied)
+
+
+def build_shard(task: ShardTask) -> tuple[int, int]:
+    """Write the missing variants of one shard, clip by clip; returns the counts of all and of computed tensors."""
+    computed = 0
+    variants = [spec.variant for spec in task.specs]
+    decoder = Decoder()
+    accept = task.accept_new_bytes
+    with writing_shard(task.layout, task.specs, task.shard, task.content_hashes, accept_new_bytes=accept) as shards:
+        for slot, (recording, expected) in enumerate(zip(task.recordings, task.content_hashes, strict=True)):
+            wanted = [variant for variant in variants if not _copied(task.held[variant][slot], shards[variant])]
+            if not wanted:
+                continue
+            changed = ChangedError(f"{recording}: this file changed since it was indexed; type the same command again")
+            try:
+                samples, rate_hz = decoder.decode(recording)
+            except (OSError, ValueError, soundfile.SoundFileError):
+                raise changed from None
+            content = content_hash(samples, rate_hz)
+            if content.hex() != expected:
+                raise changed
+            clip = task.features.clip(samples, rate_hz)
+            for variant, tensor in task.features.compute(clip, content, wanted):  # type: ignore[arg-type]  # its own clip
+                shards[variant].append(tensor.values, tensor.statistics, [environment()])
+                computed += 1
+    return len(task.recordings) * len(variants), computed
+
+
+def _copied(held: HeldClip | None, shard: VariantShard) -> bool:
+    """Copy a tensor from another store, if one holds it undamaged and as was promised here; says whether."""
+    if held is None:
+        return False
+    try:
+        values, statistics, written_with = held.read()
+    except (StoreError, OSError):  # that store may be damaged, or be removed just now
+        return False
+    if not shard.as_promised(values):
+        return False
+    shard.append(values, statistics, written_with)
+    return True
+
+
+def row_table(clips: pa.Table, recipe: AnyRecipe) -> pa.Table:
+    """The store's row table: the clips, and what each augmentation draws for them as `<variant>_<parameter>`."""
+    table = clips.select(["id", "label", "group", "fold", "content_hash"])
+    columns: dict[str, np.ndarray] = {}
+    for row, text in enumerate(table["content_hash"].to_pylist()):
+        for variant, parameters in drawn(recipe, bytes.fromhex(text)).items():
+            for parameter, value in parameters.items():
+                columns.setdefault(f"{variant}_{parameter}", np.empty(len(table)))[row] = value
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values))
+    return table
+
+
+def array_specs(recipe: AnyRecipe, clips_per_shard: int, compression: Compression | None = None) -> list[ArraySpec]:
+    """One array per variant, with all that decides its bytes in its attributes."""
+    return [
+        ArraySpec(
+            variant=variant,
+            identity=recipe.identity(variant),
+            clip_shape=recipe.shape,
+            dimensions=recipe.dimensions,
+            statistics_groups=len(recipe.statistics),
+            dtype=recipe.dtype,
+            clips_per_shard=clips_per_shard,
+            attributes={
+                "identity": recipe.identity(variant),
+                "clips_per_shard": clips_per_shard,
+                "compression": compression,
+                "recipe": recipe.provenance(variant),
+                "channels": list(recipe.channels),
+                "units": recipe.units,
+                "statistics": list(recipe.statistics),
+                **recipe.spacing,
+            },
+            compression=compression,
+        )
+        for variant in recipe.variant_names
+    ]
+
+
+def store_identity(clips: pa.Table, specs: Sequence[ArraySpec]) -> str:
+    """Hash of what the store holds: its arrays' identities, and its rows in their order."""
+    whole = blake2b(digest_size=8)
+    for spec in specs:
+        whole.update(f"{spec.variant}\0{spec.identity}\0{spec.clips_per_shard}\0{spec.compression}\n".encode())
+    rows = clips.select(["id", "label", "group", "fold", "content_hash"])
+    rows = rows.set_column(1, "label", pc.fill_null(rows["label"], ""))  # which is no label
+    for batch in rows.to_batches(max_chunksize=4096):
+        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            whole.update(("\0".join(map(str, row)) + "\n").encode())
+    return whole.hexdigest()
+
+
+def _tasks(
+    writer: StoreWriter,
+    missing: dict[int, list[str]],
+    copies: Copies,
+    recordings: Recordings,
+    recipe: AnyRecipe,
+    accept_new_bytes: bool,
+) -> Iterator[ShardTask]:
+    if not missing:
+        return
+    features = engine_of(recipe)
+    for shard, variants in missing.items():
+        rows = writer.shards[shard]
+        hashes = writer.shard_hashes(shard)
+        yield ShardTask(
+            layout=writer.layout,
+            specs=[writer.specs[variant] for variant in variants],
+            shard=shard,
+            recordings=recordings(rows),
+            content_hashes=hashes,
+            held={variant: copies.of(variant, shard, len(hashes)) for variant in variants},
+            features=features,
+            accept_new_bytes=accept_new_bytes,
+        )
+
+
+def _manifest(identity: str, name: str, clips: int, recipe: AnyRecipe, specs: Sequence[ArraySpec]) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "identity": identity,
+        "corpus": name,
+        "recipe": asdict(recipe),
+        "variants": [spec.variant for spec in specs],
+        "identities": {spec.variant: spec.identity for spec in specs},
+        "clips": clips,
+        "shape": [clips, *specs[0].clip_shape],
+        "dimensions": ["clip", *specs[0].dimensions],
+        "channels": list(recipe.channels),
+        "statistics": list(recipe.statistics),
+        "dtype": specs[0].dtype,
+        "clips_per_shard": specs[0].clips_per_shard,
+        "compression": specs[0].compression,
+        "bytes": sum(spec.clip_bytes for spec in specs) * clips,
+    }

@@ -1,0 +1,1 @@
+"""Corpora: their recordings, read and indexed, and the sides that the clips are on."""

@@ -1,0 +1,117 @@
+"""The index of a corpus: which recordings are good, what they hold, and in which order they stand.
+
+<folder>/seen.parquet      what the source last found, so that only what changed is opened again
+<folder>/clips.parquet     the good recordings, in the order of the store's rows
+<folder>/quarantine.csv    the others, with their reasons
+<folder>/index.json        written last: counts, and a digest of clips.parquet
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from pipeline.corpus.recordings import whole_name
+from pipeline.corpus.sources.base import SEEN
+from pipeline.support.errors import InputError
+from stores.files import replacing, write_bytes, write_json
+
+
+@dataclass(frozen=True)
+class Index:
+    """A corpus as last seen; `clips` has id, label, group, fold, side, content_hash, samples, sample_rate_hz."""
+
+    clips: pa.Table
+    quarantined: int
+
+
+def forget(folder: Path) -> None:
+    """Let the next update look at every recording again."""
+    for name in (SEEN, "index.json"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def read_index(folder: Path) -> pa.Table:
+    """The good recordings of an index."""
+    return pq.read_table(folder / "clips.parquet")
+
+
+def update_index(folder: Path, looked: pa.Table, *, max_quarantine: float, where: str) -> Index:
+    """Bring the index in `folder` up to date with what a source has `LOOKED` at.
+
+    Known clips keep their order; new ones follow, sorted by a hash of their recording's name. Raises `InputError`, with
+    the old index untouched but for the quarantine table, when too many recordings are bad, or all.
+    """
+    good = pc.equal(looked["reason"], "")
+    bad = looked.filter(pc.invert(good)).select(["id", "reason"])
+    sink = pa.BufferOutputStream()
+    csv.write_csv(bad, sink)
+    write_bytes(folder / "quarantine.csv", sink.getvalue().to_pybytes())
+    if bad.num_rows and bad.num_rows > max_quarantine * len(looked):
+        first = bad.slice(0, 1).to_pylist()[0]
+        raise InputError(
+            f"{where}.max_quarantine: expected at most {max_quarantine:g} of the recordings to be bad, found "
+            f"{bad.num_rows} of {len(looked)}, such as {first['id']} ({first['reason']}); "
+            f"see {folder / 'quarantine.csv'}"
+        )
+    clips = looked.filter(good).drop_columns(["reason"])
+    if not len(clips):
+        raise InputError(f"{where}: expected a good recording, found none; see {folder / 'quarantine.csv'}")
+    previous = _previous(folder)
+    clips = clips.set_column(clips.column_names.index("group"), "group", _merged_groups(clips, previous))
+    clips = clips.take(_arrival(previous["id"].to_pylist(), clips["id"].to_pylist())).combine_chunks()
+    with replacing(folder / "clips.parquet") as file:
+        pq.write_table(clips, file)
+    digest = blake2b((folder / "clips.parquet").read_bytes(), digest_size=16).hexdigest()
+    write_json(folder / "index.json", {"clips": len(clips), "quarantined": bad.num_rows, "digest": digest})
+    return Index(clips, bad.num_rows)
+
+
+def _previous(folder: Path) -> pa.Table:
+    """Return id and group of the clips of the last index, in its order; no row where there is none."""
+    if (folder / "clips.parquet").is_file():
+        return pq.read_table(folder / "clips.parquet", columns=["id", "group"])
+    return pa.table({"id": pa.array([], pa.string()), "group": pa.array([], pa.string())})
+
+
+def _merged_groups(clips: pa.Table, previous: pa.Table) -> pa.Array:
+    """Return one group per clip; groups that share a recording's decoded samples become one.
+
+    It has the name that the last index gave to the first of its clips, so that a new clip renames no group, and for new
+    groups the first of their names.
+    """
+    content = clips["content_hash"].combine_chunks().dictionary_encode()
+    own = pc.coalesce(clips["group"], clips["content_hash"]).combine_chunks().dictionary_encode()
+    group_of, content_of = own.indices.to_numpy(), content.indices.to_numpy()
+    size = len(own.dictionary) + len(content.dictionary)
+    links = coo_array((np.ones(len(clips)), (group_of, len(own.dictionary) + content_of)), shape=(size, size))
+    count, component = connected_components(links, directed=False)
+    of_clip = component[group_of]
+    names = pa.nulls(count, pa.string())
+    for candidates, component_of in (
+        (previous["group"].take(pc.index_in(clips["id"], value_set=previous["id"].combine_chunks())), of_clip),
+        (own.dictionary, component[: len(own.dictionary)]),
+    ):
+        table = pa.table({"component": component_of, "name": candidates}).group_by("component")
+        smallest = table.aggregate([("name", "min")])
+        places = pc.index_in(pa.array(np.arange(count)), value_set=smallest["component"].combine_chunks().cast("int64"))
+        names = pc.coalesce(names, smallest["name_min"].combine_chunks().take(places))
+    return names.take(pa.array(of_clip))
+
+
+def _arrival(before: Sequence[str], ids: Sequence[str]) -> np.ndarray:
+    """Return the places of `ids` in the order of arrival: as in the last index, then the new ones by a hash of the id.
+
+    Parts of a recording follow each other, so that it is decoded once.
+    """
+    rank = {name: place for place, name in enumerate(before)}
+    keys = [(rank.get(name, len(rank)), blake2b(whole_name(name).encode(), digest_size=8).digest()) for name in ids]
+    return np.array(sorted(range(len(ids)), key=keys.__getitem__))

@@ -1,0 +1,177 @@
+"""A record of a JSON file, the members of an object that are read, and the places of waveforms in an array of them."""
+
+import json
+import re
+from array import array
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from mmap import mmap
+from typing import Any
+
+from pipeline.corpus.sources.json_splitter import MalformedError, Span, Splitter
+
+LARGEST_VALUE = 64 << 10  # bytes of a label, a group or a rate
+LONGEST_NAME = 64  # bytes of a member's name that can be one of those that are read; escapes take six each
+NAMES_SHOWN = 6
+
+NUMERIC = frozenset({bytes([byte]) for byte in b"-0123456789"})  # how a number begins
+
+_BRACKET = re.compile(rb'["\[\]{}]')
+_ENDS_A_MEMBER = re.compile(rb'\s*+(?:\}|,\s*+"|\Z)')
+_MEMBER = re.compile(rb'"[^"\\]*+"\s*+:')
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record as it stands in a file.
+
+    Attributes
+    ----------
+    waveform
+        The place of its array of numbers.
+    label, group, sample_rate_hz
+        Values as JSON has them; None where the file does not say them.
+    reason
+        What keeps the record from being used, if that is clear already.
+    """
+
+    waveform: Span
+    label: Any = None
+    group: Any = None
+    sample_rate_hz: Any = None
+    reason: str = ""
+
+
+@dataclass
+class Members:
+    """Members of an object, as far as they can be read.
+
+    Attributes
+    ----------
+    spans
+        Those members that are read, by name, each followed by what ends a member.
+    names
+        The first names of all members, for messages.
+    twice
+        A name that is read and comes twice, if there is one.
+    waveforms
+        Start and end of each waveform, one after the other, if there is an array of them; a broken one has `~end`.
+    torn
+        Whether the end of that array is missing, and with it perhaps a member.
+    error
+        What ends the object too early.
+    """
+
+    spans: dict[str, Span] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+    twice: str = ""
+    waveforms: "array[int] | None" = None
+    torn: bool = False
+    error: MalformedError | None = None
+
+
+def read_members(data: mmap, splitter: Splitter, names: Collection[str]) -> Members:
+    """The members of the object that begins at the splitter's position, of which those of these names are read."""
+    found = Members()
+    try:
+        for raw in splitter.members():
+            name = _name(raw)
+            if len(found.names) < NAMES_SHOWN:
+                found.names.append(name)
+            splitter.next()
+            start = splitter.position
+            if name == "waveforms":
+                found.twice = found.twice or (name if found.waveforms is not None else "")
+                found.waveforms, found.torn = waveform_places(data, splitter)
+            else:
+                splitter.value()
+            span = Span(start, splitter.position)
+            if name in names and splitter.next() in (b",", b"}"):  # a number before the end may be half of one
+                found.twice = found.twice or (name if name in found.spans else "")
+                found.spans[name] = span
+    except MalformedError as error:
+        found.error = error
+    return found
+
+
+def waveform_places(data: mmap, splitter: Splitter) -> "tuple[array[int], bool]":
+    """Go past an array of waveforms: start and end of each, with `~end` for a broken one; whether its end is missing.
+
+    Raises `MalformedError` where there is no array, or where it ends cannot be told.
+    """
+    places = array("q")
+    doubtful: tuple[int, int] | None = None  # place and number of the first that holds arrays, perhaps its successors
+    start = splitter.position
+    try:
+        for _ in splitter.elements():
+            kind = splitter.next()
+            start = splitter.position
+            span = splitter.value()
+            if kind == b"[" and doubtful is None and data.find(b"[", span.start + 1, span.end) >= 0:
+                doubtful = start, len(places)
+            if kind in NUMERIC:  # of a waveform whose beginning is missing
+                raise MalformedError(f"expected a waveform at byte {start}, found a number")
+            if splitter.next() not in (b",", b"]"):
+                raise MalformedError(f"expected the array's next waveform or its end at byte {splitter.position}")
+            places.extend((span.start, span.end))
+            start = splitter.position
+        if _ENDS_A_MEMBER.match(data, splitter.position, splitter.end):
+            return places, False
+    except MalformedError:
+        if data[start : start + 1] != b"[" and not places:
+            raise
+    if doubtful is not None:
+        start, count = doubtful
+        del places[count:]
+    return places, not _go_on_from(start, places, data, splitter)
+
+
+def _go_on_from(start: int, places: "array[int]", data: mmap, splitter: Splitter) -> bool:
+    """Go on in a broken array of waveforms: where none holds an array, each bracket begins another one.
+
+    Returns whether its end was found.
+    """
+    splitter.seek(start, splitter.end)
+    while kind := splitter.next():
+        start = splitter.position
+        if kind == b",":
+            splitter.position += 1
+        elif kind == b"]":
+            splitter.position += 1
+            return True
+        elif kind == b"}" or _MEMBER.match(data, start, splitter.end):  # the array's own bracket is missing
+            if places and places[-1] >= 0:
+                places[-1] = ~places[-1]  # which may have taken it
+            comma = data.rfind(b",", 0, start)
+            if kind == b'"' and not data[comma + 1 : start].strip():
+                splitter.position = comma
+            return False
+        else:
+            ends = _BRACKET.search(data, start + 1, splitter.end)
+            stop = ends.start() if ends else splitter.end
+            closed = ends is not None and ends[0] == b"]"
+            splitter.position = stop + closed
+            places.extend((start, splitter.position if closed and kind == b"[" else ~splitter.position))
+    return False
+
+
+def value_at(data: mmap, span: Span) -> Any:
+    """A label, a group or a rate. Raises `MalformedError` for what is not JSON, or too long to be one of them."""
+    if (size := span.end - span.start) > LARGEST_VALUE:
+        expected = f"a label, a group or a rate of at most {LARGEST_VALUE} bytes"
+        raise MalformedError(f"expected {expected} at byte {span.start}, found {size} bytes")
+    try:
+        return json.loads(data[span.start : span.end], parse_constant=str)
+    except ValueError as error:
+        raise MalformedError(f"at byte {span.start}: {error}") from None
+
+
+def _name(raw: bytes) -> str:
+    """A member's name as it is meant, or the beginning of one that is too long to be known."""
+    if len(raw) > LONGEST_NAME * 6:
+        return raw[:LONGEST_NAME].decode(errors="replace") + "…"
+    try:
+        name = str(json.loads(b'"' + raw + b'"'))
+    except ValueError:
+        name = raw.decode(errors="replace")
+    return name.encode(errors="backslashreplace").decode()

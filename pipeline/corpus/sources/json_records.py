@@ -1,0 +1,248 @@
+"""The records of a JSON file, one after the other, in any of three forms and in bounded memory.
+
+A record that is broken is one record with a reason, and those after it are read where it is certain where they begin:
+at a line's end in a file of lines, at the next object that begins as a record does in an array.
+"""
+
+import mmap
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pipeline.config.corpora import BY_FILE, JsonCorpus
+from pipeline.corpus.sources.json_members import NUMERIC, Members, Record, read_members, value_at
+from pipeline.corpus.sources.json_splitter import MalformedError, Span, Splitter, TruncatedError
+from pipeline.corpus.sources.json_together import together
+
+FORMS = (
+    'accepted are {"waveforms": [[…], …], "labels": […], "fs": 44100}, [{"Waveform": […], "Labels": 0}, …], '
+    "and one such record on each line"
+)
+LARGEST_RECORD = 64 << 20  # bytes of text; minutes of sound
+MOST_BEGINNINGS = 8  # names of members that records begin with
+MOST_SPACES = 64  # that are looked back over
+
+NO_OBJECT = "expected an object with Waveform and Labels"
+
+_BETWEEN = re.compile(rb"[\s,\]]*+")  # records of an array
+
+
+def records(path: Path, corpus: JsonCorpus) -> Iterator[Record]:
+    """The records of a file in their order. Raises `MalformedError` where they cannot be told apart."""
+    with open(path, "rb") as file:
+        if not file.read(1):
+            raise MalformedError("the file is empty")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield from _Reader(data, corpus).records()
+
+
+class _Reader:
+    """Goes through one file."""
+
+    def __init__(self, data: mmap.mmap, corpus: JsonCorpus) -> None:
+        self._data = data
+        self._group = None if corpus.group in (None, BY_FILE) else corpus.group
+        self._names = {"Waveform", "Labels", "labels", "fs", *filter(None, [self._group])}
+        self._splitter = Splitter(data)
+        self._first = ["Waveform", "Labels"]  # members that a record begins with
+        self._begins = _beginning(self._first)
+
+    def records(self) -> Iterator[Record]:
+        """By the first of the accepted forms that fits."""
+        first, start = self._splitter.next(), self._splitter.position
+        if first == b"[":
+            yield from self._one_by_one(self._splitter.elements())
+        elif first == b"{":
+            yield from self._objects(start)
+        elif first and self._has_record_line(start):
+            yield from self._lines()
+        else:
+            found = self._data[start : start + 12].decode(errors="replace")
+            raise MalformedError(f"found {found!r}" if found else "the file is empty")
+
+    def _objects(self, start: int) -> Iterator[Record]:
+        """Yield the records of a file that begins with an object: all in it, one on each line, or one after another."""
+        line = self._splitter.find(b"\n", start)
+        members, is_line = self._read(start, line)
+        if not is_line and line < len(self._data):
+            members, _ = self._read(start, len(self._data))
+        self._splitter.end = len(self._data)
+        if members.waveforms is not None:
+            yield from together(self._data, self._splitter, members, self._group)
+        elif is_line or self._has_record_line(line):
+            yield from self._lines()
+        elif not members.spans.keys() & {"Waveform", "Labels"} and not self._begins.match(self._data, start):
+            raise members.error or _no_record(members)
+        else:
+            self._splitter.seek(start, len(self._data))
+            yield from self._one_by_one(iter(self._splitter.next, b""))
+
+    def _lines(self) -> Iterator[Record]:
+        """One record on each line that holds anything. Raises `MalformedError` if no line is a record's."""
+        position, other, recorded = self._splitter.begin, Members(), False
+        while position < len(self._data):
+            end = self._splitter.find(b"\n", position)
+            self._splitter.seek(position, end)
+            kind, start = self._splitter.next(), self._splitter.position
+            if kind == b"{":
+                members, is_line = self._read(start, end)
+                recorded = recorded or _is_record(members)
+                other = other if other.names else members
+                if is_line:
+                    yield self._record(members)
+                elif members.error is None:
+                    yield Record(
+                        Span(start, start), reason=f"expected the line's end at byte {self._splitter.position}"
+                    )
+                elif isinstance(members.error, TruncatedError):
+                    within = "line" if end < len(self._data) else "file"
+                    yield Record(Span(start, start), reason=f"truncated: the {within} ends within this record")
+                else:
+                    yield Record(Span(start, start), reason=str(members.error))
+            elif kind:
+                yield Record(Span(start, start), reason=NO_OBJECT)
+            position = end + 1
+        if not recorded:
+            raise other.error or _no_record(other)
+
+    def _one_by_one(self, places: Iterator[object]) -> Iterator[Record]:
+        """Objects of which each is a record."""
+        splitter, count = self._splitter, 0
+        start = search_from = splitter.position
+        try:
+            for _ in places:
+                kind, start = splitter.next(), splitter.position
+                search_from = start + 1
+                if kind == b"{":
+                    members = read_members(self._data, splitter, self._names)
+                    self._learn_beginning(start, members)
+                    if members.error is not None:
+                        raise members.error
+                    if (inner := self._record_within(members)) is not None:
+                        raise TruncatedError(f"another record begins at byte {inner}")
+                    yield self._record(members)
+                elif kind in NUMERIC:  # of a waveform whose beginning is missing
+                    raise MalformedError(f"{NO_OBJECT} at byte {start}, found a number")
+                else:
+                    yield Record(splitter.value(), reason=NO_OBJECT)
+                count += 1
+                start = search_from = splitter.position
+            if splitter.next():
+                raise MalformedError(f"expected the end at byte {splitter.position}")
+        except MalformedError as error:
+            if not count and self._next_record(start) == len(self._data):
+                raise
+            yield from self._from_broken(start, self._next_record(search_from), error)
+
+    def _from_broken(self, start: int, following: int, error: MalformedError) -> Iterator[Record]:
+        """What is broken from a byte on, and the records from another on, each of which ends before the next begins."""
+        end = len(self._data)
+        while True:
+            if self._past_separators(start, following) < following:
+                yield Record(Span(start, start), reason=_why_broken(error, start, following, end))
+            elif following == end and isinstance(error, TruncatedError):
+                yield Record(Span(start, start), reason="truncated: the file ends before its array does")
+            while following < end:
+                start, following = following, self._next_record(following + 1)
+                members, _ = self._read(start, following)
+                if members.error is not None:
+                    error = members.error
+                    break
+                yield self._record(members)
+                start = self._past_separators(self._splitter.position, following)
+                if self._data[start : start + 1] == b"{":  # after a whole record another one, however it begins
+                    following = start
+                elif start < following:
+                    error = MalformedError(f"expected the next record at byte {start}")
+                    break
+            else:
+                return
+
+    def _past_separators(self, start: int, end: int) -> int:
+        """Where spaces, commas and closing brackets from a byte on end, or another byte."""
+        match = _BETWEEN.match(self._data, start, end)
+        assert match is not None  # it matches nothing as well
+        return match.end()
+
+    def _read(self, start: int, end: int) -> tuple[Members, bool]:
+        """The object that begins at a byte of a text that ends at another, and whether that holds nothing else."""
+        self._splitter.seek(start, end)
+        members = read_members(self._data, self._splitter, self._names)
+        return members, members.error is None and self._past_separators(self._splitter.position, end) == end
+
+    def _record(self, members: Members) -> Record:
+        if members.twice:
+            return Record(Span(0, 0), reason=f"two members are named {members.twice!r}")
+        spans = members.spans
+        missing = [name for name in ("Waveform", self._group) if name and name not in spans]
+        if missing:
+            return Record(Span(0, 0), reason=f"it has no {missing[0]}")
+        try:
+            label, group, rate_hz = (
+                value_at(self._data, spans[name]) if name in spans else None for name in ("Labels", self._group, "fs")
+            )
+            return Record(spans["Waveform"], label, group, rate_hz)
+        except MalformedError as error:  # in this record alone: its end was found
+            return Record(spans["Waveform"], reason=str(error))
+
+    def _learn_beginning(self, start: int, members: Members) -> None:
+        """Records may begin with another member, unless objects within one that is whole do so as well."""
+        if not members.names or members.names[0] in self._first or len(self._first) == MOST_BEGINNINGS:
+            return
+        before = self._begins
+        self._first.append(members.names[0])
+        self._begins = _beginning(self._first)
+        if members.error is None and self._next_record(start + 1) < self._splitter.position:
+            self._begins = before
+            self._first.pop()
+
+    def _next_record(self, start: int) -> int:
+        """Return where the next object begins as a record does, from a byte on, or where the data end."""
+        place = self._splitter.find(b"{", start)
+        while place < len(self._data):
+            is_value = self._data[max(0, place - MOST_SPACES) : place].rstrip().endswith(b":")
+            if not is_value and self._begins.match(self._data, place):
+                return place
+            place = self._splitter.find(b"{", place + 1)
+        return place
+
+    def _record_within(self, members: Members) -> int | None:
+        """Return where another record begins within the waveform of one whose own end is missing."""
+        span = members.spans.get("Waveform")
+        if span is None or self._data.find(b"{", span.start, span.end) < 0:
+            return None
+        return place if (place := self._next_record(span.start)) < span.end else None
+
+    def _has_record_line(self, start: int) -> bool:
+        """Return True if a line after a byte is a record by itself."""
+        place = self._splitter.find(b"{", start)
+        while place < len(self._data):
+            if self._data[max(0, place - MOST_SPACES) : place].rstrip(b" \t\r").endswith(b"\n"):
+                members, is_line = self._read(place, self._splitter.find(b"\n", place))
+                if is_line and _is_record(members):
+                    return True
+            place = self._splitter.find(b"{", place + 1)
+        return False
+
+
+def _beginning(names: Iterable[str]) -> re.Pattern[bytes]:
+    """An object that begins with one of these members. No string holds that: its quotes would be escaped."""
+    return re.compile(rb'\{\s*+"(?:' + b"|".join(re.escape(name.encode()) for name in names) + rb')"\s*+:')
+
+
+def _is_record(members: Members) -> bool:
+    return members.waveforms is None and bool(members.spans.keys() & {"Waveform", "Labels"})
+
+
+def _no_record(members: Members) -> MalformedError:
+    shown = (" ".join(name.split())[:40] for name in members.names)
+    return MalformedError(f"found an object with {', '.join(shown) or 'nothing in it'}")
+
+
+def _why_broken(error: MalformedError, start: int, following: int, end: int) -> str:
+    size = following - start
+    if not isinstance(error, TruncatedError):
+        return f"{error}; the {size} bytes from byte {start} on cannot be told apart"
+    if following == end:
+        return f"truncated: the file ends within this record, of which {size} bytes are there"
+    return f"truncated: the next record begins {size} bytes after this one"

@@ -1,0 +1,101 @@
+"""Files that record a split: the id, group, label and side of each clip, for a person to read and to edit."""
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow.csv import ConvertOptions, read_csv
+
+from pipeline.config.schema import Split
+from pipeline.corpus.split import OPEN, SIDES, Sides, assign
+from pipeline.support.errors import InputError
+from stores.files import write_bytes
+
+SPLIT_FILE = "split.csv"  # beside a run
+COLUMNS = ("id", "group", "label", "side")
+LEFT_OUT = "left_out"
+
+
+def update_split(path: Path, clips: pa.Table, split: Split, inherited: Path | None = None) -> dict[str, int]:
+    """Bring the recorded split of a corpus up to date with its clips; returns how many are on each side.
+
+    Clips that are recorded keep their side, and so do those whose group `inherited`, the record of another corpus, has;
+    new ones go where their class lacks most. Clips that are gone stay recorded, in case they come back.
+    """
+    recorded = np.full(len(clips), OPEN, np.int8)
+    old = None
+    if inherited is not None:
+        recorded = _looked_up(read_split(inherited), "group", clips)
+    if path.is_file():
+        old = read_split(path)
+        own = _looked_up(old, "id", clips)
+        recorded = np.where(own == OPEN, recorded, own)
+    sides = assign(clips, split, recorded)
+    table = _table(clips, pa.array(SIDES).take(pa.array(sides)))
+    if old is not None:
+        gone = pc.invert(pc.is_in(old["id"], value_set=clips["id"].combine_chunks()))
+        table = pa.concat_tables([table, old.filter(gone)])
+    _write(path, table)
+    return dict(zip(SIDES, np.bincount(sides, minlength=len(SIDES)).tolist(), strict=True))
+
+
+def recorded_sides(path: Path, rows: pa.Table) -> np.ndarray:
+    """Return the recorded side of each row of a store, places in `SIDES` int8. Raises `InputError` if one has none."""
+    sides = _looked_up(read_split(path), "id", rows)
+    if (sides == OPEN).any():
+        name = rows["id"][int(np.flatnonzero(sides == OPEN)[0])]
+        raise InputError(f"{path}: expected the side of {name}, found none; remove this file to draw the split anew")
+    return sides
+
+
+def write_sides(path: Path, rows: pa.Table, sides: Sides) -> None:
+    """Record which rows of a store a run trained, validated and tested on, and which it left out."""
+    numbers = np.concatenate([sides.train, sides.validation, sides.test, sides.left_out])
+    counts = [len(part) for part in (sides.train, sides.validation, sides.test, sides.left_out)]
+    names = np.repeat(np.array([*SIDES, LEFT_OUT], dtype=object), counts)
+    _write(path, _table(rows.take(numbers), pa.array(names, pa.string())))
+
+
+def read_split(path: Path) -> pa.Table:
+    """Read a recorded split, all columns as text. Raises `InputError` with one line for what cannot be its content."""
+    options = ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()))
+    try:
+        table = read_csv(path, convert_options=options)
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected a CSV table in UTF-8: {' '.join(str(error).split())}") from None
+    if missing := [name for name in COLUMNS if name not in table.column_names]:
+        raise InputError(f"{path}: expected the columns {', '.join(COLUMNS)}, found no {missing[0]}")
+    for place, side in enumerate(pc.index_in(table["side"], value_set=pa.array(SIDES)).is_null().to_pylist()):
+        if side:
+            found = table["side"][place].as_py()
+            raise InputError(f"{path}, line {place + 2}: expected a side of {', '.join(SIDES)}, found {found!r}")
+    twice = pc.value_counts(table["id"]).filter(pc.greater(pc.value_counts(table["id"]).field("counts"), 1))
+    if len(twice):
+        raise InputError(f"{path}: expected each clip once, found {twice[0]['values']} again; remove one of the lines")
+    return table.select(COLUMNS)
+
+
+def _looked_up(recorded: pa.Table, key: str, clips: pa.Table) -> np.ndarray:
+    """Return the side of each clip by its id or group; of a group on several sides the strictest."""
+    places = pc.index_in(recorded["side"], value_set=pa.array(SIDES))
+    known = pa.table({key: recorded[key], "side": places}).group_by(key).aggregate([("side", "max")])
+    found = known["side_max"].take(pc.index_in(clips[key], value_set=known[key].combine_chunks()))
+    return pc.fill_null(found, OPEN).to_numpy().astype(np.int8)
+
+
+def _table(clips: pa.Table, sides: pa.Array) -> pa.Table:
+    """Return clips as they are recorded, in the order of their ids."""
+    columns = [clips["id"], clips["group"], pc.fill_null(clips["label"], ""), sides]
+    return pa.table(columns, names=COLUMNS).sort_by("id")
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    text = io.StringIO(newline="")
+    lines = csv.writer(text, lineterminator="\n")  # Arrow's own would put every cell into quotes
+    lines.writerow(COLUMNS)
+    for batch in table.to_batches(max_chunksize=4096):
+        lines.writerows(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+    write_bytes(path, text.getvalue().encode())

@@ -1,0 +1,1 @@
+"""Experiments trained on stores, and the files that a run leaves."""

@@ -1,0 +1,1 @@
+"""Search for an experiment's settings."""

@@ -1,0 +1,1 @@
+"""Stores on disk: list, explain, remove, repair."""

@@ -1,0 +1,168 @@
+"""The stores that lie below a work folder: which there are, who uses them, why each was computed, and which may go."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from pipeline.build.store import array_specs, store_identity
+from pipeline.corpus.index import read_index
+from pipeline.support.errors import InputError
+from pipeline.support.lock import exclusive
+from pipeline.workflow.plan import Plan
+from stores.errors import StoreError
+from stores.files import read_checked, read_json
+from stores.layout import POINTER, Layout
+
+
+@dataclass(frozen=True)
+class Shelved:
+    """One store, complete or not, as its metadata tells."""
+
+    layout: Layout
+    arrays: Mapping[str, Mapping[str, Any]]  # Zarr's metadata of each variant
+    current: bool  # what its folder's current.json points to
+
+    @classmethod
+    def at(cls, path: Path) -> "Shelved":
+        layout = Layout(path)
+        found = {item.parent.name: read_json(item) for item in sorted(layout.group.glob("*/zarr.json"))}
+        arrays = {name: array for name, array in found.items() if array["node_type"] == "array"}
+        try:
+            current = read_checked(path.parent / POINTER)["store"] == path.name
+        except StoreError:
+            current = False
+        return cls(layout, arrays, current)
+
+    @property
+    def path(self) -> Path:
+        return self.layout.path
+
+    @property
+    def family(self) -> Path:
+        return self.layout.path.parent
+
+    def describe(self) -> dict[str, Any]:
+        """What `otogura stores --json` prints."""
+        group = read_json(self.layout.group / "zarr.json")["attributes"] if self.arrays else {}
+        first: Mapping[str, Any] = next(iter(self.arrays.values()), {"shape": [0], "data_type": ""})
+        return {
+            "path": str(self.path),
+            "corpus": group.get("corpus", ""),
+            "recipe": group.get("recipe", {}),
+            "identity": read_json(self.layout.manifest)["identity"]
+            if self.layout.manifest.is_file()
+            else self.path.name,
+            "variants": sorted(self.arrays),
+            "clips": first["shape"][0],
+            "shape": first["shape"],
+            "dtype": first["data_type"],
+            "bytes": sum(file.stat().st_size for file in _files(self.path)),
+            "complete": self.layout.manifest.is_file(),
+        }
+
+    def content(self) -> set[str]:
+        """Content hashes of its recordings."""
+        return set(pq.read_table(self.layout.rows, columns=["content_hash"]).column(0).to_pylist())
+
+
+def shelved(work: Path) -> list[Shelved]:
+    """All stores below a work folder."""
+    return [Shelved.at(path.parent) for path in sorted((work / "stores").glob("*/*/rows.parquet"))]
+
+
+def users(store: Shelved, plan: Plan) -> list[str]:
+    """The experiments that are trained on a store as it is."""
+    names = plan.config.experiments
+    return [name for name in names if store.current and plan.family(name).resolve() == store.family.resolve()]
+
+
+def why(path: Path, work: Path) -> Iterator[tuple[str, str]]:
+    """For each variant of a store: where else its tensors are, or what makes them differ from all that exist.
+
+    Raises `InputError` where there is no store.
+    """
+    if (path / POINTER).is_file():
+        path = path / read_checked(path / POINTER)["store"]
+    if not Layout(path).rows.is_file():
+        raise InputError(f"{path}: no such store; `otogura stores` lists them")
+    store = Shelved.at(path)
+    others = [other for other in shelved(work) if other.path.resolve() != path.resolve()]
+    content = store.content()
+    for variant, array in store.arrays.items():
+        same = [
+            (len(content & other.content()), other)
+            for other in others
+            if variant in other.arrays and _identity(other.arrays[variant]) == _identity(array)
+        ]
+        alike = [(_differences(array, other.arrays[variant]), other) for other in others if variant in other.arrays]
+        if same:
+            shared, other = max(same, key=lambda pair: pair[0])
+            new = len(content) - shared
+            yield variant, f"as in {other.path}, which has {shared} of its {len(content)} recordings; {new} were new"
+        elif alike:
+            differing, other = min(alike, key=lambda pair: len(pair[0]))
+            yield variant, f"computed, since {'; '.join(differing)} in {other.path}"
+        else:
+            yield variant, "computed: no other store has this variant"
+
+
+def unused(plan: Plan) -> list[Shelved]:
+    """The stores that no experiment of a configuration is trained on, or will be once it is built to the end."""
+    wanted = set()
+    for name in plan.config.experiments:
+        index = plan.index_folder(name)
+        if (index / "clips.parquet").is_file():
+            specs = array_specs(plan.recipe(name), plan.config.clips_per_shard, plan.config.compression)
+            wanted.add((plan.family(name) / store_identity(read_index(index), specs)).resolve())
+    return [store for store in shelved(plan.work) if not users(store, plan) and store.path.resolve() not in wanted]
+
+
+def freed(stores: list[Shelved]) -> int:
+    """Bytes that go with these stores: what they share with others by hard links stays."""
+    links: dict[tuple[int, int], int] = {}
+    freed = 0
+    for store in stores:
+        for file in _files(store.path):
+            status = file.stat()
+            key = (status.st_dev, status.st_ino)
+            links[key] = links.get(key, 0) + 1
+            freed += status.st_size if links[key] == status.st_nlink else 0
+    return freed
+
+
+def remove(store: Shelved, plan: Plan) -> None:
+    """Remove a store, the manifest first, so that nobody opens what is half gone."""
+    with exclusive(plan.build_lock(store.family.name)):
+        if store.current:
+            (store.family / POINTER).unlink(missing_ok=True)
+        store.layout.manifest.unlink(missing_ok=True)
+        shutil.rmtree(store.path)
+        if not os.listdir(store.family):
+            store.family.rmdir()
+
+
+def _files(path: Path) -> Iterator[Path]:
+    return (file for file in path.rglob("*") if file.is_file())
+
+
+def _identity(array: Mapping[str, Any]) -> str:
+    return str(array["attributes"]["identity"])
+
+
+def _differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """The fields of two arrays' recipes that differ, as text."""
+    here, there = _flat(ours["attributes"]["recipe"]), _flat(theirs["attributes"]["recipe"])
+    names = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
+    return [f"{name} is {here.get(name)}, but {there.get(name)}" for name in names]
+
+
+def _flat(value: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, inner in value.items():
+        flat |= _flat(inner, f"{above}{name}.") if isinstance(inner, Mapping) else {f"{above}{name}": inner}
+    return flat

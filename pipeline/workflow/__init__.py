@@ -1,0 +1,1 @@
+"""The workflow of Snakemake: its plan, its jobs and its rules."""

@@ -1,0 +1,106 @@
+"""What each job of the Snakefile is told, as JSON: everything that decides what it makes."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pydantic import Field
+
+from features.recipe import AnyRecipe
+from pipeline.config.corpora import AnyCorpus, AudioCorpus, Fetch, TagsCorpus
+from pipeline.config.schema import Split
+from pipeline.config.search_space import Search
+from pipeline.corpus.sources import source_of
+from pipeline.corpus.sources.base import Recordings
+from stores.codec import Compression
+from training.settings import Model, Section, Training
+
+
+class FetchJob(Section):
+    fetch: Fetch
+    root: Path
+    corpus: AudioCorpus
+    receipt: Path
+    lost: bool  # whether what had been fetched is gone
+
+
+class LabelJob(Section):
+    corpus: TagsCorpus
+    folder: Path
+    fingerprint: str
+
+
+class IndexJob(Section):
+    corpus: AnyCorpus
+    folder: Path
+    fingerprint: str  # of the files: a change runs the job again
+
+
+class BuildJob(Section):
+    name: str
+    corpus: AnyCorpus
+    recipe: AnyRecipe
+    index: Path
+    family: Path
+    clips_per_shard: int
+    compression: Compression | None
+
+    def recordings(self, clips: pa.Table) -> Recordings:
+        """Where the samples of clips come from."""
+        return source_of(self.corpus.resolved(), self.name).recordings(self.index, clips)
+
+
+class SplitJob(Section):
+    index: Path
+    split: Split
+    record: Path  # the file in which the sides are
+    inherited: Path | None  # the record of the corpus on whose weights this one's runs start
+
+
+class TrainJob(Section):
+    name: str
+    corpus: AnyCorpus
+    index: Path
+    family: Path
+    folder: Path
+    classes: tuple[str, ...] | None
+    drop: tuple[str, ...]
+    init_from: Path | None  # the folder of that run
+    model: Model
+    training: Training
+    split: Split
+    record: Path
+    folds: tuple[int, ...] | None
+    positive: str | None
+
+    def recordings(self, clips: pa.Table) -> Recordings:
+        """Where the samples of clips come from."""
+        return source_of(self.corpus, self.name).recordings(self.index, clips)
+
+
+class SearchJob(Section):
+    name: str
+    family: Path
+    folder: Path
+    model: Model
+    training: Training
+    split: Split
+    record: Path
+    positive: str | None
+    classes: tuple[str, ...] | None
+    drop: tuple[str, ...]
+    search: Search
+    best: dict[str, Any]  # a configuration of one experiment, which gets the settings that are found
+
+
+class Unfinished(Section):
+    """Why an experiment's run is missing or out of date, and the command that makes it."""
+
+    reason: str
+    command: str
+
+
+class ReportJob(Section):
+    folder: Path
+    runs: tuple[Path, ...]
+    unfinished: dict[str, Unfinished] = Field(default_factory=dict)  # by experiment

@@ -1,0 +1,73 @@
+"""What a run of Snakemake has left of what its jobs bring up to date, and what the jobs had to say."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.workflow.plan import Plan
+from stores.files import read_json
+
+PREFIX = "otogura: "  # of errors in logs
+
+
+def states(plan: Plan) -> dict[Path, tuple[bytes, int]]:
+    """Content and modification time of what jobs update in place."""
+    paths = {path for name in plan.config.experiments for path in plan.products(name)}
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths if path.is_file()}
+
+
+def restored(before: Mapping[Path, tuple[bytes, int]]) -> list[Path]:
+    """What was written anew since with the same content: no job of ours does that."""
+    return [
+        path
+        for path, (content, time_ns) in before.items()
+        if path.is_file() and path.stat().st_mtime_ns != time_ns and path.read_bytes() == content
+    ]
+
+
+def quarantined(plan: Plan) -> list[str]:
+    """One line for each corpus that has been indexed and has bad recordings."""
+    lines = []
+    for folder in sorted({plan.index_folder(name) for name in plan.config.experiments}):
+        summary = folder / "index.json"
+        if summary.is_file() and (count := read_json(summary)["quarantined"]):
+            lines.append(f"{folder.name}: {count} recordings quarantined, see {folder / 'quarantine.csv'}")
+    return lines
+
+
+def complaints(work: Path, since: float) -> list[str]:
+    """The errors that jobs have logged since a time in seconds."""
+    return [line for path in sorted((work / "logs").rglob("*.log")) for line in _errors(path, since)]
+
+
+def unfinished(plan: Plan, jobs: Iterable[Any], since: float) -> dict[str, str]:
+    """By experiment that was asked for and did not come to its end: why.
+
+    `jobs` are those of Snakemake that should have been run and were not, or failed.
+    """
+    left = list(jobs)
+    logs = {Path(output): Path(job.log[0]) for job in left if job.log for output in job.output}
+    # A target has no output, and wants its input files; so does the report.
+    wanted = {Path(file) for job in left if not job.output or job.rule.name == "report" for file in job.input}
+    reasons = {}
+    for name in plan.config.experiments:
+        if wanted & logs.keys() & {plan.pointer(name), *plan.results(name)}:
+            chain = [*plan.demo_receipt(name), *plan.receipts(name), *plan.products(name)]
+            errors = [line for path in chain if path in logs for line in _errors(logs[path], since)]
+            reasons[name] = errors[0].removeprefix(PREFIX) if errors else "a job ended without a message of its own"
+    return reasons
+
+
+def unnamed(reasons: Mapping[str, str], complaints: Iterable[str]) -> list[str]:
+    """One line for those experiments that no complaint names, or none if there are no such experiments."""
+    text = "\n".join(complaints)
+    names = [name for name in reasons if not re.search(rf"experiments\.{re.escape(name)}[.:]", text)]
+    return [f"{PREFIX}not finished: {', '.join(names)}"] if names else []
+
+
+def _errors(log: Path, since: float) -> list[str]:
+    """Error lines of a log that was written since a time in seconds."""
+    if not log.is_file() or log.stat().st_mtime < since:
+        return []
+    return [line for line in log.read_text().splitlines() if line.startswith(PREFIX)]

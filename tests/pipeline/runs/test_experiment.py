@@ -1,0 +1,328 @@
+"""Metrics and files of a run, from answers that are given in the place of a trained network."""
+
+import csv
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from sklearn.metrics import f1_score, log_loss, roc_auc_score
+from stores_of import small_store
+from torch import nn
+
+import pipeline.runs.train
+from pipeline.config.schema import Experiment, Split, parse
+from pipeline.corpus.split_file import update_split
+from pipeline.runs.experiment import run_of, sides_of
+from pipeline.runs.train import train_experiment
+from pipeline.support.errors import InputError
+from stores import Store
+from stores.files import read_json
+from training.evaluation import Predictions
+from training.fit import Fitted
+from training.page import Panel
+
+MODEL = {"name": "cnn", "depth": 2, "width": 16, "dense": [8]}
+CLIPS = 20
+PANEL = Panel("Mistakes", "", None, (), [])
+HISTORY = [
+    {"epoch": number, "learning_rate": 0.1}
+    | {f"{side}_{name}": 0.5 for side in ("train", "validation") for name in ("loss", "accuracy")}
+    for number in range(2)
+]
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Store]:
+    """Stores of two and of three classes."""
+    return {count: small_store(tmp_path_factory.mktemp("run"), "abc"[:count], CLIPS) for count in (2, 3)}
+
+
+def chosen(**options: Any) -> Experiment:
+    training = {"epochs": 1, "batch_size": 4, "device": "cpu"} | options.pop("training", {})
+    return parse({"experiments": {"x": {"model": MODEL, "training": training} | options}}, "").experiments["x"]
+
+
+def answers(store: Store) -> np.ndarray:
+    """Logits `(clips, classes)`, float32, which are right more often than not."""
+    labels = numbers(store)
+    noise = np.random.default_rng(1).normal(0, 1.5, (len(labels), labels.max() + 1))
+    return (noise + 2 * np.eye(labels.max() + 1)[labels]).astype(np.float32)
+
+
+def numbers(store: Store) -> np.ndarray:
+    return np.unique(store.rows["label"].to_pylist(), return_inverse=True)[1]
+
+
+class Trained:
+    """Takes the place of training and of the network."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls: list[dict[str, Any]] = []
+        monkeypatch.setattr(pipeline.runs.train, "fit_run", self._fit_run)
+        monkeypatch.setattr(pipeline.runs.train, "predict", self._predict)
+
+    def _fit_run(self, folder: Path, sides: Any, run: Any, init_from: Path | None = None, until: Any = None) -> Fitted:
+        self.calls.append({"folder": folder, "sides": sides, "run": run, "init_from": init_from, "until": until})
+        return Fitted(nn.Linear(3, 2), HISTORY)
+
+    def _predict(self, network: nn.Module, stream: Any, device: torch.device) -> Predictions:
+        assert device.type == "cpu"
+        batches = list(stream)
+        assert not any(batch["variant"].any() for batch in batches)  # originals
+        rows, labels = (np.concatenate([batch[name].numpy() for batch in batches]) for name in ("row", "label"))
+        columns = ["abc".index(name) for name in self.calls[-1]["run"].classes]
+        return Predictions(rows, labels, answers(stream.store)[np.ix_(rows, columns)])
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> Trained:
+    return Trained(monkeypatch)
+
+
+def train(folder: Path, store: Store, experiment: Experiment, **options: Any) -> dict[str, Any]:
+    names = ("model", "training", "split", "folds", "positive", "classes", "drop")
+    parts = {name: getattr(experiment, name) for name in names} | options
+    return train_experiment(folder, store, name="x", where="mine.yaml: experiments.x", **parts)
+
+
+def shares(logits: np.ndarray) -> np.ndarray:
+    values = np.exp(logits.astype(np.float64))
+    return values / values.sum(axis=1, keepdims=True)
+
+
+def test_the_metrics_are_those_of_the_test_clips(
+    stores: dict[int, Store], trained: Trained, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, folder = stores[3], tmp_path / "run"
+    caplog.set_level(logging.INFO, "otogura")
+    metrics = train(folder, store, chosen())
+    (call,) = trained.calls
+    sides, run = call["sides"], call["run"]
+    assert (call["folder"], call["init_from"], call["until"]) == (folder, None, None)
+    assert [len(sides.train), len(sides.validation), len(sides.test)] == [42, 9, 9]
+    truth, logits = numbers(store)[sides.test], answers(store)[sides.test]
+    taken = logits.argmax(axis=1)
+    f1 = [f1_score(truth == number, taken == number) for number in range(3)]
+    assert 0 < (taken == truth).mean() < 1
+    described = read_json(folder / "model.json")
+    assert {name: metrics[name] for name in metrics.keys() - {"per_class", "macro_precision", "macro_recall"}} == {
+        "accuracy": pytest.approx((taken == truth).mean()),
+        "top5_accuracy": 1,
+        "macro_f1": pytest.approx(np.mean(f1)),
+        "loss": pytest.approx(log_loss(truth, shares(logits)), rel=1e-5),
+        "validation_accuracy": pytest.approx(
+            (answers(store)[sides.validation].argmax(axis=1) == numbers(store)[sides.validation]).mean()
+        ),
+        "validation_loss": pytest.approx(
+            log_loss(numbers(store)[sides.validation], shares(answers(store)[sides.validation])), rel=1e-5
+        ),
+        "classes": ["a", "b", "c"],
+        "parameters": 3 * 2 + 2,
+        "train_clips": 42,
+        "validation_clips": 9,
+        "test_clips": 9,
+        "test_recordings": 9,
+        "store": store.identity,
+        "model_version": described["version"],
+        "untested": [],
+        "confusion": [[int(((truth == a) & (taken == b)).sum()) for b in range(3)] for a in range(3)],
+        "history": HISTORY,
+    }
+    assert [row["f1"] for row in metrics["per_class"]] == pytest.approx(f1)
+    assert read_json(folder / "metrics.json") == metrics
+    assert described["classes"] == run.classes
+    assert described["model"] == run.model.model_dump(mode="json")
+    assert (described["recipe"], described["store"]) == (store.manifest["recipe"], store.identity)
+    assert not described.keys() & {"positive", "threshold"}
+    with open(folder / "mistakes.csv", newline="") as file:
+        mistakes = {line["recording"]: (line["class"], line["taken for"]) for line in csv.DictReader(file)}
+    names = store.rows["id"].to_pylist()
+    wrong = [(row, "abc"[number]) for row, number in zip(sides.test.tolist(), taken.tolist(), strict=True)]
+    assert mistakes == {
+        names[row]: ("abc"[numbers(store)[row]], other) for row, other in wrong if "abc"[numbers(store)[row]] != other
+    }
+    with open(folder / "split.csv", newline="") as file:
+        recorded = {line["id"]: line["side"] for line in csv.DictReader(file)}
+    assert recorded == {
+        names[row]: side for side in ("train", "validation", "test") for row in getattr(sides, side).tolist()
+    }
+    learned = pq.read_table(folder / "learned.parquet")
+    assert len(learned) == 42 + 9
+    title = f"x on {store.manifest['corpus']}"
+    assert f"{title}: 42 training, 9 validation, 9 test clips" in caplog.messages
+    page = (folder / "report.html").read_text()
+    assert f"<title>{title}" in page
+    assert "Before and after" not in page
+
+
+def test_one_of_two_classes_is_detected_by_the_threshold_of_validation(
+    stores: dict[int, Store], trained: Trained, tmp_path: Path
+) -> None:
+    store = stores[2]
+    metrics = train(tmp_path, store, chosen(positive="a"))
+    sides = trained.calls[0]["sides"]
+    truth, found = (numbers(store)[sides.test] == 0), shares(answers(store)[sides.test])[:, 0]
+    assert (metrics["positive"], read_json(tmp_path / "model.json")["positive"]) == ("a", "a")
+    assert read_json(tmp_path / "model.json")["threshold"] == metrics["threshold"]
+    called = found >= metrics["threshold"]
+    assert metrics["accuracy"] == pytest.approx((called == truth).mean())
+    assert metrics["f1"] == pytest.approx(f1_score(truth, called))
+    assert metrics["roc_auc"] == pytest.approx(roc_auc_score(truth, found))
+    validated = numbers(store)[sides.validation] == 0
+    taken = shares(answers(store)[sides.validation])[:, 0] >= metrics["threshold"]
+    assert metrics["validation_accuracy"] == pytest.approx((taken == validated).mean())
+    assert f1_score(validated, taken) == max(
+        f1_score(validated, shares(answers(store)[sides.validation])[:, 0] >= other) for other in np.linspace(0, 1, 200)
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "named", "positive"),
+    [(("NG", "OK"), None, "NG"), (("NG", "OK"), "OK", "OK"), (("A", "NG"), None, "NG"), (("a", "b"), None, "b")],
+)
+def test_which_of_two_classes_is_detected(
+    stores: dict[int, Store], monkeypatch: pytest.MonkeyPatch, labels: tuple[str, str], named: str | None, positive: str
+) -> None:
+    store, experiment = stores[2], chosen()
+    column = [labels["ab".index(label)] for label in store.rows["label"].to_pylist()]
+    monkeypatch.setattr(store, "rows", store.rows.set_column(store.rows.column_names.index("label"), "label", [column]))
+    run = run_of(store, where="x", model=experiment.model, training=experiment.training, positive=named)
+    assert (run.classes, run.positive, run.positive_number) == (list(labels), positive, labels.index(positive))
+
+
+def test_the_threshold_decides_and_not_which_class_is_likelier(
+    stores: dict[int, Store], trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline.runs.train, "choose_threshold", lambda found, truth: 0.01)
+    metrics = train(tmp_path, stores[2], chosen(positive="a"))
+    sides, found = trained.calls[0]["sides"], shares(answers(stores[2]))[:, 0]
+    for side, name in ((sides.test, "accuracy"), (sides.validation, "validation_accuracy")):
+        called, truth = found[side] >= 0.01, numbers(stores[2])[side] == 0
+        assert metrics[name] == pytest.approx((called == truth).mean())
+        assert metrics[name] != pytest.approx(((found[side] >= 0.5) == truth).mean())
+
+
+def test_without_validation_the_likelier_class_counts_and_nothing_is_said_of_validation(
+    stores: dict[int, Store], trained: Trained, tmp_path: Path
+) -> None:
+    store = stores[2]
+    metrics = train(tmp_path, store, chosen(training={"keep": "last"}))
+    sides = trained.calls[0]["sides"]
+    assert (metrics["threshold"], metrics["positive"]) == (0.5, "b")
+    taken = answers(store)[sides.test].argmax(axis=1)
+    assert metrics["accuracy"] == pytest.approx((taken == numbers(store)[sides.test]).mean())
+    assert not [name for name in metrics if name.startswith("validation_") and name != "validation_clips"]
+    assert metrics["validation_clips"] == 0
+
+
+def test_a_run_follows_the_record_its_beginning_and_its_time(
+    stores: dict[int, Store], trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, record = stores[3], tmp_path / "split.csv"
+    update_split(record, store.rows, Split(seed=5))
+    first = train(tmp_path / "first", store, chosen(), record=record)
+    monkeypatch.setattr(pipeline.runs.train.time, "monotonic", lambda: 1000.0)
+    experiment = chosen(training={"max_time": timedelta(minutes=2)})
+    train(tmp_path / "second", store, experiment, record=record, init_from=tmp_path / "first")
+    before, after = trained.calls
+    drawn = sides_of(run_of(store, where="x", model=experiment.model, training=experiment.training, positive=None),
+                     Split(), None)  # fmt: skip
+    assert after["sides"].digest() == before["sides"].digest() != drawn.digest()
+    assert (after["init_from"], after["until"]) == (tmp_path / "first", 1120.0)
+    page = (tmp_path / "second" / "report.html").read_text()
+    assert f"The weights come from first, model {first['model_version']}." in page
+    assert page.index("Before and after") < page.index("Mistakes")
+    assert len(pq.read_table(tmp_path / "second" / "learned.parquet")) == 51
+    with pytest.raises(InputError, match="expected weights that know no clip of"):
+        train(tmp_path / "third", store, chosen(), init_from=tmp_path / "first")  # which draws another split
+    assert not (tmp_path / "third").exists()
+
+
+def test_classes_that_are_chosen_and_clips_that_are_left_out(
+    stores: dict[int, Store],
+    trained: Trained,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Two clips of one group, of which a person has put one on another side."""
+    store, record = stores[3], tmp_path / "split.csv"
+    caplog.set_level(logging.INFO, "otogura")
+    names, groups = store.rows["id"].to_pylist(), store.rows["group"].to_pylist()
+    one, other = names.index("a/0.wav"), names.index("a/1.wav")
+    groups[one] = groups[other]
+    rows = store.rows.set_column(store.rows.column_names.index("group"), "group", [groups])
+    monkeypatch.setattr(store, "rows", rows)
+    update_split(record, rows, Split())
+    lines = record.read_text().splitlines()
+    record.write_text("".join(f"{line.rsplit(',', 1)[0]},{side}\n" for line, side in torn(lines)))
+    metrics = train(tmp_path / "run", store, chosen(classes=["a", "c"]), record=record)
+    assert metrics["classes"] == ["a", "c"]
+    assert sum(metrics[f"{side}_clips"] for side in ("train", "validation", "test")) == 2 * CLIPS - 1
+    left = f"x on {store.manifest['corpus']}: 1 clips left out, because their group is on another side"
+    assert left in caplog.messages
+    with open(tmp_path / "run" / "split.csv", newline="") as file:
+        assert [line["id"] for line in csv.DictReader(file) if line["side"] == "left_out"] == ["a/1.wav"]
+
+
+def torn(lines: list[str]) -> list[tuple[str, str]]:
+    """Return the lines of a recorded split with their sides: one clip tests, another one of its group trains."""
+    sides = {"a/0.wav": "test", "a/1.wav": "train"}
+    return [(line, sides.get(line.split(",")[0], line.rsplit(",", 1)[1])) for line in lines]
+
+
+def test_mistakes_can_be_heard_where_the_recordings_are_there(
+    stores: dict[int, Store], trained: Trained, tmp_path: Path
+) -> None:
+    store, asked = stores[3], []
+
+    def recordings(rows: range) -> list[Callable[[], Any]]:
+        asked.extend(rows)
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        train(tmp_path, store, chosen(), recordings=recordings)
+    with open(tmp_path / "mistakes.csv", newline="") as file:
+        wrong = [line["recording"] for line in csv.DictReader(file)]
+    assert [store.rows["id"][row].as_py() for row in asked] == wrong[:1]
+
+
+def test_each_fold_is_a_run_of_its_own(
+    stores: dict[int, Store], trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = stores[3]
+    folds = [number % 4 + 1 for number in range(len(store))]
+    rows = store.rows.set_column(store.rows.column_names.index("fold"), "fold", [folds])
+    monkeypatch.setattr(store, "rows", rows)
+    corpus = {"root": "x", "table": "t.csv", "fold": "fold"}
+    experiment = chosen(corpus=corpus, folds=[2, 4], training={"max_time": timedelta(minutes=1)})
+    heard: list[Callable[[int], Any]] = []
+    monkeypatch.setattr(
+        pipeline.runs.train, "mistakes_panel", lambda wrong, classes, sound: heard.append(sound) or PANEL
+    )
+    monkeypatch.setattr(pipeline.runs.train.time, "monotonic", lambda: 1000.0)
+    for name in ("first", "second"):
+        start = None if name == "first" else tmp_path / "first"
+        metrics = train(tmp_path / name, store, experiment, init_from=start, recordings=lambda rows: list(rows))
+    assert [sound(7) for sound in heard] == [7] * 4  # of the row that is asked for
+    assert [call["until"] for call in trained.calls] == [1060.0] * 4
+    assert [call["folder"].relative_to(tmp_path).as_posix() for call in trained.calls] == [
+        "first/fold-2", "first/fold-4", "second/fold-2", "second/fold-4"
+    ]  # fmt: skip
+    for call, fold in zip(trained.calls, (2, 4, 2, 4), strict=True):
+        assert call["sides"].test.tolist() == [row for row, other in enumerate(folds) if other == fold]
+    assert [call["init_from"] for call in trained.calls] == [
+        None, None, tmp_path / "first" / "fold-2", tmp_path / "first" / "fold-4"
+    ]  # fmt: skip
+    assert metrics["folds"] == [2, 4]
+    single = [read_json(tmp_path / "second" / f"fold-{fold}" / "metrics.json") for fold in (2, 4)]
+    assert metrics["mean"]["accuracy"] == pytest.approx(np.mean([one["accuracy"] for one in single]))
+    assert read_json(tmp_path / "second" / "metrics.json") == metrics
+    page = (tmp_path / "second" / "fold-4" / "report.html").read_text()
+    assert f"<title>x on {store.manifest['corpus']}, tested on fold 4" in page

@@ -1,0 +1,62 @@
+"""Inputs of rules that are source files: every file that a job runs, and none that does not exist."""
+
+import re
+
+import pytest
+
+from pipeline.__main__ import JOBS
+from pipeline.workflow.code import MAIN, job_code
+from training.imports import ROOT
+
+
+def names(job: str, *patterns: str) -> set[str]:
+    return {path.relative_to(ROOT).as_posix() for path in job_code(job, *patterns)}
+
+
+@pytest.mark.parametrize(
+    ("job", "some"),
+    [
+        ("demo", {"pipeline/demos/bgm_words.py", "features/kernels/fft.py"}),
+        ("labels", {"pipeline/labels/polarity.py", "training/page.py"}),
+        ("index", {"pipeline/corpus/probe.py", "pipeline/corpus/sources/json_records.py", "features/audio.py"}),
+        (
+            "build",
+            {
+                "features/kernels/fft.py",
+                "features/tensors/waveform.py",
+                "pipeline/support/executors.py",
+                "stores/shard.py",
+            },
+        ),
+        ("train", {"pipeline/corpus/recordings.py", "pipeline/corpus/sources/audio.py", "training/models/__init__.py"}),
+        ("search", {"pipeline/config/search_space.py", "pipeline/search/trial.py", "training/models/cnn.py"}),
+        ("report", {"pipeline/results.py", "training/report.py"}),
+    ],
+)
+def test_everything_that_a_job_runs_is_in_it(job: str, some: set[str]) -> None:
+    assert some <= names(job)
+    assert MAIN in job_code(job)
+
+
+def test_what_a_job_does_not_run_is_not() -> None:
+    assert "training/report.py" not in names("build")
+    assert "pipeline/search/study.py" not in names("train")
+    assert not [name for name in names("report") if name.startswith("pipeline/demos/")]
+
+
+def test_a_pattern_without_a_file_is_an_error() -> None:
+    assert "training/page.html.jinja" in names("train", "training/*.jinja")
+    with pytest.raises(ValueError, match=r"training/\*\.txt: expected a file below .* for the job train, found none"):
+        job_code("train", "training/*.txt")
+    with pytest.raises(ValueError, match="fit: expected the name of a job"):
+        job_code("fit")
+
+
+def test_every_rule_names_the_job_that_it_runs() -> None:
+    ran, named = [], []
+    for file in sorted((ROOT / "pipeline" / "workflow" / "rules").glob("*.smk")):
+        for rule in re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:]:
+            ran += re.findall(r"-m pipeline (\w+) ", rule)
+            named += re.findall(r'code=job_code\("(\w+)"', rule) or [None]
+    assert set(ran) == set(JOBS)
+    assert {job: code for job, code in zip(ran, named, strict=True) if job != code} == {"fetch": None}
