@@ -3,19 +3,34 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field, model_validator
 
-from pipeline.config.schema import Split
 from pipeline.corpus.stratify import stratified
 from pipeline.support.errors import InputError
+from training.settings import Section
 
 SIDES = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)
 OPEN = -1  # no side yet
+
+
+class Split(Section):
+    """Shares of the groups of each class; which groups they are depends on their names and the seed."""
+
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _leaves_training(self) -> "Split":
+        if self.validation + self.test >= 1:
+            raise ValueError(f"validation {self.validation:g} + test {self.test:g} leave nothing for training")
+        return self
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.csv import ConvertOptions, read_csv
 
-from pipeline.config.schema import Split
-from pipeline.corpus.split import OPEN, SIDES, Sides, assign
+from pipeline.corpus.split import OPEN, SIDES, Sides, Split, assign
 from pipeline.support.errors import InputError
 from stores.files import write_bytes
 

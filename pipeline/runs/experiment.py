@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.config.schema import Split
-from pipeline.corpus.split import Sides, assign, by_fold, by_side
+from pipeline.corpus.split import Sides, Split, assign, by_fold, by_side
 from pipeline.corpus.split_file import recorded_sides
 from pipeline.runs.learnable import learned_classes
 from pipeline.runs.learned import refuse_learned

@@ -10,10 +10,9 @@ import numpy as np
 from lightning.pytorch import Callback
 
 from features.recipe import ORIGINAL
-from pipeline.config.schema import Split
 from pipeline.corpus.recordings import whole_name
 from pipeline.corpus.sources.base import Recordings
-from pipeline.corpus.split import Sides
+from pipeline.corpus.split import Sides, Split
 from pipeline.corpus.split_file import SPLIT_FILE, write_sides
 from pipeline.results import before_and_after, write_folds, write_run
 from pipeline.runs.experiment import Run, fold_sides, run_of, sides_of

@@ -20,7 +20,7 @@ from optuna.storages import RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from pipeline.config.schema import Split
+from pipeline.corpus.split import Split
 from pipeline.runs.experiment import run_of, sides_of
 from pipeline.runs.train import fit_run
 from stores import open_store

@@ -8,10 +8,10 @@ from pydantic import Field
 
 from features.recipe import AnyRecipe
 from pipeline.config.corpora import AnyCorpus, AudioCorpus, Fetch, TagsCorpus
-from pipeline.config.schema import Split
 from pipeline.config.search_space import Search
 from pipeline.corpus.sources import source_of
 from pipeline.corpus.sources.base import Recordings
+from pipeline.corpus.split import Split
 from stores.codec import Compression
 from training.settings import Model, Section, Training
 

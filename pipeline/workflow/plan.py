@@ -9,7 +9,8 @@ from typing import Any
 
 from features.recipe import AnyRecipe
 from pipeline.config.corpora import DemoCorpus, Esc50Corpus, OnDisk, TagsCorpus
-from pipeline.config.schema import Config, Experiment, parse, read_yaml
+from pipeline.config.experiment import Experiment
+from pipeline.config.schema import Config, parse, read_yaml
 from pipeline.corpus.sources import source_of
 from pipeline.demos import DEMOS
 from pipeline.labels.mine import LABELS, fingerprint

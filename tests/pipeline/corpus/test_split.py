@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.schema import Split
-from pipeline.corpus.split import OPEN, SIDES, TEST, TRAIN, VALIDATION, Sides, assign, by_fold, by_side
+from pipeline.corpus.split import OPEN, SIDES, TEST, TRAIN, VALIDATION, Sides, Split, assign, by_fold, by_side
 from pipeline.corpus.stratify import targets
 from pipeline.support.errors import InputError
 

@@ -7,8 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.config.schema import Split
-from pipeline.corpus.split import SIDES, Sides
+from pipeline.corpus.split import SIDES, Sides, Split
 from pipeline.corpus.split_file import read_split, recorded_sides, update_split, write_sides
 from pipeline.support.errors import InputError
 

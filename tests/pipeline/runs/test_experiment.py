@@ -16,7 +16,9 @@ from stores_of import small_store
 from torch import nn
 
 import pipeline.runs.train
-from pipeline.config.schema import Experiment, Split, parse
+from pipeline.config.experiment import Experiment
+from pipeline.config.schema import parse
+from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import update_split
 from pipeline.runs.experiment import run_of, sides_of
 from pipeline.runs.train import train_experiment

@@ -24,8 +24,9 @@ import pipeline.runs.train
 from features.recipe import LogMelRecipe, Variants
 from pipeline.build.store import build_store
 from pipeline.config.corpora import AudioCorpus
-from pipeline.config.schema import Split, parse
+from pipeline.config.schema import parse
 from pipeline.corpus.sources import AudioSource
+from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import update_split
 from pipeline.results import compare
 from pipeline.runs.experiment import fold_sides, run_of, sides_of

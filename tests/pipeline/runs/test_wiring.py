@@ -15,9 +15,10 @@ import pipeline.runs.train
 from features.audio import decode
 from pipeline.build.store import array_specs, store_identity
 from pipeline.config.corpora import AudioCorpus, Esc50Corpus, JsonCorpus, TagsCorpus
-from pipeline.config.schema import Experiment, Split, parse
+from pipeline.config.experiment import Experiment
+from pipeline.config.schema import parse
 from pipeline.corpus.sources import AudioSource, JsonSource
-from pipeline.corpus.split import Sides
+from pipeline.corpus.split import Sides, Split
 from pipeline.runs.experiment import Run, run_of, sides_of
 from pipeline.runs.learnable import learned_classes
 from pipeline.runs.train import fit_run, train_experiment

@@ -10,9 +10,8 @@ from stores_of import indexed
 from features.recipe import SpectrogramRecipe
 from pipeline.build.store import build_store
 from pipeline.config.corpora import CsvCorpus
-from pipeline.config.schema import Split
 from pipeline.corpus.sources import CsvSource
-from pipeline.corpus.split import by_fold
+from pipeline.corpus.split import Split, by_fold
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine
 from stores import open_store

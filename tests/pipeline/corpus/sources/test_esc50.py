@@ -10,9 +10,8 @@ from corpora import tone
 from stores_of import indexed
 
 from pipeline.config.corpora import Esc50Corpus
-from pipeline.config.schema import Split
 from pipeline.corpus.sources import AudioSource
-from pipeline.corpus.split import by_fold
+from pipeline.corpus.split import Split, by_fold
 from pipeline.demos import environment
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine

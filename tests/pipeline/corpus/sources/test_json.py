@@ -17,12 +17,11 @@ from features.audio import content_hash
 from features.recipe import WaveformRecipe
 from pipeline.build.store import build_store
 from pipeline.config.corpora import JsonCorpus
-from pipeline.config.schema import Split
 from pipeline.corpus.sources import JsonSource, recording_at
 from pipeline.corpus.sources import json as source_of_json
 from pipeline.corpus.sources.json import _look_at as look_at
 from pipeline.corpus.sources.json_splitter import MAX_DEPTH, MalformedError, Splitter, TruncatedError
-from pipeline.corpus.split import assign, by_side
+from pipeline.corpus.split import Split, assign, by_side
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine
 from stores import open_store
