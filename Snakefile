@@ -17,16 +17,15 @@ from snakemake.utils import min_version
 from pipeline.workflow import outcome
 from pipeline.workflow.code import job_code
 from pipeline.support.errors import InputError
-from pipeline.workflow.plan import DEFAULT_CONFIG, plan
+from pipeline.workflow.plan import load
 
 min_version("9.0")
 
 try:
-    PLAN = plan(config, workflow.overwrite_configfiles, DEFAULT_CONFIG)
+    PLAN = load(config, workflow.overwrite_configfiles)
 except InputError as error:
     sys.exit(f"otogura: {error}")
 
-EXPERIMENTS = list(PLAN.config.experiments)
 WORK = PLAN.work.as_posix()
 PYTHON = sys.executable
 
@@ -35,28 +34,28 @@ rule features:
     message:
         "All features are built."
     input:
-        [PLAN.pointer(name) for name in EXPERIMENTS],
+        [target.store.pointer for target in PLAN.experiments.values()],
 
 
-for experiment in EXPERIMENTS:
+for target in PLAN.experiments.values():
 
     rule:
         name:
-            f"train_{experiment}"
+            f"train_{target.name}"
         message:
-            f"{experiment} is trained."
+            f"{target.name} is trained."
         input:
-            PLAN.run_folder(experiment) / "report.html",
+            target.run_folder / "report.html",
 
-    if PLAN.config.experiments[experiment].search:
+    if target.experiment.search:
 
         rule:
             name:
-                f"search_{experiment}"
+                f"search_{target.name}"
             message:
-                f"{experiment} is searched."
+                f"{target.name} is searched."
             input:
-                PLAN.search_folder(experiment) / "best.yaml",
+                target.search_folder / "best.yaml",
 
 
 include: "pipeline/workflow/rules/features.smk"

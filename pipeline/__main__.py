@@ -33,8 +33,8 @@ def _fetch(text: str, options: argparse.Namespace) -> None:
     from stores.files import write_json
 
     job = FetchJob.model_validate_json(text)
-    fetch_archive(job.fetch, job.root, job.receipt.parent, f"{options.where}.corpus.fetch")
-    fingerprint = source_of(job.corpus, f"{options.where}.corpus").fingerprint()
+    fetch_archive(job.fetch, job.root, job.receipt.parent, f"{options.config_path}.corpus.fetch")
+    fingerprint = source_of(job.corpus, f"{options.config_path}.corpus").fingerprint()
     write_json(job.receipt, job.fetch.model_dump() | {"fingerprint": fingerprint})
 
 
@@ -44,7 +44,7 @@ def _labels(text: str, options: argparse.Namespace) -> None:
     from pipeline.workflow.jobs import LabelJob
 
     job = LabelJob.model_validate_json(text)
-    mined = mine(job.corpus, f"{options.where}.corpus")
+    mined = mine(job.corpus, f"{options.config_path}.corpus")
     write_labels_page(mined, job.folder, job.folder.name)
     write_labels(mined, job.folder)
     log.info("%s: %s", job.folder / "labels.html", mined.summary())
@@ -56,7 +56,7 @@ def _index(text: str, options: argparse.Namespace) -> None:
     from pipeline.workflow.jobs import IndexJob
 
     job = IndexJob.model_validate_json(text)
-    where = f"{options.where}.corpus"
+    where = f"{options.config_path}.corpus"
     # Decoding and hashing run without Python's lock.
     source = source_of(job.corpus, where)
     looked = source.look(job.folder, Engine("threads", options.workers))
@@ -108,7 +108,7 @@ def _split(text: str, options: argparse.Namespace) -> None:
     try:
         counts = update_split(job.record, read_index(job.index), job.split, job.inherited)
     except InputError as error:
-        raise InputError(f"{options.where}: {error}") from None
+        raise InputError(f"{options.config_path}: {error}") from None
     said = ", ".join(f"{count} {side}" for side, count in counts.items())
     log.info("%s: %s", job.record, said)
 
@@ -126,24 +126,18 @@ def _train(text: str, options: argparse.Namespace) -> None:
     metrics = train_experiment(
         job.folder,
         store,
-        recordings=job.recordings(store.rows),
-        classes=job.classes,
-        drop=job.drop,
-        init_from=job.init_from,
+        job.setup,
         name=job.name,
-        where=options.where,
-        model=job.model,
-        training=job.training,
-        split=job.split,
+        config_path=options.config_path,
         record=job.record,
-        folds=job.folds,
-        positive=job.positive,
+        init_from=job.init_from,
+        recordings=job.recordings(store.rows),
     )
     scores = metrics.get("mean", metrics)
-    found = f"test accuracy {scores['accuracy']:.3f}"
+    shown = f"test accuracy {scores['accuracy']:.3f}"
     if "roc_auc" in scores:
-        found += f", ROC-AUC {scores['roc_auc']:.3f}"
-    log.info("%s: %s; report: %s", job.name, found, job.folder / "report.html")
+        shown += f", ROC-AUC {scores['roc_auc']:.3f}"
+    log.info("%s: %s; report: %s", job.name, shown, job.folder / "report.html")
 
 
 def _search(text: str, options: argparse.Namespace) -> None:
@@ -155,7 +149,7 @@ def _search(text: str, options: argparse.Namespace) -> None:
 
     job = SearchJob.model_validate_json(text)
     torch.set_num_threads(options.workers)
-    best = search(job, workers=options.workers, where=options.where)
+    best = search(job, workers=options.workers, config_path=options.config_path)
     log.info(
         "%s: lowest validation loss %.3f, trial %d; page: %s",
         job.name,
@@ -193,7 +187,7 @@ def main() -> int:
     # What decides the result stands in the JSON; what follows may change without a job being run again.
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--engine", default="joblib", help="joblib, dask, or the address of a dask scheduler")
-    parser.add_argument("--where", default="", help="the part of the configuration, for messages")
+    parser.add_argument("--config-path", default="", help="the part of the configuration, for messages")
     parser.add_argument("--learners", default="[]", help="JSON: the experiments that learn from a store, for warnings")
     parser.add_argument("--lock", type=Path, help="held while the job runs: nobody else writes the same files")
     parser.add_argument("--log", type=Path, help="what is said on the terminal, but for progress, also goes here")

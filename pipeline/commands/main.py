@@ -143,20 +143,18 @@ def labels(
     from pipeline.workflow.plan import plan_of
 
     plan = plan_of(configfile or [])
-    if experiment not in plan.config.experiments:
-        raise InputError(f"{plan.origin} has no experiment {experiment!r}; it has {', '.join(plan.config.experiments)}")
-    corpus = plan.tags(experiment)
-    if corpus is None:
-        raise InputError(f"{plan.where(experiment)}.corpus: its labels do not come from tags; expected source: tags")
-    if (demo := plan.demo(experiment)) and not corpus.table.is_file():
-        raise InputError(f"the demo {demo} is not there yet; snakemake train_{experiment} synthesises it")
-    folder = plan.labels_folder(experiment)
-    mined = mine(corpus, f"{plan.where(experiment)}.corpus")
-    write_labels_page(mined, folder, folder.name)
-    write_labels(mined, folder)
+    if (target := plan.experiments.get(experiment)) is None:
+        raise InputError(f"{plan.origin} has no experiment {experiment!r}; it has {', '.join(plan.experiments)}")
+    if (labels := target.corpus.labels) is None:
+        raise InputError(f"{target.config_path}.corpus: its labels do not come from tags; expected source: tags")
+    if labels.demo and not labels.tags.table.is_file():
+        raise InputError(f"the demo {labels.demo.name} is not there yet; snakemake train_{experiment} synthesises it")
+    mined = mine(labels.tags, f"{target.config_path}.corpus")
+    write_labels_page(mined, labels.folder, labels.name)
+    write_labels(mined, labels.folder)
     for table in tables(mined):
         Console().print(table)
-    print(f"{mined.summary()}\npage: {folder / 'labels.html'}")
+    print(f"{mined.summary()}\npage: {labels.folder / 'labels.html'}")
 
 
 @app.command()

@@ -1,14 +1,14 @@
 """One experiment as a user writes it: what is learned, from which corpus, and how."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import model_validator
 
 from pipeline.config.corpora import AudioCorpus, Corpus, DemoCorpus
 from pipeline.config.search_space import Search, with_usual_space
-from pipeline.corpus.split import Split
-from training.settings import MODELS, PUBLISHED, Model, ResNetAttentionModel, Section, Training
+from pipeline.config.setup import Setup
+from training.settings import MODELS, PUBLISHED, ResNetAttentionModel
 
 # What a corpus is learned by where nothing is said, by its source, its demo or its table; and what a model reads.
 MODEL_FOR = {
@@ -35,35 +35,25 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
-def _different(folds: tuple[int, ...]) -> tuple[int, ...]:
-    if len(set(folds)) < len(folds):
-        raise ValueError("each fold once")
-    return folds
-
-
 def _by_name(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-class Experiment(Section):
+class Experiment(Setup):
     """One model on one corpus; its name is the target `train_<name>`."""
 
     corpus: Corpus = DemoCorpus()
     recipe: str
-    model: Model
-    training: Training
-    classes: Annotated[tuple[str, ...], Field(min_length=2)] | None = None  # of the corpus; all, unless said
-    drop: tuple[str, ...] = ()  # or all but these
     init_from: str | None = None  # the experiment whose trained weights, and whose split, are the beginning
-    positive: str | None = None  # of two classes, the one to be detected: NG, or else the last by name
-    split: Split = Split()
-    folds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_different)] | None = None  # test on each
     search: Search | None = None  # the target `search_<name>`
+
+    @property
+    def setup(self) -> Setup:
+        """Return the part that does not depend on where the clips come from."""
+        return Setup.model_construct(**{name: getattr(self, name) for name in Setup.model_fields})
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "Experiment":
-        if self.classes is not None and self.drop:
-            raise ValueError("say classes or drop, not both")
         if self.search is not None and self.init_from is not None:
             raise ValueError("say search or init_from, not both: weights fit one structure")
         if self.folds is not None and not self.corpus.has_folds:

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from pipeline.support.errors import InputError
 
 
-def learned_classes(rows: pa.Table, classes: Sequence[str] | None, drop: Sequence[str], where: str) -> list[str]:
+def learned_classes(rows: pa.Table, classes: Sequence[str] | None, drop: Sequence[str], config_path: str) -> list[str]:
     """Return the classes of these clips that are learned, by name.
 
     Parameters
@@ -30,19 +30,22 @@ def learned_classes(rows: pa.Table, classes: Sequence[str] | None, drop: Sequenc
     clips = {count["values"]: count["counts"] for count in counts if count["values"] is not None}
     there = ", ".join(sorted(clips))
     if not clips:
-        raise InputError(f"{where}: expected recordings with labels, but none of {len(rows)} has one")
+        raise InputError(f"{config_path}: expected recordings with labels, but none of {len(rows)} has one")
     for key, named in (("classes", classes or ()), ("drop", drop)):
         if unknown := [name for name in named if name not in clips]:
-            raise InputError(f"{where}.{key}: expected classes of the corpus, got {unknown[0]!r}; there are {there}")
+            raise InputError(
+                f"{config_path}.{key}: expected classes of the corpus, got {unknown[0]!r}; there are {there}"
+            )
     learned = sorted(name for name in clips if (classes is None or name in classes) and name not in drop)
     if len(learned) < 2:
         left = f"to be left of {there}" if drop else f"to learn, found only {there}"
-        raise InputError(f"{where}{'.drop' if drop else ''}: expected two classes or more {left}")
+        raise InputError(f"{config_path}{'.drop' if drop else ''}: expected two classes or more {left}")
     if single := [name for name in learned if clips[name] == 1]:
         named = f"class {single[0]!r} has one recording"
         if len(single) > 1:
             named = f"{len(single)} classes, such as {single[0]!r}, have one recording each"
         raise InputError(
-            f"{where}: {named}, which cannot be both learned and tested; add recordings, or drop: [{', '.join(single)}]"
+            f"{config_path}: {named}, which cannot be both learned and tested; add recordings, or drop: "
+            f"[{', '.join(single)}]"
         )
     return learned

@@ -24,14 +24,14 @@ def write_learned(folder: Path, rows: pa.Table, sides: Sides, init_from: Path | 
         pq.write_table(pa.concat_tables(known).group_by(["content_hash", "side"]).aggregate([]), file)
 
 
-def refuse_learned(rows: pa.Table, sides: Sides, init_from: Path, where: str) -> None:
+def refuse_learned(rows: pa.Table, sides: Sides, init_from: Path, config_path: str) -> None:
     """Refuse weights that know clips which are to be kept from them.
 
     Raises `InputError` where a clip that would test has trained them or chosen among them (their epoch, the learning
     rate of later ones, a threshold), or where one that would validate has trained them.
     """
     if not (init_from / LEARNED).is_file() or "side" not in pq.read_schema(init_from / LEARNED).names:
-        raise InputError(f"{where}.init_from: {init_from} does not say what it has learned from; train it again")
+        raise InputError(f"{config_path}.init_from: {init_from} does not say what it has learned from; train it again")
     known = _known(init_from)
     trained = known.filter(pc.equal(known["side"], "train"))["content_hash"].combine_chunks()
     chosen = known["content_hash"].combine_chunks()
@@ -40,7 +40,7 @@ def refuse_learned(rows: pa.Table, sides: Sides, init_from: Path, where: str) ->
         torn = clips.filter(pc.is_in(clips["content_hash"], forbidden))
         if len(torn):
             raise InputError(
-                f"{where}.init_from: expected weights that know no clip of {side}, but those of {init_from} "
+                f"{config_path}.init_from: expected weights that know no clip of {side}, but those of {init_from} "
                 f"were {deed} {len(torn)} of {len(clips)}, such as {torn['id'][0]}; give both one split"
             )
 

@@ -10,14 +10,15 @@ import numpy as np
 from lightning.pytorch import Callback
 
 from features.recipe import ORIGINAL
+from pipeline.config.setup import Setup
 from pipeline.corpus.recordings import whole_name
 from pipeline.corpus.sources.base import Recordings
-from pipeline.corpus.split import Sides, Split
+from pipeline.corpus.split import Sides
 from pipeline.corpus.split_file import SPLIT_FILE, write_sides
 from pipeline.results import before_and_after, write_folds, write_run
-from pipeline.runs.experiment import Run, fold_sides, run_of, sides_of
 from pipeline.runs.learned import LEARNED, write_learned
 from pipeline.runs.mistakes import MISTAKES, mistakes_of, mistakes_panel, write_mistakes
+from pipeline.runs.run import Run, fold_sides, prepare_run, run_sides
 from stores.files import read_json
 from stores.reader import Store
 from training.artefact import DESCRIPTION, WEIGHTS, read_artefact, write_artefact
@@ -26,7 +27,7 @@ from training.evaluation import Predictions, Scores, averaged, predict, score
 from training.fit import Fitted, device_of, fit
 from training.models import Standard
 from training.normalise import TrainStatistics, fitted_statistics
-from training.settings import Model, SpectrogramModel, Training
+from training.settings import SpectrogramModel, Training
 from training.standard import fitted_standard
 from training.stream import ClipStream
 
@@ -36,17 +37,11 @@ log = logging.getLogger("otogura")
 def train_experiment(
     folder: Path,
     store: Store,
+    setup: Setup,
     *,
     name: str,
-    where: str,
-    model: Model,
-    training: Training,
-    split: Split,
+    config_path: str,
     record: Path | None = None,
-    folds: Sequence[int] | None,
-    positive: str | None = None,
-    classes: Sequence[str] | None = None,
-    drop: Sequence[str] = (),
     init_from: Path | None = None,
     recordings: Recordings | None = None,
 ) -> dict[str, Any]:
@@ -54,28 +49,32 @@ def train_experiment(
 
     Parameters
     ----------
-    training : Training
-        Its `max_time` is that of all folds together.
+    folder : Path
+    store : Store
+    setup : Setup
+        With `folds`, one run for each in a folder of its own, and their mean and standard deviation. The `max_time` of
+        its training is that of all folds together.
+    name : str
+        The experiment's, for titles.
+    config_path : str
+        The experiment's part of the configuration, for messages.
     record : Path, optional
         The recorded split of the corpus, for a run without folds; otherwise it is drawn.
-    folds : sequence of int, optional
-        With them one run for each in a folder of its own, and their mean and standard deviation.
-    positive, classes, drop
-        As `run_of` takes them.
     init_from : Path, optional
         The folder of another run, whose weights are the beginning.
     recordings : optional
         Those of the store's rows, so that mistakes can be listened to.
     """
-    run = run_of(store, where=where, model=model, training=training, positive=positive, classes=classes, drop=drop)
+    run = prepare_run(store, setup, config_path)
+    training, folds = setup.training, setup.folds
     title = f"{name} on {store.manifest['corpus']}"
     until = None if training.max_time is None else time.monotonic() + training.max_time.total_seconds()
     if folds is None:
-        sides = sides_of(run, split, record, init_from)
+        sides = run_sides(run, record, init_from)
         return _single(folder, sides, title, run, init_from, recordings, until)
     before = [None if init_from is None else init_from / f"fold-{fold}" for fold in folds]
     # All of them before the first hour of training.
-    all_sides = [fold_sides(run, fold, split, start) for fold, start in zip(folds, before, strict=True)]
+    all_sides = [fold_sides(run, fold, start) for fold, start in zip(folds, before, strict=True)]
     results = [
         _single(folder / f"fold-{fold}", sides, f"{title}, tested on fold {fold}", run, start, recordings, until)
         for fold, sides, start in zip(folds, all_sides, before, strict=True)
@@ -94,7 +93,7 @@ def fit_run(
     until: float | None = None,
 ) -> Fitted:
     """`fit` on the training clips, and on those that validate; no clip that tests is read."""
-    store, training, labels = run.store, run.training, run.labels
+    store, training, labels = run.store, run.setup.training, run.labels
     variants = (ORIGINAL,) if training.variants == "original" else store.variants
     train = ClipStream(
         store,
@@ -111,7 +110,7 @@ def fit_run(
         statistics=training.normalise == "train",
     )
     standard: Standard | TrainStatistics | None = None
-    if isinstance(run.model, SpectrogramModel):
+    if isinstance(run.setup.model, SpectrogramModel):
         standard = fitted_standard(store, sides.train, variants)
     elif training.normalise == "train":
         standard = fitted_statistics(store, sides.train, variants)
@@ -120,7 +119,7 @@ def fit_run(
         train,
         _originals(sides.validation, run) if training.validates else None,
         classes=run.classes,
-        model=run.model,
+        model=run.setup.model,
         training=training,
         identity={"store": store.identity, "split": sides.digest()},
         class_weights=_class_weights(training, labels[sides.train], len(run.classes), run.positive_number),
@@ -133,7 +132,7 @@ def fit_run(
 
 def _originals(rows: np.ndarray, run: Run) -> ClipStream:
     """Clips as they were recorded, in the order of the store."""
-    training = run.training
+    training = run.setup.training
     statistics = training.normalise == "train"
     return ClipStream(run.store, rows, run.labels, batch_size=training.batch_size, expand=False, statistics=statistics)
 
@@ -147,7 +146,7 @@ def _single(
     recordings: Recordings | None,
     until: float | None,
 ) -> dict[str, Any]:
-    store, training, classes = run.store, run.training, run.classes
+    store, training, classes = run.store, run.setup.training, run.classes
     counts = tuple(len(part) for part in (sides.train, sides.validation, sides.test))
     log.info("%s: %d training, %d validation, %d test clips", title, *counts)
     if len(sides.left_out):
@@ -171,7 +170,7 @@ def _single(
     version = write_artefact(
         folder,
         fitted.network.cpu(),
-        model=run.model,
+        model=run.setup.model,
         classes=classes,
         recipe=store.manifest["recipe"],
         store=store.identity,

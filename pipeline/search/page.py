@@ -37,7 +37,7 @@ def loss_of(trial: FrozenTrial) -> float:
 def write_best(job: SearchJob, best: FrozenTrial) -> None:
     """`best.yaml`: a configuration of one experiment with the settings of a trial, which trains for all its epochs."""
     values = {name: dimension.suggest(best, name) for name, dimension in job.search.space.items()}
-    model, training = changed(job.model, job.training, values)
+    model, training = changed(job.setup.model, job.setup.training, values)
     (name,) = job.best["experiments"]
     found = {"model": model.model_dump(mode="json"), "training": training.model_dump(mode="json")}
     config = job.best | {"experiments": {name: job.best["experiments"][name] | found}}
@@ -96,7 +96,7 @@ def _best_section(job: SearchJob, best: FrozenTrial) -> Panel:
     (name,) = job.best["experiments"]
     command = f"snakemake train_{name} --configfile {job.folder / 'best.yaml'}"
     told = "It trains as an experiment of {} epochs, and is tested, by <code>{}</code>"
-    note = Markup(told).format(job.training.epochs, command)
+    note = Markup(told).format(job.setup.training.epochs, command)
     rows = [[setting, _shown(value)] for setting, value in best.params.items()]
     return Panel("Best settings", note, None, ("setting", "value"), rows)
 

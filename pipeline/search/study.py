@@ -14,7 +14,6 @@ from dataclasses import replace
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from pydantic import ValidationError
 
 from pipeline.config.search_space import changed, reason, settings_of
-from pipeline.runs.experiment import Run, run_of, sides_of
+from pipeline.runs.run import Run, prepare_run, run_sides
 from pipeline.search.page import loss_of, write_best, write_search_page, write_table
 from pipeline.search.trial import Task, failed, opened, run_trial
 from pipeline.support.errors import InputError
@@ -37,25 +36,24 @@ from training.fit import code_digest, device_of
 log = logging.getLogger("otogura")
 
 
-def search(job: SearchJob, *, workers: int, where: str) -> FrozenTrial:
+def search(job: SearchJob, *, workers: int, config_path: str) -> FrozenTrial:
     """Run the trials that are still to be run, and write what was found below the job's folder; returns the best.
 
     A study is known by all that decides what its trials come to, but not by their number: with more trials it goes on.
     """
-    chosen: dict[str, Any] = {"positive": job.positive, "classes": job.classes, "drop": job.drop}
-    run = run_of(open_store(job.family), where=where, model=job.model, training=job.training, **chosen)
-    sides = sides_of(run, job.split, job.record)
+    run = prepare_run(open_store(job.family), job.setup, config_path)
+    sides = run_sides(run, job.record)
     name = _identity(job, run, sides.digest())
     with opened(job.folder / "study.db", name, job.search.epochs) as study:
         _sweep(study, job.folder / "trials")
         _enqueue_own(study, job)
-        for trial in _outcomes(study, job, workers, where):
+        for trial in _outcomes(study, job, workers, config_path):
             log.info("trial %d, %d of %d: %s", trial.number, len(_ended(study)), job.search.trials, _said(trial))
         trials = _ended(study)
         whole = [trial for trial in trials if trial.state is TrialState.COMPLETE]
         if not whole:
             raise InputError(
-                f"{where}.search.space: none of {len(trials)} trials came to its end, the first because "
+                f"{config_path}.search.space: none of {len(trials)} trials came to its end, the first because "
                 f"{trials[0].user_attrs.get('reason')}; change the space"
             )
         counts = {"training": len(sides.train), "validation": len(sides.validation)}
@@ -71,11 +69,11 @@ def _identity(job: SearchJob, run: Run, sides: str) -> str:
         "search": job.search.model_dump(mode="json", exclude={"trials", "processes"}),
         "store": run.store.identity,
         "sides": sides,
-        "model": job.model.model_dump(mode="json"),
-        "training": job.training.model_dump(mode="json", exclude={"epochs", "max_time"}),
+        "model": job.setup.model.model_dump(mode="json"),
+        "training": job.setup.training.model_dump(mode="json", exclude={"epochs", "max_time"}),
         "classes": run.classes,
         "positive": run.positive,
-        "code": code_digest(job.model.name),
+        "code": code_digest(job.setup.model.name),
     }
     return digest(json.dumps(whole, sort_keys=True).encode())
 
@@ -100,18 +98,18 @@ def _enqueue_own(study: Study, job: SearchJob) -> None:
     """The experiment as it stands is the first trial, if it lies in the space: what is found is no worse."""
     if study.get_trials(deepcopy=False):
         return
-    settings = settings_of(job.model, job.training)
+    settings = settings_of(job.setup.model, job.setup.training)
     own = {name: dimension.label_of(settings[name]) for name, dimension in job.search.space.items()}
     if all(label is not None for label in own.values()):
         study.enqueue_trial(own)
 
 
-def _outcomes(study: Study, job: SearchJob, workers: int, where: str) -> Iterator[FrozenTrial]:
+def _outcomes(study: Study, job: SearchJob, workers: int, config_path: str) -> Iterator[FrozenTrial]:
     """Yield trials as they end. One that ran out of memory beside others is run again, alone, when they have ended."""
     left = job.search.trials - len(_ended(study))
-    usual = 1 if device_of(job.training).type == "cuda" else workers
+    usual = 1 if device_of(job.setup.training).type == "cuda" else workers
     processes = max(1, min(job.search.processes or usual, left))
-    tasks = _tasks(study, job, where)
+    tasks = _tasks(study, job, config_path)
     if processes == 1:
         for task in tasks:
             ended = run_trial(task)
@@ -148,27 +146,27 @@ def _submitted(pool: ProcessPoolExecutor, task: Task) -> Future[FrozenTrial]:
         return pool.submit(run_trial, task)
 
 
-def _tasks(study: Study, job: SearchJob, where: str) -> Iterator[Task]:
+def _tasks(study: Study, job: SearchJob, config_path: str) -> Iterator[Task]:
     """First what was broken off, then new trials, until there are as many as there should be."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        yield from _task(study, Trial(study, trial._trial_id), job, where)
+        yield from _task(study, Trial(study, trial._trial_id), job, config_path)
     while (begun := _begun(study)) < job.search.trials:
         # A generator for each trial, so that a search that was broken off draws what it would have drawn.
         seed = int(np.random.SeedSequence([job.search.seed, begun]).generate_state(1)[0])
         study.sampler = TPESampler(seed=seed)
-        yield from _task(study, study.ask(), job, where)
+        yield from _task(study, study.ask(), job, config_path)
 
 
 def _begun(study: Study) -> int:
     return sum(trial.state is not TrialState.WAITING for trial in study.get_trials(deepcopy=False))
 
 
-def _task(study: Study, trial: Trial, job: SearchJob, where: str) -> Iterator[Task]:
+def _task(study: Study, trial: Trial, job: SearchJob, config_path: str) -> Iterator[Task]:
     """Of a trial with its settings; nothing if they do not go together."""
     values = {name: dimension.suggest(trial, name) for name, dimension in job.search.space.items()}
     own = {"training.epochs": job.search.epochs, "training.max_time": None}
     try:
-        model, training = changed(job.model, job.training, values | own)
+        model, training = changed(job.setup.model, job.setup.training, values | own)
     except ValidationError as error:
         log.info("trial %d, %d of %d: %s", trial.number, len(_ended(study)), job.search.trials,
                  _said(failed(study, trial, reason(error))))  # fmt: skip
@@ -180,14 +178,9 @@ def _task(study: Study, trial: Trial, job: SearchJob, where: str) -> Iterator[Ta
         number=trial.number,
         folder=job.folder / "trials" / _folder(trial.number),
         family=job.family,
-        where=where,
-        model=model,
-        training=training,
-        split=job.split,
+        config_path=config_path,
+        setup=job.setup.model_copy(update={"model": model, "training": training}),
         record=job.record,
-        positive=job.positive,
-        classes=job.classes,
-        drop=job.drop,
     )
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
 import optuna
@@ -20,12 +19,11 @@ from optuna.storages import RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from pipeline.corpus.split import Split
-from pipeline.runs.experiment import run_of, sides_of
+from pipeline.config.setup import Setup
+from pipeline.runs.run import prepare_run, run_sides
 from pipeline.runs.train import fit_run
 from stores import open_store
 from training.errors import TrainingError
-from training.settings import Model, Training
 
 PATIENT_TRIALS = 5  # that come to their end before any is pruned
 LOCKED_S = 60.0  # how long one worker waits for another that writes
@@ -44,20 +42,15 @@ class Task:
     number: int
     folder: Path
     family: Path
-    where: str
-    model: Model
-    training: Training
-    split: Split
+    config_path: str
+    setup: Setup
     record: Path | None
-    positive: str | None
-    classes: tuple[str, ...] | None
-    drop: tuple[str, ...]
     last_attempt: bool = False
 
 
 @contextmanager
 def opened(database: Path, name: str, epochs: int) -> Iterator[Study]:
-    """A study of trials of so many epochs, which is made if it is not there."""
+    """Open a study of trials of so many epochs, created if it is not there."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     database.parent.mkdir(parents=True, exist_ok=True)
     storage = RDBStorage(f"sqlite:///{database}", {"connect_args": {"timeout": LOCKED_S}})
@@ -82,28 +75,26 @@ def run_trial(task: Task) -> FrozenTrial:
 
 
 def _run(task: Task) -> FrozenTrial:
-    with opened(task.database, task.study, task.training.epochs) as study:
+    with opened(task.database, task.study, task.setup.training.epochs) as study:
         trial = Trial(study, task.trial_id)
         reporter = Reporter(trial)
-        store = open_store(task.family)
-        options: dict[str, Any] = {"positive": task.positive, "classes": task.classes, "drop": task.drop}
-        run = run_of(store, where=task.where, model=task.model, training=task.training, **options)
+        run = prepare_run(open_store(task.family), task.setup, task.config_path)
         try:
-            fitted = fit_run(task.folder, sides_of(run, task.split, task.record), run, callbacks=[reporter])
+            fitted = fit_run(task.folder, run_sides(run, task.record), run, callbacks=[reporter])
             reporter.report(fitted.history, fitted.network)
-            found = study.tell(trial, lowest_loss(fitted.history))
+            ended = study.tell(trial, lowest_loss(fitted.history))
         except optuna.TrialPruned:
-            found = study.tell(trial, state=TrialState.PRUNED)
+            ended = study.tell(trial, state=TrialState.PRUNED)
         except (TrainingError, torch.OutOfMemoryError) as error:
             if isinstance(error, torch.OutOfMemoryError) and not task.last_attempt:
                 return study.get_trials(deepcopy=False)[task.number]
-            found = failed(study, trial, " ".join(str(error).split()))
+            ended = failed(study, trial, " ".join(str(error).split()))
         shutil.rmtree(task.folder)
-        return found
+        return ended
 
 
 def _give_back() -> None:
-    """What a trial leaves in cycles of references, and the memory that the allocators were told to keep."""
+    """Free what a trial leaves in cycles of references, and the memory that the allocators were told to keep."""
     gc.collect()
     torch.cuda.empty_cache()  # for trials in other processes; nothing, where this one has used no GPU
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # glibc has it
@@ -117,7 +108,7 @@ def failed(study: Study, trial: Trial, reason: str) -> FrozenTrial:
 
 
 def lowest_loss(history: Sequence[dict[str, float]]) -> float:
-    """By which trials are compared: that of the epoch which training keeps."""
+    """Return the loss that trials are compared by: that of the epoch which training keeps."""
     losses = [row["validation_loss"] for row in history if math.isfinite(row["validation_loss"])]
     if not losses:
         raise TrainingError("the validation loss is not finite in any epoch; lower training.learning_rate")

@@ -13,6 +13,7 @@ from pipeline.build.store import array_specs, store_identity
 from pipeline.corpus.index import read_index
 from pipeline.support.errors import InputError
 from pipeline.support.lock import exclusive
+from pipeline.workflow.names import build_lock
 from pipeline.workflow.plan import Plan
 from stores.errors import StoreError
 from stores.files import read_checked, read_json
@@ -77,8 +78,8 @@ def shelved(work: Path) -> list[Shelved]:
 
 def users(store: Shelved, plan: Plan) -> list[str]:
     """The experiments that are trained on a store as it is."""
-    names = plan.config.experiments
-    return [name for name in names if store.current and plan.family(name).resolve() == store.family.resolve()]
+    family = store.family.resolve()
+    return [name for name, one in plan.experiments.items() if store.current and one.store.family.resolve() == family]
 
 
 def why(path: Path, work: Path) -> Iterator[tuple[str, str]]:
@@ -114,11 +115,11 @@ def why(path: Path, work: Path) -> Iterator[tuple[str, str]]:
 def unused(plan: Plan) -> list[Shelved]:
     """The stores that no experiment of a configuration is trained on, or will be once it is built to the end."""
     wanted = set()
-    for name in plan.config.experiments:
-        index = plan.index_folder(name)
+    for target in plan.stores.values():
+        index = target.corpus.index_folder
         if (index / "clips.parquet").is_file():
-            specs = array_specs(plan.recipe(name), plan.config.clips_per_shard, plan.config.compression)
-            wanted.add((plan.family(name) / store_identity(read_index(index), specs)).resolve())
+            specs = array_specs(target.recipe, target.clips_per_shard, target.compression)
+            wanted.add((target.family / store_identity(read_index(index), specs)).resolve())
     return [store for store in shelved(plan.work) if not users(store, plan) and store.path.resolve() not in wanted]
 
 
@@ -137,7 +138,7 @@ def freed(stores: list[Shelved]) -> int:
 
 def remove(store: Shelved, plan: Plan) -> None:
     """Remove a store, the manifest first, so that nobody opens what is half gone."""
-    with exclusive(plan.build_lock(store.family.name)):
+    with exclusive(build_lock(plan.work, store.family.name)):
         if store.current:
             (store.family / POINTER).unlink(missing_ok=True)
         store.layout.manifest.unlink(missing_ok=True)

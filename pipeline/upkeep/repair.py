@@ -13,6 +13,7 @@ from pipeline.support.executors import Engine
 from pipeline.support.lock import exclusive
 from pipeline.workflow.jobs import BuildJob
 from pipeline.workflow.plan import Plan
+from pipeline.workflow.targets import StoreTarget
 from stores.files import read_checked
 from stores.layout import POINTER, Layout
 from stores.verify import Damage
@@ -34,10 +35,11 @@ def repair(path: Path, damages: Sequence[Damage], plan: Plan, workers: int, acce
     other bytes than were written first, unless `accept_new_bytes` gives the store another identity.
     """
     family = path.parent if Layout(path).group.is_dir() else path
-    job = BuildJob.model_validate_json(plan.build_job(_experiment(family, plan)))
+    target = _target(family, plan)
+    job = BuildJob.model_validate_json(target.job)
     redo = {(damage.variant, damage.shard) for damage in damages if damage.variant and damage.shard is not None}
     damaged = {damage.path for damage in damages}
-    with exclusive(plan.build_lock(job.name)):
+    with exclusive(target.lock):
         known = _known(path, family, damaged)
         if known is None or known.rows in damaged or not known.rows.is_file():
             clips = read_index(job.index)
@@ -67,11 +69,11 @@ def repair(path: Path, damages: Sequence[Damage], plan: Plan, workers: int, acce
     return Repaired(built.computed, built.copied)
 
 
-def _experiment(family: Path, plan: Plan) -> str:
-    """The experiment of a configuration that builds a folder of stores."""
-    for name in plan.config.experiments:
-        if plan.family(name).resolve() == family.resolve():
-            return name
+def _target(family: Path, plan: Plan) -> StoreTarget:
+    """Return the target of a configuration that builds a folder of stores."""
+    for target in plan.stores.values():
+        if target.family.resolve() == family.resolve():
+            return target
     raise InputError(
         f"{family}: no experiment of {plan.origin} builds it; name the file of the one that does with --configfile"
     )

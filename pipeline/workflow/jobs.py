@@ -9,11 +9,12 @@ from pydantic import Field
 from features.recipe import AnyRecipe
 from pipeline.config.corpora import AnyCorpus, AudioCorpus, Fetch, TagsCorpus
 from pipeline.config.search_space import Search
+from pipeline.config.setup import Setup
 from pipeline.corpus.sources import source_of
 from pipeline.corpus.sources.base import Recordings
 from pipeline.corpus.split import Split
 from stores.codec import Compression
-from training.settings import Model, Section, Training
+from training.settings import Section
 
 
 class FetchJob(Section):
@@ -46,7 +47,7 @@ class BuildJob(Section):
     compression: Compression | None
 
     def recordings(self, clips: pa.Table) -> Recordings:
-        """Where the samples of clips come from."""
+        """Return the recordings that clips come from."""
         return source_of(self.corpus.resolved(), self.name).recordings(self.index, clips)
 
 
@@ -63,18 +64,12 @@ class TrainJob(Section):
     index: Path
     family: Path
     folder: Path
-    classes: tuple[str, ...] | None
-    drop: tuple[str, ...]
-    init_from: Path | None  # the folder of that run
-    model: Model
-    training: Training
-    split: Split
+    setup: Setup
     record: Path
-    folds: tuple[int, ...] | None
-    positive: str | None
+    init_from: Path | None  # the folder of that run
 
     def recordings(self, clips: pa.Table) -> Recordings:
-        """Where the samples of clips come from."""
+        """Return the recordings that clips come from."""
         return source_of(self.corpus, self.name).recordings(self.index, clips)
 
 
@@ -82,13 +77,8 @@ class SearchJob(Section):
     name: str
     family: Path
     folder: Path
-    model: Model
-    training: Training
-    split: Split
+    setup: Setup
     record: Path
-    positive: str | None
-    classes: tuple[str, ...] | None
-    drop: tuple[str, ...]
     search: Search
     best: dict[str, Any]  # a configuration of one experiment, which gets the settings that are found
 

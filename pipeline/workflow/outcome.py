@@ -13,7 +13,7 @@ PREFIX = "otogura: "  # of errors in logs
 
 def states(plan: Plan) -> dict[Path, tuple[bytes, int]]:
     """Content and modification time of what jobs update in place."""
-    paths = {path for name in plan.config.experiments for path in plan.products(name)}
+    paths = {path for target in plan.experiments.values() for path in target.products}
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths if path.is_file()}
 
 
@@ -29,7 +29,7 @@ def restored(before: Mapping[Path, tuple[bytes, int]]) -> list[Path]:
 def quarantined(plan: Plan) -> list[str]:
     """One line for each corpus that has been indexed and has bad recordings."""
     lines = []
-    for folder in sorted({plan.index_folder(name) for name in plan.config.experiments}):
+    for folder in sorted(corpus.index_folder for corpus in plan.corpora.values()):
         summary = folder / "index.json"
         if summary.is_file() and (count := read_json(summary)["quarantined"]):
             lines.append(f"{folder.name}: {count} recordings quarantined, see {folder / 'quarantine.csv'}")
@@ -51,9 +51,9 @@ def unfinished(plan: Plan, jobs: Iterable[Any], since: float) -> dict[str, str]:
     # A target has no output, and wants its input files; so does the report.
     wanted = {Path(file) for job in left if not job.output or job.rule.name == "report" for file in job.input}
     reasons = {}
-    for name in plan.config.experiments:
-        if wanted & logs.keys() & {plan.pointer(name), *plan.results(name)}:
-            chain = [*plan.demo_receipt(name), *plan.receipts(name), *plan.products(name)]
+    for name, target in plan.experiments.items():
+        if wanted & logs.keys() & {target.store.pointer, *target.results}:
+            chain = [*target.corpus.sources, *target.products]
             errors = [line for path in chain if path in logs for line in _errors(logs[path], since)]
             reasons[name] = errors[0].removeprefix(PREFIX) if errors else "a job ended without a message of its own"
     return reasons

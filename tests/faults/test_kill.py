@@ -18,6 +18,7 @@ from corpora import tree, write_corpus
 
 from features.audio import SUFFIXES
 from pipeline.config.schema import parse
+from pipeline.workflow.names import build_lock
 from pipeline.workflow.plan import Plan
 from stores import open_store
 from stores.verify import verify
@@ -48,23 +49,23 @@ class Site:
             "experiments": {"x": {"corpus": {"root": str(root)}, "recipe": "own"}},
         }
         self.plan = Plan(parse(config, "mine.yaml"), "mine.yaml")
-        self.family = self.plan.family("x")
-        assert self.start("index", self.plan.index_job("x")).wait() == 0
+        self.family = self.plan.experiments["x"].store.family
+        assert self.start("index", self.plan.experiments["x"].corpus.job).wait() == 0
 
     def start(self, job: str, text: str, *options: str) -> subprocess.Popen[bytes]:
         """A job in a process group of its own."""
-        lock = str(self.plan.build_lock(job))
+        lock = str(build_lock(self.plan.work, job))
         command = [sys.executable, "-m", "pipeline", job, text, "--workers", "2", "--lock", lock, *options]
         return subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
 
     def build(self, *options: str) -> subprocess.Popen[bytes]:
-        return self.start("build", self.plan.build_job("x"), *options)
+        return self.start("build", self.plan.experiments["x"].store.job, *options)
 
     def build_until(self, call: int) -> subprocess.CompletedProcess[str]:
         """Build in one process, which kills itself before that call of those that change a folder, or counts them."""
-        command = [sys.executable, "-c", COUNTED, str(call), "build", self.plan.build_job("x")]
+        command = [sys.executable, "-c", COUNTED, str(call), "build", self.plan.experiments["x"].store.job]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

@@ -56,11 +56,11 @@ def plan_of_tones(folder: Path, clips: int = 3, compression: str | None = None, 
 
 def built(plan: Plan, experiment: str = "x") -> Path:
     """The store of an experiment, indexed, split and built as the Snakefile does."""
-    index = IndexJob.model_validate_json(plan.index_job(experiment))
+    index = IndexJob.model_validate_json(plan.experiments[experiment].corpus.job)
     clips = indexed(source_of(index.corpus, experiment), index.folder)
-    split = SplitJob.model_validate_json(plan.split_job(experiment))
+    split = SplitJob.model_validate_json(plan.experiments[experiment].split.job)
     update_split(split.record, clips, split.split, split.inherited)
-    job = BuildJob.model_validate_json(plan.build_job(experiment))
+    job = BuildJob.model_validate_json(plan.experiments[experiment].store.job)
     packing: dict[str, Any] = {"clips_per_shard": job.clips_per_shard, "compression": job.compression}
     options = {"name": job.name, "engine": Engine(), **packing}
     return build_store(job.family, clips, job.recordings(clips), job.recipe, **options).path

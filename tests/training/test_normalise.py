@@ -17,9 +17,10 @@ from features.tensors.four_channel import spline_matrix
 from pipeline.build.store import build_store
 from pipeline.config.corpora import AudioCorpus
 from pipeline.config.schema import parse
+from pipeline.config.setup import Setup
 from pipeline.corpus.sources import AudioSource
 from pipeline.corpus.split import Sides
-from pipeline.runs.experiment import run_of
+from pipeline.runs.run import prepare_run
 from pipeline.runs.train import fit_run
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine
@@ -197,7 +198,7 @@ def test_a_run_is_normalised_by_its_training_clips_alone(stores: dict[str, Store
     fitted = {}
     for name in ("train", "clip"):
         training = Training(epochs=1, batch_size=4, device="cpu", precision="float32", normalise=name)
-        run = run_of(store, where="x", model=model, training=training, positive=None)
+        run = prepare_run(store, Setup(model=model, training=training), "x")
         fitted[name] = fit_run(tmp_path / name, sides, run)
         options: dict[str, Any] = {"model": model, "classes": run.classes, "recipe": store.manifest["recipe"]}
         write_artefact(tmp_path / name, fitted[name].network, **options, store=store.identity, decision={})

@@ -22,38 +22,38 @@ rule fetch_archive:
     log:
         f"{WORK}/logs/fetch/{{corpus}}.log",
     params:
-        job=lambda wildcards: PLAN.fetch_job(PLAN.by_corpus(wildcards.corpus)),
+        job=lambda wildcards: PLAN.archives[wildcards.corpus].job,
         lock=f"{WORK}/locks/fetch.lock",  # two corpora may be parts of one archive
     resources:
-        where=lambda wildcards: PLAN.where(PLAN.by_corpus(wildcards.corpus)),
+        config_path=lambda wildcards: PLAN.corpora[wildcards.corpus].config_path,
     shell:
-        "{PYTHON:q} -m pipeline fetch {params.job:q} --lock {params.lock:q} --where {resources.where:q} --log {log:q}"
+        "{PYTHON:q} -m pipeline fetch {params.job:q} --lock {params.lock:q} --config-path {resources.config_path:q} --log {log:q}"
 
 
 rule label_tracks:
     message:
         "Reading the tags for {wildcards.labels}."
     input:
-        demo=lambda wildcards: PLAN.demo_receipt(PLAN.by_labels(wildcards.labels)),
+        demo=lambda wildcards: PLAN.labels[wildcards.labels].receipts,
         code=job_code("labels", "training/*.jinja"),
     output:
         update(f"{WORK}/labels/{{labels}}/labels.csv"),
     log:
         f"{WORK}/logs/labels/{{labels}}.log",
     params:
-        job=lambda wildcards: PLAN.label_job(PLAN.by_labels(wildcards.labels)),
+        job=lambda wildcards: PLAN.labels[wildcards.labels].job,
         lock=f"{WORK}/locks/labels-{{labels}}.lock",
     resources:
-        where=lambda wildcards: PLAN.where(PLAN.by_labels(wildcards.labels)),
+        config_path=lambda wildcards: PLAN.labels[wildcards.labels].config_path,
     shell:
-        "{PYTHON:q} -m pipeline labels {params.job:q} --lock {params.lock:q} --where {resources.where:q} --log {log:q}"
+        "{PYTHON:q} -m pipeline labels {params.job:q} --lock {params.lock:q} --config-path {resources.config_path:q} --log {log:q}"
 
 
 rule index_corpus:
     message:
         "Looking at the recordings of {wildcards.corpus}."
     input:
-        receipts=lambda wildcards: PLAN.receipts(PLAN.by_corpus(wildcards.corpus)),
+        receipts=lambda wildcards: PLAN.corpora[wildcards.corpus].receipts,
         code=job_code("index"),
     output:
         # Updated in place, so that a touched file leaves an unchanged index, and all that depends on it, as it is.
@@ -61,13 +61,13 @@ rule index_corpus:
     log:
         f"{WORK}/logs/index/{{corpus}}.log",
     params:
-        job=lambda wildcards: PLAN.index_job(PLAN.by_corpus(wildcards.corpus)),
+        job=lambda wildcards: PLAN.corpora[wildcards.corpus].job,
         lock=f"{WORK}/locks/index-{{corpus}}.lock",
     resources:
-        where=lambda wildcards: PLAN.where(PLAN.by_corpus(wildcards.corpus)),
+        config_path=lambda wildcards: PLAN.corpora[wildcards.corpus].config_path,
     threads: workflow.cores
     shell:
-        "{PYTHON:q} -m pipeline index {params.job:q} --lock {params.lock:q} --where {resources.where:q} "
+        "{PYTHON:q} -m pipeline index {params.job:q} --lock {params.lock:q} --config-path {resources.config_path:q} "
         "--workers {threads} --log {log:q}"
 
 
@@ -75,18 +75,18 @@ rule build_store:
     message:
         "Building {wildcards.store}."
     input:
-        index=lambda wildcards: PLAN.index(PLAN.by_store(wildcards.store)),
+        index=lambda wildcards: PLAN.stores[wildcards.store].corpus.index,
         code=job_code("build"),
     output:
         update(f"{WORK}/stores/{{store}}/current.json"),
     log:
         f"{WORK}/logs/build/{{store}}.log",
     params:
-        job=lambda wildcards: PLAN.build_job(PLAN.by_store(wildcards.store)),
-        lock=lambda wildcards: PLAN.build_lock(wildcards.store),
+        job=lambda wildcards: PLAN.stores[wildcards.store].job,
+        lock=lambda wildcards: PLAN.stores[wildcards.store].lock,
     resources:
         engine=PLAN.engine,
-        learners=lambda wildcards: PLAN.learners(wildcards.store),
+        learners=lambda wildcards: PLAN.stores[wildcards.store].learners,
     threads: workflow.cores
     shell:
         # glibc gives large buffers and the heap's end back after use, and the kernel would zero them anew for the next
@@ -100,8 +100,8 @@ rule split_corpus:
     message:
         "Splitting {wildcards.split}."
     input:
-        index=lambda wildcards: PLAN.index(PLAN.by_split(wildcards.split)),
-        inherited=lambda wildcards: PLAN.inherited_split(PLAN.by_split(wildcards.split)),
+        index=lambda wildcards: PLAN.splits[wildcards.split].corpus.index,
+        inherited=lambda wildcards: PLAN.splits[wildcards.split].inherited_record,
         code=job_code("split"),
     output:
         # Updated in place: clips keep the sides that they have, and a person may edit it.
@@ -109,9 +109,9 @@ rule split_corpus:
     log:
         f"{WORK}/logs/split/{{split}}.log",
     params:
-        job=lambda wildcards: PLAN.split_job(PLAN.by_split(wildcards.split)),
+        job=lambda wildcards: PLAN.splits[wildcards.split].job,
         lock=f"{WORK}/locks/split-{{split}}.lock",
     resources:
-        where=lambda wildcards: PLAN.where(PLAN.by_split(wildcards.split)),
+        config_path=lambda wildcards: PLAN.splits[wildcards.split].config_path,
     shell:
-        "{PYTHON:q} -m pipeline split {params.job:q} --lock {params.lock:q} --where {resources.where:q} --log {log:q}"
+        "{PYTHON:q} -m pipeline split {params.job:q} --lock {params.lock:q} --config-path {resources.config_path:q} --log {log:q}"

@@ -2,8 +2,8 @@ rule search:
     message:
         "Searching settings of {wildcards.experiment}."
     input:
-        store=lambda wildcards: PLAN.pointer(wildcards.experiment),
-        split=lambda wildcards: PLAN.split_record(wildcards.experiment),
+        store=lambda wildcards: PLAN.experiments[wildcards.experiment].store.pointer,
+        split=lambda wildcards: PLAN.experiments[wildcards.experiment].split.record,
         code=job_code("search", "training/*.jinja"),
     output:
         # The study beside them is no output: Snakemake would remove it when a search is broken off.
@@ -12,13 +12,13 @@ rule search:
     log:
         f"{WORK}/logs/search/{{experiment}}.log",
     params:
-        job=lambda wildcards: PLAN.search_job(wildcards.experiment),
+        job=lambda wildcards: PLAN.experiments[wildcards.experiment].search_job,
         lock=f"{WORK}/locks/search-{{experiment}}.lock",
     resources:
-        where=lambda wildcards: PLAN.where(wildcards.experiment),
+        config_path=lambda wildcards: PLAN.experiments[wildcards.experiment].config_path,
     threads: workflow.cores
     shell:
         # As in training: large buffers are kept.
         "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 "
-        "{PYTHON:q} -m pipeline search {params.job:q} --lock {params.lock:q} --where {resources.where:q} "
+        "{PYTHON:q} -m pipeline search {params.job:q} --lock {params.lock:q} --config-path {resources.config_path:q} "
         "--workers {threads} --log {log:q}"

@@ -2,9 +2,9 @@ rule train:
     message:
         "Training {wildcards.experiment}."
     input:
-        store=lambda wildcards: PLAN.pointer(wildcards.experiment),
-        split=lambda wildcards: PLAN.split_record(wildcards.experiment),
-        before=lambda wildcards: PLAN.started_from(wildcards.experiment),
+        store=lambda wildcards: PLAN.experiments[wildcards.experiment].store.pointer,
+        split=lambda wildcards: PLAN.experiments[wildcards.experiment].split.record,
+        before=lambda wildcards: PLAN.experiments[wildcards.experiment].started_from,
         code=job_code("train", "training/*.jinja"),
     output:
         update(f"{WORK}/runs/{{experiment}}/metrics.json"),
@@ -12,16 +12,16 @@ rule train:
     log:
         f"{WORK}/logs/train/{{experiment}}.log",
     params:
-        job=lambda wildcards: PLAN.train_job(wildcards.experiment),
+        job=lambda wildcards: PLAN.experiments[wildcards.experiment].train_job,
         lock=f"{WORK}/locks/train-{{experiment}}.lock",
     resources:
-        where=lambda wildcards: PLAN.where(wildcards.experiment),
+        config_path=lambda wildcards: PLAN.experiments[wildcards.experiment].config_path,
     threads: workflow.cores
     shell:
         # glibc gives every buffer above 32 MB back after use, and the kernel zeroes it anew for the next layer: for
         # full-size tensors a good part of the time of training on a CPU, unless it is told to keep them.
         "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 "
-        "{PYTHON:q} -m pipeline train {params.job:q} --lock {params.lock:q} --where {resources.where:q} "
+        "{PYTHON:q} -m pipeline train {params.job:q} --lock {params.lock:q} --config-path {resources.config_path:q} "
         "--workers {threads} --log {log:q}"
 
 
@@ -29,7 +29,7 @@ rule report:
     message:
         "Comparing all experiments."
     input:
-        [PLAN.run_folder(name) / "metrics.json" for name in EXPERIMENTS],
+        [target.metrics for target in PLAN.experiments.values()],
         code=job_code("report", "training/*.jinja"),
     output:
         f"{WORK}/report.html",

@@ -8,8 +8,6 @@ import pytest
 from features.recipe import WaveformRecipe
 from pipeline.config.schema import Config, parse, read_yaml
 from pipeline.support.errors import InputError
-from pipeline.workflow.jobs import SplitJob, TrainJob
-from pipeline.workflow.plan import Plan, plan
 
 DEFAULT = Path(__file__).parents[3] / "config" / "config.yaml"
 
@@ -72,28 +70,6 @@ def test_one_setting_of_augmentation_leaves_the_published_others() -> None:
     assert (augment.mixup, augment.row_masks, augment.frame_masks) == (0.2, 2, 2)
 
 
-def test_corpora_that_differ_have_names_that_differ(tmp_path: Path) -> None:
-    corpora = [
-        {"root": "x"},
-        {"source": "json", "root": "x"},
-        {"source": "csv", "train": "x"},
-        {"source": "csv", "train": "x", "values": 2000},
-        {"root": "x", "silent": "quarantine"},
-        {"root": "x", "table": "t.csv"},
-        {"root": "x", "table": "t.csv", "only": {"esc10": True}},
-        {"source": "esc50", "root": "x"},
-        {"source": "esc50", "root": "x", "subset": "esc10"},
-    ]
-    recipes = {"two": {"kind": "spectrogram", "rows": 40}}
-    experiments = {f"x{number}": {"corpus": corpus} for number, corpus in enumerate(corpora)}
-    experiments["x3"]["recipe"] = "two"
-    found = plan({"experiments": experiments, "recipes": recipes}, [tmp_path], DEFAULT)
-    assert len({found.corpus_name(name) for name in experiments}) == len(corpora)
-    experiments["x0"]["corpus"] = {"root": "x", "max_quarantine": 0.1}  # which changes nothing of what is there
-    again = plan({"experiments": experiments, "recipes": recipes}, [tmp_path], DEFAULT)
-    assert [again.corpus_name(name) for name in experiments] == [found.corpus_name(name) for name in experiments]
-
-
 def test_a_recipe_of_a_known_name_changes_what_it_says_alone() -> None:
     config = parse(genre(model="cnn8") | {"recipes": {"environment": {"fmax_hz": 16000}}}, "")
     assert (config.recipes["environment"].kind, config.recipes["environment"].fmax_hz) == ("log_mel", 16000)
@@ -104,14 +80,6 @@ def test_a_recipe_of_a_known_name_changes_what_it_says_alone() -> None:
 )
 def test_the_shipped_configurations_are_valid(name: str, experiment: str) -> None:
     assert experiment in load(DEFAULT.with_name(name)).experiments
-
-
-def test_a_root_that_links_to_itself_stops_no_other_experiment(tmp_path: Path) -> None:
-    (tmp_path / "round").symlink_to("round")
-    config = genre(corpus={"root": str(tmp_path / "round")})
-    plan = Plan(parse(config, ""), "")
-    assert plan.corpus_name("genre").startswith("round-")
-    assert "unreadable" in plan.index_job("genre")
 
 
 def test_everything_has_a_default() -> None:
@@ -375,77 +343,3 @@ def test_weights_to_start_from_that_do_not_fit(first: dict[str, Any], options: d
     with pytest.raises(InputError) as caught:
         parse({"experiments": {"first": {"corpus": {"root": "x"}} | first, "x": STARTING | options}}, "mine.yaml")
     assert said in str(caught.value)
-
-
-class TestPlan:
-    def test_a_run_that_starts_from_another_tests_on_the_same_clips(self) -> None:
-        split = {"seed": 3, "test": 0.3}
-        experiments = {"first": STARTING | {"init_from": None, "split": split}, "x": STARTING, "y": {"init_from": "x"}}
-        chosen = plan({"experiments": experiments}, ["mine.yaml"], DEFAULT)
-        jobs = [TrainJob.model_validate_json(chosen.train_job(name)) for name in experiments]
-        assert jobs[0].split.seed == 3
-        assert jobs[0].split == jobs[1].split == jobs[2].split
-        assert [job.init_from for job in jobs] == [None, Path("work/runs/first"), Path("work/runs/x")]
-        assert chosen.started_from("x") == [Path("work/runs/first/metrics.json")]
-
-    def test_experiments_share_the_record_of_their_split(self) -> None:
-        """Those that start from others' weights have the record of the first, or one that inherits from it."""
-        experiments = {
-            "first": {"corpus": {"root": "x"}},
-            "same": {"corpus": {"root": "x"}, "training": {"epochs": 3}},
-            "seed": {"corpus": {"root": "x"}, "split": {"seed": 1}},
-            "later": {"corpus": {"root": "x"}, "init_from": "seed"},
-            "elsewhere": {"corpus": {"root": "y"}, "init_from": "later"},
-            "farther": {"corpus": {"root": "y"}, "init_from": "elsewhere"},
-            "alone": {"corpus": {"root": "y"}, "split": {"seed": 1}},
-        }
-        chosen = plan({"experiments": experiments}, ["mine.yaml"], DEFAULT)
-        record = {name: chosen.split_record(name) for name in experiments}
-        assert record["first"] == record["same"]
-        assert record["seed"] == record["later"]
-        assert record["elsewhere"] == record["farther"]
-        assert len(set(record.values())) == 4
-        inherited = {name: chosen.inherited_split(name) for name in experiments}
-        assert inherited.pop("elsewhere") == inherited.pop("farther") == [record["seed"]]
-        assert set(map(tuple, inherited.values())) == {()}
-        for name in experiments:
-            split_job = SplitJob.model_validate_json(chosen.split_job(name))
-            assert (split_job.record, split_job.index) == (record[name], chosen.index_folder(name))
-            assert TrainJob.model_validate_json(chosen.train_job(name)).record == record[name]
-        assert SplitJob.model_validate_json(chosen.split_job("farther")).split.seed == 1
-        assert SplitJob.model_validate_json(chosen.split_job("farther")).inherited == record["seed"]
-
-    def test_a_given_file_stands_on_its_own(self) -> None:
-        chosen = plan(genre() | {"experiments": {"mine": {}}}, ["mine.yaml"], DEFAULT)
-        assert list(chosen.config.experiments) == ["mine"]
-        assert "demo" not in chosen.config.recipes
-
-    def test_the_command_line_changes_the_default(self) -> None:
-        chosen = plan({"experiments": {"genre": {"training": {"epochs": 3}}}}, [], DEFAULT)
-        assert chosen.config.experiments["genre"].training.epochs == 3
-        assert chosen.config.experiments["genre"].model == load(DEFAULT).experiments["genre"].model
-
-    def test_the_strictest_quarantine_holds_for_all_who_share_an_index(self) -> None:
-        corpus = {"source": "audio", "root": "x"}
-        experiments = {"a": {"corpus": corpus}, "b": {"corpus": corpus | {"max_quarantine": 0.01}}}
-        chosen = plan({"experiments": experiments}, ["mine.yaml"], DEFAULT)
-        assert '"max_quarantine":0.01' in chosen.index_job("a")
-        assert chosen.index_job("a") == chosen.index_job("b")
-
-    def test_experiments_share_a_store_by_corpus_and_recipe(self) -> None:
-        corpus = {"source": "audio", "root": "x"}
-        data = {
-            "experiments": {
-                "a": {"corpus": corpus},
-                "b": {"corpus": corpus, "training": {"learning_rate": 0.1}},
-                "c": {"corpus": corpus, "recipe": "short"},
-                "d": {"corpus": corpus | {"root": "y"}},
-            },
-            "recipes": {"short": {"frames": 100}},
-        }
-        chosen = plan(data, ["mine.yaml"], DEFAULT)
-        families = [chosen.family(name) for name in "abcd"]
-        assert families[0] == families[1]
-        assert len(set(families)) == 3
-        indices = [chosen.index_folder(name) for name in "abcd"]
-        assert indices[0] == indices[1] == indices[2] != indices[3]

@@ -84,7 +84,7 @@ def test_classes_that_cannot_be_learned_are_one_line(labels: list[str], options:
     rows = pa.table({"label": pa.array(labels, pa.string())})
     chosen: dict[str, Any] = {"classes": None, "drop": ()} | options
     with pytest.raises(InputError, match=rf"^mine(: |\.){expected}"):
-        learned_classes(rows, where="mine", **chosen)
+        learned_classes(rows, config_path="mine", **chosen)
 
 
 def test_a_class_of_one_recording_that_is_left_out_is_no_obstacle() -> None:

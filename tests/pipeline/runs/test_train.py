@@ -29,7 +29,7 @@ from pipeline.corpus.sources import AudioSource
 from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import update_split
 from pipeline.results import compare
-from pipeline.runs.experiment import fold_sides, run_of, sides_of
+from pipeline.runs.run import fold_sides, prepare_run, run_sides
 from pipeline.runs.train import _class_weights, _detected, _scored, train_experiment
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine
@@ -51,11 +51,8 @@ def three_classes(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def train(store: Store, folder: Path, **options: Any) -> str:
     """What is said against an experiment."""
     chosen = parse({"experiments": {"x": options}}, "").experiments["x"]
-    parts = {
-        name: getattr(chosen, name) for name in ("model", "training", "split", "folds", "positive", "classes", "drop")
-    }
     with pytest.raises(InputError) as caught:
-        train_experiment(folder, store, name="x", where="mine.yaml: experiments.x", **parts)
+        train_experiment(folder, store, chosen, name="x", config_path="mine.yaml: experiments.x")
     assert not list(folder.iterdir())
     return str(caught.value)
 
@@ -135,8 +132,7 @@ def three_folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Path, 
     model = {"name": "cnn8", "channels": [16] * 8, "crop": [14, 18], "test_crops": [1, 2]}
     training = {"epochs": 2, "batch_size": 4, "device": "cpu", "augment": {"mixup": 1.0}, "average": 0.5}
     chosen = parse({"experiments": {"x": GIVEN | {"model": model, "training": training}}}, "")
-    parts = {name: getattr(chosen.experiments["x"], name) for name in ("model", "training", "split", "folds")}
-    metrics = train_experiment(folder / "run", store, name="x", where="", **parts)
+    metrics = train_experiment(folder / "run", store, chosen.experiments["x"], name="x", config_path="")
     return store, folder / "run", metrics
 
 
@@ -160,10 +156,10 @@ def test_a_fold_does_not_start_from_weights_that_have_learned_it(
 ) -> None:
     store, folder, _ = three_folds
     chosen = parse({"experiments": {"x": GIVEN | {"model": "cnn8"}}}, "").experiments["x"]
-    run = run_of(store, where="x", model=chosen.model, training=chosen.training, positive=None)
-    assert len(fold_sides(run, 1, Split(), folder / "fold-1").test) == 6
+    run = prepare_run(store, chosen, "x")
+    assert len(fold_sides(run, 1, folder / "fold-1").test) == 6
     with pytest.raises(InputError, match=r"x\.init_from: expected weights that know no clip of test, .*fold-2 were tr"):
-        fold_sides(run, 1, Split(), folder / "fold-2")
+        fold_sides(run, 1, folder / "fold-2")
 
 
 def test_all_but_the_tested_one_train(three_folds: tuple[Store, Path, dict[str, Any]]) -> None:
@@ -208,10 +204,10 @@ def dropped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, A
     model = {"name": "cnn", "depth": 2, "width": 16, "dense": [8]}
     training = {"epochs": 2, "batch_size": 8, "device": "cpu", "precision": "float32"}
     found = []
-    for number, options in enumerate([{}, {"drop": ["b"], "init_from": folder / "run0"}]):
-        chosen = parse({"experiments": {"x": {"model": model, "training": training}}}, "").experiments["x"]
-        parts = {name: getattr(chosen, name) for name in ("model", "training", "split", "folds")} | options
-        found.append(train_experiment(folder / f"run{number}", store, name=f"run{number}", where="", **parts))
+    for number, settings in enumerate([{}, {"drop": ["b"]}]):
+        chosen = parse({"experiments": {"x": {"model": model, "training": training} | settings}}, "").experiments["x"]
+        options: dict[str, Any] = {"config_path": ""} | ({"init_from": folder / "run0"} if number else {})
+        found.append(train_experiment(folder / f"run{number}", store, chosen, name=f"run{number}", **options))
     return folder, found[0], found[1]
 
 
@@ -256,8 +252,7 @@ def test_clips_validate_though_the_last_epoch_is_kept(three_classes: Store, tmp_
     for validation in (False, True):
         options = {"model": model, "training": training | {"validation": validation}}
         chosen = parse({"experiments": {"x": options}}, "").experiments["x"]
-        parts = {name: getattr(chosen, name) for name in ("model", "training", "split", "folds")}
-        found.append(train_experiment(tmp_path / str(validation), three_classes, name="x", where="", **parts))
+        found.append(train_experiment(tmp_path / str(validation), three_classes, chosen, name="x", config_path=""))
     without, with_them = found
     assert without["validation_clips"] == 0 < with_them["validation_clips"]
     assert without["train_clips"] == with_them["train_clips"] + with_them["validation_clips"]
@@ -274,12 +269,11 @@ def test_a_run_is_not_tested_on_what_its_first_weights_have_learned(
     store = open_store(next((folder / "stores" / "family").glob("*/manifest.json")).parent)
     model = {"name": "cnn", "depth": 2, "width": 16, "dense": [8]}
     chosen = parse({"experiments": {"x": {"model": model, "split": {"seed": 1}}}}, "").experiments["x"]
-    parts = {name: getattr(chosen, name) for name in ("model", "training", "split", "folds")}
     for number in (0, 1):
         with pytest.raises(
             InputError, match=rf"no clip of validation, but those of .*run{number} were trained by \d+ of"
         ):
-            train_experiment(tmp_path, store, name="x", where="x", init_from=folder / f"run{number}", **parts)
+            train_experiment(tmp_path, store, chosen, name="x", config_path="x", init_from=folder / f"run{number}")
     assert not list(tmp_path.iterdir())
     learned = pq.read_table(folder / "run1" / "learned.parquet")
     counts = {side: pc.sum(pc.equal(learned["side"], side)).as_py() for side in ("train", "validation")}
@@ -287,7 +281,7 @@ def test_a_run_is_not_tested_on_what_its_first_weights_have_learned(
     assert counts == {"train": before["train_clips"], "validation": before["validation_clips"]}
     (tmp_path / "older").mkdir()
     with pytest.raises(InputError, match="older does not say what it has learned from; train it again"):
-        train_experiment(tmp_path, store, name="x", where="x", init_from=tmp_path / "older", **parts)
+        train_experiment(tmp_path, store, chosen, name="x", config_path="x", init_from=tmp_path / "older")
 
 
 def test_a_run_records_its_split(dropped: tuple[Path, Any, Any]) -> None:
@@ -304,15 +298,15 @@ def test_a_run_without_folds_follows_the_recorded_split(three_classes: Store, tm
     record = tmp_path / "split.csv"
     update_split(record, three_classes.rows, Split())
     chosen = parse({"experiments": {"x": {}}}, "").experiments["x"]
-    run = run_of(three_classes, where="x", model=chosen.model, training=chosen.training, positive=None)
-    drawn = sides_of(run, Split(), None)
-    assert drawn.digest() == sides_of(run, Split(), record).digest()
+    run = prepare_run(three_classes, chosen, "x")
+    drawn = run_sides(run)
+    assert drawn.digest() == run_sides(run, record).digest()
     moved = three_classes.rows["id"][int(drawn.train[0])].as_py()
     record.write_text(re.sub(rf"(?m)^{moved}(.*),train$", rf"{moved}\1,test", record.read_text()))
-    assert sides_of(run, Split(), record).test.tolist() == sorted([*drawn.test, drawn.train[0]])
+    assert run_sides(run, record).test.tolist() == sorted([*drawn.test, drawn.train[0]])
     record.write_text(re.sub(rf"(?m)^{moved}.*\n", "", record.read_text()))
     with pytest.raises(InputError, match=rf"^x: .*split\.csv: expected the side of {moved}, found none"):
-        sides_of(run, Split(), record)
+        run_sides(run, record)
 
 
 def test_a_fold_that_cannot_be_learned_is_told_before_the_first_is_trained(tmp_path: Path) -> None:
@@ -321,9 +315,8 @@ def test_a_fold_that_cannot_be_learned_is_told_before_the_first_is_trained(tmp_p
     place = store.rows.column_names.index("fold")
     store.rows = store.rows.set_column(place, "fold", pa.array(fold))
     chosen = parse({"experiments": {"x": GIVEN | {"folds": [2, 1], "model": "resnet_attention"}}}, "").experiments["x"]
-    parts = {name: getattr(chosen, name) for name in ("model", "training", "split", "folds")}
     with pytest.raises(InputError, match="class 'c' has no training clip"):
-        train_experiment(tmp_path / "run", store, name="x", where="x", **parts)
+        train_experiment(tmp_path / "run", store, chosen, name="x", config_path="x")
     assert not (tmp_path / "run").exists()
 
 
@@ -337,9 +330,8 @@ def test_all_folds_share_the_time_limit_and_replace_a_run_without_them(
     (tmp_path / "model.json").write_text("of a run without folds")
     experiment = GIVEN | {"model": {"name": "cnn8", "crop": [14, 18]}, "training": {"max_time": 60}}
     chosen = parse({"experiments": {"x": experiment}}, "").experiments["x"]
-    parts = {name: getattr(chosen, name) for name in ("model", "training", "split", "folds")}
     before = time.monotonic()
-    train_experiment(tmp_path, store, name="x", where="x", **parts)
+    train_experiment(tmp_path, store, chosen, name="x", config_path="x")
     assert not list(tmp_path.iterdir())
     assert len(ends) == 3
     assert len(set(ends)) == 1

@@ -18,9 +18,9 @@ from pipeline.config.corpora import AudioCorpus, Esc50Corpus, JsonCorpus, TagsCo
 from pipeline.config.experiment import Experiment
 from pipeline.config.schema import parse
 from pipeline.corpus.sources import AudioSource, JsonSource
-from pipeline.corpus.split import Sides, Split
-from pipeline.runs.experiment import Run, run_of, sides_of
+from pipeline.corpus.split import Sides
 from pipeline.runs.learnable import learned_classes
+from pipeline.runs.run import Run, prepare_run, run_sides
 from pipeline.runs.train import fit_run, train_experiment
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine
@@ -43,8 +43,8 @@ def chosen(**options: Any) -> Experiment:
     return parse({"experiments": {"x": {"model": MODEL, "training": training} | options}}, "").experiments["x"]
 
 
-def run(store: Store, experiment: Experiment, **options: Any) -> Run:
-    return run_of(store, where="x", model=experiment.model, training=experiment.training, positive=None, **options)
+def run(store: Store, experiment: Experiment) -> Run:
+    return prepare_run(store, experiment, "x")
 
 
 class Fitting:
@@ -82,7 +82,7 @@ def test_the_stream_that_trains_is_as_configured(
 ) -> None:
     experiment = chosen(training={"variants": variants, "views": 3, "seed": 7, "batch_size": 5})
     this = run(store, experiment)
-    sides = sides_of(this, Split(), None)
+    sides = run_sides(this)
     fit_run(tmp_path, sides, this)
     train, validation = fitting.streams
     assert train["rows"] == sides.train.tolist()
@@ -103,7 +103,7 @@ def test_batches_for_a_gpu_are_pinned_and_a_gpu_that_is_not_there_is_refused(
     for device in ("cuda", "cpu"):
         monkeypatch.setattr("torch.cuda.is_available", lambda: True)
         this = run(store, chosen(training={"device": device}))
-        fit_run(tmp_path, sides_of(this, Split(), None), this)
+        fit_run(tmp_path, run_sides(this), this)
         assert fitting.streams[-2]["pin"] is (device == "cuda")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(InputError, match=r"x\.training\.device: expected a GPU that torch can use, found none"):
@@ -123,7 +123,7 @@ def test_a_fit_is_told_its_beginning_its_end_and_its_statistics(
     monkeypatch.setattr(pipeline.runs.train, "read_artefact", lambda folder: f"weights of {folder.name}")
     for normalise in ("clip", "train"):
         this = run(store, chosen(training={"normalise": normalise, "variants": "original"}))
-        sides = sides_of(this, Split(), None)
+        sides = run_sides(this)
         fit_run(tmp_path, sides, this, tmp_path / "first", ["watch"], 12.5)  # type: ignore[list-item]
         told = fitting.fits[-1]
         assert (told["folder"], told["start"]) == (tmp_path, "weights of first")
@@ -138,15 +138,15 @@ def test_a_fit_is_told_its_beginning_its_end_and_its_statistics(
 
 def test_without_validation_no_stream_validates(store: Store, tmp_path: Path, fitting: Fitting) -> None:
     this = run(store, chosen(training={"keep": "last"}))
-    fit_run(tmp_path, sides_of(this, Split(), None), this)
+    fit_run(tmp_path, run_sides(this), this)
     assert len(fitting.streams) == 1
     assert fitting.fits[0]["validation"] is None
 
 
 def test_a_run_is_known_by_its_store_and_its_split(store: Store, tmp_path: Path, fitting: Fitting) -> None:
-    this = run(store, chosen())
     for seed in (0, 1):
-        sides = sides_of(this, Split(seed=seed), None)
+        this = run(store, chosen(split={"seed": seed}))
+        sides = run_sides(this)
         fit_run(tmp_path, sides, this)
         assert fitting.fits[-1]["identity"] == {"store": store.identity, "split": sides.digest()}
     assert fitting.fits[0]["identity"] != fitting.fits[1]["identity"]
@@ -175,9 +175,8 @@ def test_the_threshold_is_chosen_on_the_clips_that_validate(
 
     monkeypatch.setattr(pipeline.runs.train, "choose_threshold", choose)
     experiment = chosen(split={"validation": 0.4, "test": 0.2}, training={"variants": "original"})
-    parts = {name: getattr(experiment, name) for name in ("model", "training", "split", "folds", "positive")}
-    metrics = train_experiment(tmp_path / "run", store, name="x", where="x", **parts)
-    sides = sides_of(run(store, experiment), experiment.split, None)
+    metrics = train_experiment(tmp_path / "run", store, experiment, name="x", config_path="x")
+    sides = run_sides(run(store, experiment))
     ((found, truth),) = asked
     assert metrics["validation_clips"] == len(sides.validation) != len(sides.test) == metrics["test_clips"]
     labels = np.array(store.rows["label"].to_pylist())
@@ -212,8 +211,8 @@ class TestJobs:
         return plan_of([tmp_path / "mine.yaml"])
 
     def test_every_setting_reaches_training(self, tmp_path: Path) -> None:
-        told = [self.plan(tmp_path).train_job("x")]
-        told += [self.plan(tmp_path, **change).train_job("x") for change in self.CHANGES]
+        told = [self.plan(tmp_path).experiments["x"].train_job]
+        told += [self.plan(tmp_path, **change).experiments["x"].train_job for change in self.CHANGES]
         assert len(set(told)) == len(told)
         assert set(Experiment.model_fields) - {"search"} == {key for change in self.CHANGES for key in change}
 
@@ -221,20 +220,20 @@ class TestJobs:
         searched = {"model": "cnn", "search": {"trials": 2}}
         changes = [change for change in self.CHANGES if not change.keys() & {"init_from", "folds", "model"}]
         changes += [{"model": {"name": "cnn", "depth": 5}}, {"search": {"trials": 3}}, {"search": {"seed": 1}}]
-        told = [self.plan(tmp_path, **searched).search_job("x")]
-        told += [self.plan(tmp_path, **(searched | change)).search_job("x") for change in changes]
+        told = [self.plan(tmp_path, **searched).experiments["x"].search_job]
+        told += [self.plan(tmp_path, **(searched | change)).experiments["x"].search_job for change in changes]
         assert len(set(told)) == len(told)
 
     def test_silence_is_quarantined_where_the_configuration_says_so(self, tmp_path: Path) -> None:
-        told = json.loads(self.plan(tmp_path, corpus={"root": "x", "silent": "quarantine"}).index_job("x"))
+        told = json.loads(self.plan(tmp_path, corpus={"root": "x", "silent": "quarantine"}).experiments["x"].corpus.job)
         assert told["corpus"]["silent"] == "quarantine"
-        assert json.loads(self.plan(tmp_path).index_job("x"))["corpus"]["silent"] == "keep"
+        assert json.loads(self.plan(tmp_path).experiments["x"].corpus.job)["corpus"]["silent"] == "keep"
 
     def test_the_build_is_told_of_all_that_decides_its_bytes(self, tmp_path: Path) -> None:
         plan = plan_of_tones(tmp_path)
-        told = [plan.build_job("x")]
-        told.append(plan_of_tones(tmp_path, compression="zstd").build_job("x"))
-        told.append(plan_of_tones(tmp_path, noise=None).build_job("x"))
+        told = [plan.experiments["x"].store.job]
+        told.append(plan_of_tones(tmp_path, compression="zstd").experiments["x"].store.job)
+        told.append(plan_of_tones(tmp_path, noise=None).experiments["x"].store.job)
         assert len(set(told)) == 3
 
 

@@ -67,12 +67,12 @@ def job(folder: Path, into: Path, **options: Any) -> SearchJob:
     file = into / "searched.yaml"
     into.mkdir(exist_ok=True)
     file.write_text(json.dumps(config))
-    said = plan_of([file]).search_job("x")
+    said = plan_of([file]).experiments["x"].search_job
     return SearchJob.model_validate_json(said).model_copy(update={"folder": into})
 
 
 def run(folder: Path, into: Path, workers: int = 1, **options: Any) -> FrozenTrial:
-    return search(job(folder, into, **options), workers=workers, where="mine.yaml: experiments.x")
+    return search(job(folder, into, **options), workers=workers, config_path="mine.yaml: experiments.x")
 
 
 def table(into: Path) -> list[dict[str, str]]:
@@ -98,8 +98,8 @@ def test_the_experiment_as_it_stands_is_the_first_trial(searched: Path) -> None:
 def test_the_best_trial_becomes_an_experiment_on_the_same_store(folder: Path, searched: Path) -> None:
     plan, before = plan_of([searched / "best.yaml"]), plan_of([searched / "searched.yaml"])
     assert list(plan.config.experiments) == ["x_best"]
-    assert plan.pointer("x_best") == before.pointer("x")
-    assert plan.corpus("x_best") == before.corpus("x")
+    assert plan.experiments["x_best"].store.pointer == before.experiments["x"].store.pointer
+    assert plan.experiments["x_best"].corpus.corpus == before.experiments["x"].corpus.corpus
     found, told = plan.config.experiments["x_best"], before.config.experiments["x"]
     assert (found.split, found.folds, found.recipe, found.search) == (told.split, told.folds, told.recipe, None)
     best = min(table(searched), key=lambda row: float(row["validation_loss"]))
@@ -205,19 +205,19 @@ def test_other_sides_are_another_study(folder: Path, tmp_path: Path, monkeypatch
     record.write_text(made.record.read_text())
     made = made.model_copy(update={"record": record})
     for _ in range(2):
-        search(made, workers=1, where="x")
+        search(made, workers=1, config_path="x")
         assert ran == [0]
     moved = re.search(r"(?m)^.*,train$", record.read_text())
     assert moved is not None
     record.write_text(record.read_text().replace(moved[0], moved[0].replace(",train", ",test")))
-    search(made, workers=1, where="x")
+    search(made, workers=1, config_path="x")
     assert ran == [0, 0]
 
 
 def started(folder: Path, into: Path, **options: Any) -> subprocess.Popen[str]:
     """The command of the workflow, on two cores."""
     text = job(folder, into, **options).model_dump_json()
-    command = [sys.executable, "-m", "pipeline", "search", text, "--workers", "2", "--where", "mine.yaml"]
+    command = [sys.executable, "-m", "pipeline", "search", text, "--workers", "2", "--config-path", "mine.yaml"]
     return subprocess.Popen(
         [*command, "--lock", str(into / "lock")],
         cwd=Path(__file__).parents[3],
@@ -549,10 +549,9 @@ def said(experiment: dict[str, Any]) -> str:
 def test_a_trial_that_was_searched_alone_trains_to_the_same_loss(folder: Path, searched: Path, tmp_path: Path) -> None:
     """A trial is no other training than that of an experiment with the same settings and epochs."""
     chosen = plan_of([searched / "best.yaml"]).config.experiments["x_best"]
-    parts = {name: getattr(chosen, name) for name in ("model", "split", "folds", "positive")}
-    training = chosen.training.model_copy(update={"epochs": 2})
+    setup = chosen.setup.model_copy(update={"training": chosen.training.model_copy(update={"epochs": 2})})
     made = job(folder, tmp_path)
-    train_experiment(tmp_path, open_store(made.family), name="x", where="", training=training, **parts)
+    train_experiment(tmp_path, open_store(made.family), setup, name="x", config_path="")
     losses = [row["validation_loss"] for row in read_json(tmp_path / "metrics.json")["history"]]
     best = min(float(row["validation_loss"]) for row in table(searched))
     assert min(losses) == pytest.approx(best, rel=1e-4)

@@ -167,7 +167,7 @@ def test_an_index_of_other_recordings_cannot_mend(store: tuple[Plan, Path]) -> N
     """The row table is lost, and the clips of the index are not those of the store any more."""
     plan, path = store
     (path / "rows.parquet").unlink()
-    index = plan.index_folder("x") / "clips.parquet"
+    index = plan.experiments["x"].corpus.index_folder / "clips.parquet"
     before, clips = index.read_bytes(), tree(path.parent)
     try:
         pq.write_table(pq.read_table(index).slice(1), index)
@@ -183,12 +183,12 @@ def test_a_store_of_fewer_recordings_than_the_index_has_now_is_mended(store: tup
     """Its own row table says which recordings it holds."""
     plan, path = store
     (path / "tensors.zarr" / "noise" / "c.2.0.0.0").unlink()
-    new = plan.corpus("x").root / "c" / "9.wav"
-    index = plan.index_folder("x") / "clips.parquet"
+    new = plan.experiments["x"].corpus.corpus.root / "c" / "9.wav"
+    index = plan.experiments["x"].corpus.index_folder / "clips.parquet"
     before = index.read_bytes()
     try:
         soundfile.write(new, tone(900, 0.5), RATE_HZ)
-        job = IndexJob.model_validate_json(plan.index_job("x"))
+        job = IndexJob.model_validate_json(plan.experiments["x"].corpus.job)
         assert len(indexed(source_of(job.corpus, "x"), job.folder)) == 10
         assert mended(plan, path) == 1
     finally:
@@ -199,7 +199,7 @@ def test_a_store_of_fewer_recordings_than_the_index_has_now_is_mended(store: tup
 def test_a_recording_that_changed_cannot_mend(store: tuple[Plan, Path]) -> None:
     plan, path = store
     (path / "tensors.zarr" / "noise" / "c.2.0.0.0").unlink()
-    recording = plan.corpus("x").root / open_rows(path)[8]
+    recording = plan.experiments["x"].corpus.corpus.root / open_rows(path)[8]
     before, files = recording.read_bytes(), tree(path.parent)
     try:
         soundfile.write(recording, tone(900, 0.5), RATE_HZ)

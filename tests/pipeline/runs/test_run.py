@@ -20,7 +20,7 @@ from pipeline.config.experiment import Experiment
 from pipeline.config.schema import parse
 from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import update_split
-from pipeline.runs.experiment import run_of, sides_of
+from pipeline.runs.run import prepare_run, run_sides
 from pipeline.runs.train import train_experiment
 from pipeline.support.errors import InputError
 from stores import Store
@@ -88,9 +88,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> Trained:
 
 
 def train(folder: Path, store: Store, experiment: Experiment, **options: Any) -> dict[str, Any]:
-    names = ("model", "training", "split", "folds", "positive", "classes", "drop")
-    parts = {name: getattr(experiment, name) for name in names} | options
-    return train_experiment(folder, store, name="x", where="mine.yaml: experiments.x", **parts)
+    return train_experiment(folder, store, experiment, name="x", config_path="mine.yaml: experiments.x", **options)
 
 
 def shares(logits: np.ndarray) -> np.ndarray:
@@ -139,7 +137,7 @@ def test_the_metrics_are_those_of_the_test_clips(
     assert [row["f1"] for row in metrics["per_class"]] == pytest.approx(f1)
     assert read_json(folder / "metrics.json") == metrics
     assert described["classes"] == run.classes
-    assert described["model"] == run.model.model_dump(mode="json")
+    assert described["model"] == run.setup.model.model_dump(mode="json")
     assert (described["recipe"], described["store"]) == (store.manifest["recipe"], store.identity)
     assert not described.keys() & {"positive", "threshold"}
     with open(folder / "mistakes.csv", newline="") as file:
@@ -191,10 +189,10 @@ def test_one_of_two_classes_is_detected_by_the_threshold_of_validation(
 def test_which_of_two_classes_is_detected(
     stores: dict[int, Store], monkeypatch: pytest.MonkeyPatch, labels: tuple[str, str], named: str | None, positive: str
 ) -> None:
-    store, experiment = stores[2], chosen()
+    store = stores[2]
     column = [labels["ab".index(label)] for label in store.rows["label"].to_pylist()]
     monkeypatch.setattr(store, "rows", store.rows.set_column(store.rows.column_names.index("label"), "label", [column]))
-    run = run_of(store, where="x", model=experiment.model, training=experiment.training, positive=named)
+    run = prepare_run(store, chosen(positive=named), "x")
     assert (run.classes, run.positive, run.positive_number) == (list(labels), positive, labels.index(positive))
 
 
@@ -233,8 +231,7 @@ def test_a_run_follows_the_record_its_beginning_and_its_time(
     experiment = chosen(training={"max_time": timedelta(minutes=2)})
     train(tmp_path / "second", store, experiment, record=record, init_from=tmp_path / "first")
     before, after = trained.calls
-    drawn = sides_of(run_of(store, where="x", model=experiment.model, training=experiment.training, positive=None),
-                     Split(), None)  # fmt: skip
+    drawn = run_sides(prepare_run(store, experiment, "x"))
     assert after["sides"].digest() == before["sides"].digest() != drawn.digest()
     assert (after["init_from"], after["until"]) == (tmp_path / "first", 1120.0)
     page = (tmp_path / "second" / "report.html").read_text()

@@ -1,0 +1,142 @@
+"""Run of an experiment: its setup on its store, checked, and the sides that its clips are on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipeline.config.setup import Setup
+from pipeline.corpus.split import Sides, assign, by_fold, by_side
+from pipeline.corpus.split_file import recorded_sides
+from pipeline.runs.learnable import learned_classes
+from pipeline.runs.learned import refuse_learned
+from pipeline.support.errors import InputError
+from stores.reader import Store
+
+DETECTED = "NG"  # unless the configuration names another
+NEEDED = "a class needs recordings of three groups or more, or of every fold or side that is given"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Setup of an experiment on its store, checked.
+
+    Attributes
+    ----------
+    store : Store
+    setup : Setup
+    config_path : str
+        The experiment's part of the configuration, for messages.
+    classes : list of str
+        Those that are learned, in the order of the network's outputs.
+    positive : str or None
+        The one of two classes that is detected.
+    """
+
+    store: Store
+    setup: Setup
+    config_path: str
+    classes: list[str]
+    positive: str | None
+
+    @property
+    def positive_number(self) -> int | None:
+        return None if self.positive is None else self.classes.index(self.positive)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The number of each row's class, `(rows,)` int64; -1 where it is none that is learned."""
+        number = {label: place for place, label in enumerate(self.classes)}
+        return np.array([number.get(label, -1) for label in self.store.rows["label"].to_pylist()], dtype=np.int64)
+
+
+def prepare_run(store: Store, setup: Setup, config_path: str) -> Run:
+    """Return the run of a setup on a store. Raises `InputError` for what does not fit together.
+
+    Which clips test does not depend on the classes that are learned.
+    """
+    model, training = setup.model, setup.training
+    if training.device == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            f"{config_path}.training.device: expected a GPU that torch can use, found none; say auto or cpu"
+        )
+    if (kind := store.manifest["recipe"]["kind"]) != model.reads:
+        raise InputError(
+            f"{config_path}.recipe: the model {model.name} reads recipes of kind {model.reads}, this one is of kind "
+            f"{kind}; choose another recipe or another model"
+        )
+    classes = learned_classes(store.rows, setup.classes, setup.drop, config_path)
+    positive = _positive(classes, setup.positive, config_path)
+    if positive is None and isinstance(training.class_weight, float):
+        raise InputError(
+            f"{config_path}.training.class_weight: a number is the weight of the positive one of two classes, and "
+            f"there are {len(classes)}; say balanced or none"
+        )
+    return Run(store, setup, config_path, classes, positive)
+
+
+def run_sides(run: Run, record: Path | None = None, init_from: Path | None = None) -> Sides:
+    """Return the sides of a single run, as `record` has them; without one they are drawn.
+
+    Raises `InputError` where nothing can be learned or tested, or where the weights of `init_from` know what tests.
+    """
+    rows = run.store.rows
+    try:
+        sides = assign(rows, run.setup.split) if record is None else recorded_sides(record, rows)
+    except InputError as error:
+        raise InputError(f"{run.config_path}: {error}") from None
+    return _checked(run, by_side(rows, sides, run.setup.training.validates).of(run.labels >= 0), init_from)
+
+
+def fold_sides(run: Run, fold: int, init_from: Path | None = None) -> Sides:
+    """Return the sides of the run that is tested on a fold. Raises `InputError` as `run_sides` does."""
+    rows = run.store.rows
+    try:
+        sides = by_fold(rows, fold, run.setup.split, run.setup.training.validates).of(run.labels >= 0)
+    except InputError as error:
+        raise InputError(f"{run.config_path}.folds: {error}") from None
+    return _checked(run, sides, init_from)
+
+
+def _checked(run: Run, sides: Sides, init_from: Path | None) -> Sides:
+    """Return the sides if a run can be trained and tested on them."""
+    _refuse_unlearnable(sides, run)
+    if init_from is not None:
+        refuse_learned(run.store.rows, sides, init_from, run.config_path)
+    return sides
+
+
+def _positive(classes: Sequence[str], named: str | None, config_path: str) -> str | None:
+    """Return the class to be detected, if there are two."""
+    if named is not None and (named not in classes or len(classes) != 2):
+        raise InputError(
+            f"{config_path}.positive: expected one of two classes, got {named!r}; there are {', '.join(classes)}"
+        )
+    if len(classes) != 2:
+        return None
+    return named or (DETECTED if DETECTED in classes else classes[-1])
+
+
+def _refuse_unlearnable(sides: Sides, run: Run) -> None:
+    """Raise `InputError` where a side has no clips, or a class has none to learn or to be tested by."""
+    classes, config_path, labels = run.classes, run.config_path, run.labels
+    evaluated = ("validation", "test") if run.setup.training.validates else ("test",)
+    for side in ("train", *evaluated):
+        if not len(getattr(sides, side)):
+            raise InputError(
+                f"{config_path}: expected clips to train, validate and test, but {side} has none; {NEEDED}"
+            )
+    counts = np.bincount(labels[sides.train], minlength=len(classes))
+    if missing := [name for name, count in zip(classes, counts, strict=True) if not count]:
+        raise InputError(f"{config_path}: class {missing[0]!r} has no training clip; {NEEDED}")
+    if len(classes) == 2:
+        for side in evaluated:
+            present = set(labels[getattr(sides, side)].tolist())
+            if len(present) < 2:
+                raise InputError(
+                    f"{config_path}: expected clips of both classes for {side}, found only {classes[present.pop()]!r}; "
+                    f"{NEEDED}"
+                )
