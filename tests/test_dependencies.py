@@ -6,7 +6,7 @@ from pathlib import Path
 from core_environment import ROOT, closure, core_python, core_requirements
 
 from pipeline.config.schema import read_yaml
-from pipeline.workflow.plan import DEFAULT_CONFIG
+from pipeline.workflow.plan import default_config
 
 PACKAGES = ("features", "stores", "training", "pipeline")
 
@@ -28,7 +28,7 @@ def test_the_words_of_tags_can_be_read_there() -> None:
 
 
 def test_every_target_of_the_shipped_configuration_can_be_planned_there(tmp_path: Path) -> None:
-    experiments = read_yaml(DEFAULT_CONFIG)["experiments"]
+    experiments = read_yaml(default_config())["experiments"]
     targets = ["features", "report", *(f"train_{name}" for name in experiments)]
     targets += [f"search_{name}" for name, experiment in experiments.items() if experiment.get("search")]
     command = [str(core_python()), "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--dry-run", *targets]

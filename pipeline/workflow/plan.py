@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.schema import Config, parse, read_yaml
+from pipeline.workflow import CONFIG, FOLDER
 from pipeline.workflow.jobs import ReportJob, Unfinished
 from pipeline.workflow.names import relative
 from pipeline.workflow.resolution import resolve
@@ -19,10 +20,13 @@ from pipeline.workflow.targets import (
     StoreTarget,
 )
 
-DEFAULT_CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
+
+def default_config() -> Path:
+    """Return the configuration of the folder that one stands in, or the shipped one where there is none."""
+    return CONFIG if CONFIG.is_file() else FOLDER / CONFIG
 
 
-def load(overrides: Mapping[str, Any], files: Sequence[str | Path], default: Path = DEFAULT_CONFIG) -> "Plan":
+def load(overrides: Mapping[str, Any], files: Sequence[str | Path]) -> "Plan":
     """Return the plan of one configuration. Raises `InputError` for what is wrong in it.
 
     Parameters
@@ -30,18 +34,17 @@ def load(overrides: Mapping[str, Any], files: Sequence[str | Path], default: Pat
     overrides : mapping
         The configuration as Snakemake merged it from files and command line.
     files : sequence of path
-        The files that it comes from; they stand on their own. Without any, `overrides` change the default.
-    default : Path, optional
-        The shipped configuration.
+        The files that it comes from; they stand on their own. Without any, `overrides` change `default_config()`.
     """
     if files:
         origin = ", ".join(map(relative, files))
         return Plan(parse(overrides, origin), origin)
-    return Plan(parse(_merged(read_yaml(default), overrides), relative(default)), relative(default))
+    origin = relative(default_config())
+    return Plan(parse(_merged(read_yaml(Path(origin)), overrides), origin), origin)
 
 
 def plan_of(files: Sequence[Path]) -> "Plan":
-    """Return the plan that `snakemake --configfile FILES` follows; without any, that of the shipped configuration."""
+    """Return the plan that `snakemake --configfile FILES` follows; without any, that of `default_config()`."""
     overrides: dict[str, Any] = {}
     for file in files:
         overrides = _merged(overrides, read_yaml(file))
@@ -107,6 +110,6 @@ class Plan:
         return ReportJob(folder=self.work, runs=runs, unfinished=unfinished).model_dump_json()
 
     def command(self, target: str) -> str:
-        """Return the command line of a target, with the configuration if it is not the shipped one."""
-        shipped = self.origin == relative(DEFAULT_CONFIG)
-        return f"snakemake {target}" + ("" if shipped else f" --configfile {self.origin.replace(', ', ' ')}")
+        """Return the command line of a target, with the configuration if it is not the default."""
+        is_default = self.origin == relative(default_config())
+        return f"snakemake {target}" + ("" if is_default else f" --configfile {self.origin.replace(', ', ' ')}")

@@ -12,8 +12,11 @@ from stores_of import built, plan_of_tones
 
 import otogura
 from pipeline.commands.main import main
+from pipeline.workflow import CONFIG, FOLDER
 from stores.files import write_json
 from training.stream import ClipStream
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +46,31 @@ class Typed:
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
     return Typed(monkeypatch, capsys)
+
+
+def test_init_writes_a_folder_to_work_in_and_nothing_over_another(typed: Typed, tmp_path: Path) -> None:
+    code, out, _ = typed(tmp_path, "init", "mine")
+    written = {path.relative_to(tmp_path / "mine") for path in (tmp_path / "mine").rglob("*") if path.is_file()}
+    assert written == {CONFIG, Path("Snakefile"), Path("profiles/default/config.yaml")}
+    assert (code, out.splitlines()[-1]) == (
+        0,
+        "In mine: snakemake --cores all features; your own recordings are named in mine/config/config.yaml",
+    )
+    (tmp_path / "mine" / "Snakefile").unlink()
+    code, _, err = typed(tmp_path, "init", "mine")
+    assert (code, err) == (
+        1,
+        "otogura: mine/config/config.yaml: exists already; choose another folder, or move it away\n",
+    )
+    assert not (tmp_path / "mine" / "Snakefile").exists()
+    (tmp_path / "mine" / CONFIG).write_text("experiments: {own: {corpus: {root: x}}}")
+    _, _, err = typed(tmp_path / "mine", "labels", "genre")
+    assert err == "otogura: config/config.yaml has no experiment 'genre'; it has own\n"
+
+
+def test_a_clone_is_such_a_folder() -> None:
+    for path in (path for path in FOLDER.rglob("*") if path.is_file()):
+        assert path.read_bytes() == (ROOT / path.relative_to(FOLDER)).read_bytes()
 
 
 def test_index_names_what_is_bad_and_writes_nothing(typed: Typed, tmp_path: Path) -> None:

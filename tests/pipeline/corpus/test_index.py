@@ -12,7 +12,7 @@ from corpora import RATE_HZ, tone, tree, write_corpus
 
 from features.audio import content_hash, decode
 from pipeline.__main__ import _index as index_job
-from pipeline.commands import main as cli
+from pipeline.commands import corpus as commands
 from pipeline.config.corpora import AudioCorpus
 from pipeline.corpus.index import Index, update_index
 from pipeline.corpus.probe import probe_all
@@ -182,7 +182,7 @@ def test_what_is_passed_over_is_said(
 ) -> None:
     root = write_corpus(tmp_path / "c", labels="ab", clips=2)
     (root / "a" / "x.m4a").write_bytes(b"x")
-    cli.index(root)
+    commands.index(root)
     assert f"{root}: passed over 1 .m4a\n4 recordings, 0 bad\n" in capsys.readouterr().out
     job = IndexJob(corpus=AudioCorpus(root=root), folder=tmp_path / "c-1234", fingerprint="")
     with caplog.at_level("INFO", "otogura"):

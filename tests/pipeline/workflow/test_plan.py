@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.config.schema import parse, read_yaml
 from pipeline.workflow.jobs import SplitJob, TrainJob
-from pipeline.workflow.plan import DEFAULT_CONFIG, Plan, load
+from pipeline.workflow.plan import Plan, default_config, load
 
 
 def test_corpora_that_differ_have_names_that_differ(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_given_file_stands_on_its_own() -> None:
 def test_the_command_line_changes_the_default() -> None:
     chosen = load({"experiments": {"genre": {"training": {"epochs": 3}}}}, [])
     assert chosen.config.experiments["genre"].training.epochs == 3
-    assert chosen.config.experiments["genre"].model == parse(read_yaml(DEFAULT_CONFIG), "").experiments["genre"].model
+    assert chosen.config.experiments["genre"].model == parse(read_yaml(default_config()), "").experiments["genre"].model
 
 
 def test_the_strictest_quarantine_holds_for_all_who_share_an_index() -> None:

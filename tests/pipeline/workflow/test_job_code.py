@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pipeline.__main__ import JOBS
-from pipeline.workflow.code import MAIN, job_code
+from pipeline.workflow.job_code import MAIN, job_code
 from training.imports import ROOT
 
 

@@ -1,0 +1,120 @@
+"""Commands on stores: list, explain, verify and repair, remove, export."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.options import Configfile, Work
+from pipeline.support.errors import InputError
+from stores.errors import StoreError
+
+
+def stores(
+    work_dir: Work = Path("work"),
+    configfile: Configfile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """List the stores, complete or not, and the experiments of the configuration that use them."""
+    from pipeline.upkeep.catalogue import shelved, users
+    from pipeline.workflow.plan import plan_of
+
+    plan = plan_of(configfile or [])
+    found = [(store.describe(), users(store, plan)) for store in shelved(work_dir)]
+    if as_json:
+        print(json.dumps([described | {"experiments": names} for described, names in found], indent=1))
+        return
+    if not found:
+        print(f"{work_dir / 'stores'}: no store; build one with `snakemake features`", file=sys.stderr)
+    for store, names in found:  # a path on a line of its own can be copied, whatever the width of the terminal
+        shape, size = "×".join(map(str, store["shape"][1:])), f"{store['bytes'] / 1e9:.2f} GB"
+        use = (f"used by {', '.join(names)}" if names else "unused") if store["complete"] else "incomplete"
+        print(store["path"])
+        variants = "1 variant" if len(store["variants"]) == 1 else f"{len(store['variants'])} variants"
+        print(f"    {store['clips']} clips, {variants}, {shape}, {size}, {use}")
+
+
+def why(
+    path: Annotated[Path, typer.Argument(help="A folder of stores below work/stores, or one store in it.")],
+    work_dir: Work = Path("work"),
+) -> None:
+    """Say for each variant of a store what made it necessary to compute it, or where it was taken from."""
+    from pipeline.upkeep.catalogue import why as reasons
+
+    for variant, reason in reasons(path, work_dir):
+        print(f"{variant}: {reason}")
+
+
+def verify(
+    path: Annotated[Path, typer.Argument(help="A folder of stores below work/stores, or one store in it.")],
+    mend: Annotated[bool, typer.Option("--repair", help="Write what is damaged again, from the recordings.")] = False,
+    accept_new_bytes: Annotated[
+        bool,
+        typer.Option(
+            "--accept-new-bytes",
+            help="Of a repair: take what other versions or another processor compute, under another identity.",
+        ),
+    ] = False,
+    configfile: Configfile = None,
+    cores: Annotated[int, typer.Option(min=1, help="Workers of a repair.")] = 1,
+) -> None:
+    """Compare every byte of a store with its checksums, and name what is damaged."""
+    from pipeline.upkeep.repair import repair
+    from pipeline.workflow.plan import plan_of
+    from stores.verify import verify as damages_in
+
+    if accept_new_bytes and not mend:
+        raise InputError("--accept-new-bytes: expected together with --repair, which is what writes")
+    damages = list(damages_in(path))
+    while damages:
+        for damage in damages:
+            print(damage)
+        if not mend:
+            print(f"{path}: {len(damages)} damaged; to mend it: otogura verify {path} --repair", file=sys.stderr)
+            raise typer.Exit(1)
+        done = repair(path, damages, plan_of(configfile or []), cores, accept_new_bytes)
+        print(f"{path}: {done.computed} tensors computed again, {done.copied} beside them kept")
+        left = list(damages_in(path))  # what hangs on a damaged manifest or row table shows only now
+        if set(left) & set(damages):
+            raise StoreError(f"{path}: still damaged after a repair: {left[0]}; is the disk sound?")
+        damages = left
+    print(f"{path}: whole")
+
+
+def prune(
+    configfile: Configfile = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove the stores that no experiment of the configuration uses, after asking."""
+    from pipeline.upkeep.catalogue import freed, remove, unused
+    from pipeline.workflow.plan import plan_of
+
+    plan = plan_of(configfile or [])
+    going = unused(plan)
+    if not going:
+        print(f"{plan.work / 'stores'}: {plan.origin} uses every store")
+        return
+    for store in going:
+        print(store.path)
+    asked = f"remove these {len(going)} stores, which no experiment of {plan.origin} uses, and free"
+    if not yes and not typer.confirm(f"{asked} {freed(going) / 1e9:.2f} GB?"):
+        raise typer.Exit(1)
+    for store in going:
+        remove(store, plan)
+
+
+def export(
+    store: Annotated[Path, typer.Argument(help="A folder of stores below work/stores, or one store in it.")],
+    output: Annotated[Path, typer.Argument(help="The HDF5 file to write.")],
+) -> None:
+    """Write a store as one HDF5 file, which h5py reads, and open_store and the stream as well."""
+    from stores.hdf5 import export as write
+    from stores.reader import open_store
+
+    if output.exists():
+        raise InputError(f"{output}: exists already; remove it or choose another name")
+    found = open_store(store, check=True)
+    write(found, output)
+    print(f"{output}: {len(found)} clips, {len(found.variants)} variants, {output.stat().st_size / 1e9:.2f} GB")
