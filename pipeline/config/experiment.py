@@ -43,9 +43,16 @@ class Experiment(Setup):
     """One model on one corpus; its name is the target `train_<name>`."""
 
     corpus: Corpus = DemoCorpus()
+    """Recordings and their labels. Without `source` it is a folder of audio files."""
+
     recipe: str
-    init_from: str | None = None  # the experiment whose trained weights, and whose split, are the beginning
-    search: Search | None = None  # the target `search_<name>`
+    """Name of a recipe under `recipes`. By default the one that fits the model."""
+
+    init_from: str | None = None
+    """Experiment whose trained weights and whose split this one starts from."""
+
+    search: Search | None = None
+    """Search of settings, which is the target `search_<name>`."""
 
     @property
     def setup(self) -> Setup:

@@ -45,12 +45,27 @@ def _for_snakemake(folder: Path) -> Path:
 
 
 class Config(Section):
+    """A whole configuration file."""
+
     work_dir: Annotated[UserPath, AfterValidator(_for_snakemake)] = Path("work")
+    """Folder of this machine for everything that is made. Its path holds no name in braces."""
+
     engine: Literal["joblib", "dask"] = "joblib"
-    scheduler: str | None = None  # tcp://… of a dask scheduler that runs already
+    """Library that spreads the shards of a store over workers. Both write the same bytes."""
+
+    scheduler: str | None = None
+    """Address `tcp://…` of a dask scheduler that runs already; of the engine `dask` alone."""
+
     clips_per_shard: Positive = 64
+    """Clips in one file of a store."""
+
     compression: Compression | None = None
+    """Codec of the stores. `zstd` is the smallest and `blosc` the fastest; both pay for recordings much shorter than
+    `frames`, while music hardly shrinks."""
+
     experiments: Annotated[dict[Name, Annotated[Experiment, BeforeValidator(_empty)]], Field(min_length=1)]
+    """Experiments by their names. Each is the target `train_<name>`; a name has letters, digits, `-` and `_`."""
+
     recipes: dict[
         Name,
         Annotated[
@@ -59,6 +74,7 @@ class Config(Section):
             BeforeValidator(_empty),
         ],
     ]
+    """Recipes by their names: your own, or changes to those that are there already."""
 
     @model_validator(mode="before")
     @classmethod

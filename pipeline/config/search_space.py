@@ -50,10 +50,19 @@ class Dimension(Section):
     choices: Annotated[
         tuple[Annotated[Any, BeforeValidator(_number)], ...] | None, Field(min_length=1), AfterValidator(_different)
     ] = None
+    """Values to choose from. A bare list is short for this."""
+
     low: Number | None = None
+    """Lowest value of a range, included. If `low`, `high` and `step` are whole numbers, so is each value."""
+
     high: Number | None = None
+    """Highest value of a range, included."""
+
     step: Annotated[Number, Field(gt=0)] | None = None
+    """Distance of the values of a range."""
+
     log: bool = False
+    """Draw from the range on a logarithmic scale."""
 
     @model_validator(mode="before")
     @classmethod
@@ -128,10 +137,20 @@ class Search(Section):
     """Trials of an experiment's model with other settings; `space` has dotted names as in `model.depth`."""
 
     trials: Positive = 20
-    epochs: Positive = 15  # of one trial
-    processes: Positive | None = None  # trials at a time: one on a GPU, whose memory they share, else one on each core
+    """Trials of a search."""
+
+    epochs: Positive = 15
+    """Epochs of one trial."""
+
+    processes: Positive | None = None
+    """Trials at a time. By default one on a GPU, whose memory they share, else one on each core."""
+
     seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the values that are drawn."""
+
     space: Annotated[dict[str, Dimension], Field(min_length=1)]
+    """Values of each setting, by its dotted name, as in `model.depth` or `training.learning_rate`. The model `cnn` has
+    a space by default; others need one."""
 
 
 # Where a search says nothing about its space, by the model.

@@ -18,12 +18,25 @@ class Setup(Section):
     """Model, training, classes and split of an experiment, on whatever store. Jobs and runs pass it on as a whole."""
 
     model: Model
+    """Network: its name, or `{name: …}` with settings of its own. By default the one that fits the corpus."""
+
     training: Training
-    classes: Annotated[tuple[str, ...], Field(min_length=2)] | None = None  # of the corpus; all, unless said
-    drop: tuple[str, ...] = ()  # or all but these
-    positive: str | None = None  # of two classes, the one to be detected: NG, or else the last by name
+    """Training of the network. By default as it was published, see the table under *Training*."""
+
+    classes: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
+    """Classes of the corpus that are learned. By default all of them."""
+
+    drop: tuple[str, ...] = ()
+    """Classes of the corpus that are not learned; in place of `classes`."""
+
+    positive: str | None = None
+    """Of two classes, the one to be detected. By default `NG`, or else the last by name."""
+
     split: Split = Split()
-    folds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_different)] | None = None  # test on each
+    """Shares of the sides, where the corpus gives neither folds nor sides."""
+
+    folds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_different)] | None = None
+    """Folds of the corpus to test on in turn: cross-validation. By default its highest fold tests, once."""
 
     @model_validator(mode="after")
     def _names_classes_once(self) -> "Setup":
