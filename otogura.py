@@ -1,8 +1,16 @@
-"""otogura for notebooks: open a store, stream its batches, extract the features of one file."""
+"""Open stores, stream their batches, and extract the features of single files: otogura for notebooks and scripts.
+
+Examples
+--------
+>>> import otogura
+>>> store = otogura.open_store("work/stores/genres-demo-34bfcb93")
+>>> batch = next(iter(otogura.stream(store, batch_size=16, variants=store.variants, shuffle=True)))
+>>> tensor = otogura.extract("work/demo/genres/funk/funk-00.wav", otogura.Recipe(frames=216))
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow.compute as pc
@@ -14,24 +22,27 @@ from stores import Store, open_store
 if TYPE_CHECKING:
     from training.stream import ClipStream
 
-__all__ = ["LogMelRecipe", "Recipe", "Store", "WaveformRecipe", "extract", "open_store", "stream"]
+__all__ = ["LogMelRecipe", "Recipe", "Store", "WaveformRecipe", "__version__", "extract", "open_store", "stream"]
+
+__version__ = "0.1.0"
 
 
 def extract(path: str | Path, recipe: SoundRecipe | None = None, variant: str = ORIGINAL) -> np.ndarray:
-    """The tensor of one audio file, the same bytes as in a store.
+    """Compute the tensor of one audio file, the same bytes as in a store.
 
     Parameters
     ----------
     path : path
-        Any format that soundfile reads, at any rate and channel count.
+        Audio file of any format that soundfile reads, at any rate and channel count.
     recipe : Recipe, LogMelRecipe or WaveformRecipe, optional
         By default a `Recipe`, which has 1320 frames of 128 rows at 22 050 Hz.
-    variant : str
-        "original", or an augmentation of the recipe.
+    variant : str, default "original"
+        "original", or the name of an augmentation of the recipe.
 
     Returns
     -------
     np.ndarray [shape=recipe.shape, dtype=recipe.dtype]
+        For a `Recipe` `(rows, frames, channels)`, for a `WaveformRecipe` `(samples,)`.
 
     Raises
     ------
@@ -40,6 +51,14 @@ def extract(path: str | Path, recipe: SoundRecipe | None = None, variant: str = 
         too loud; or if the recipe has no such variant.
     OSError
         If the file cannot be read.
+
+    Examples
+    --------
+    >>> import otogura
+    >>> recipe = otogura.Recipe(frames=216)
+    >>> tensor = otogura.extract("work/demo/genres/funk/funk-00.wav", recipe, "pitch")
+    >>> tensor.shape, tensor.dtype
+    ((128, 216, 4), dtype('float16'))
     """
     return engine.extract(path, recipe or Recipe(), variant)
 
@@ -51,13 +70,67 @@ def stream(
     batch_size: int = 16,
     variants: Sequence[str] = (ORIGINAL,),
     choice: Literal["all", "one"] = "all",
+    views: int = 1,
     shuffle: bool = False,
+    block: int = 1,
     seed: int = 0,
-    **options: Any,
+    rank: int = 0,
+    world_size: int = 1,
+    pin: bool = False,
+    expand: bool = True,
+    statistics: bool = False,
 ) -> "ClipStream":
-    """Batches of a store's clips; all rows unless some are named. See `training.stream.ClipStream`.
+    """Stream batches of a store's clips, read by threads ahead of whoever takes them.
 
-    Labels are numbered in alphabetical order; a clip without one has -1.
+    Parameters
+    ----------
+    store : Store
+    rows : sequence of int, optional
+        Clips to give, by their row numbers; by default all.
+    batch_size : int, default 16
+        Clips per batch and rank.
+    variants : sequence of str, default ("original",)
+        Variants of a clip that are given.
+    choice : {"all", "one"}, default "all"
+        Give every variant of every clip in an epoch, or one per clip and view, drawn anew each epoch.
+    views : int, default 1
+        Number of times that an epoch gives each of these.
+    shuffle : bool, default False
+        Take a new order each epoch, and leave out the last incomplete batch.
+    block : int, default 1
+        When shuffling, read this many clips that lie side by side in the store together, for disks that seek.
+    seed : int, default 0
+        Seed of the order and of the variants that are drawn.
+    rank, world_size : int, default 0 and 1
+        Number of this process, and number of processes that share the clips.
+    pin : bool, default False
+        Put batches into pinned memory, for faster copies to a GPU.
+    expand : bool, default True
+        Give the tensors of a compact store as those of a dense one.
+    statistics : bool, default False
+        Give location and scale of each clip as well, by which its tensor was normalised.
+
+    Returns
+    -------
+    ClipStream
+        Iterating gives one epoch of dictionaries of tensors: `features` `(batch, channels, rows, frames)`, or
+        `(batch, samples)` where the store holds waveforms; `label`, `row`, `variant` and `key` `(batch,)` int64.
+        Labels are numbered in alphabetical order; a clip without one has -1.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, the store lacks a variant, or not every rank can be given a clip.
+
+    Examples
+    --------
+    >>> import otogura
+    >>> store = otogura.open_store("work/stores/genres-demo-34bfcb93")
+    >>> batches = otogura.stream(store, batch_size=16, variants=store.variants, choice="one", shuffle=True)
+    >>> for batch in batches:
+    ...     features, label = batch["features"], batch["label"]
+    >>> features.shape, features.dtype, label.shape
+    (torch.Size([16, 4, 128, 216]), torch.float16, torch.Size([16]))
     """
     from training.stream import ClipStream  # torch takes seconds to import
 
@@ -71,7 +144,13 @@ def stream(
         batch_size=batch_size,
         variants=variants,
         choice=choice,
+        views=views,
         shuffle=shuffle,
+        block=block,
         seed=seed,
-        **options,
+        rank=rank,
+        world_size=world_size,
+        pin=pin,
+        expand=expand,
+        statistics=statistics,
     )

@@ -49,6 +49,15 @@ def open_store(path: str | Path, *, check: bool = False, direct: bool = False) -
     ------
     StoreError
         If there is no store, it is not complete, or a shard is missing or cut short.
+
+    Examples
+    --------
+    >>> import otogura
+    >>> store = otogura.open_store("work/stores/genres-demo-34bfcb93")
+    >>> store.variants
+    ('original', 'noise', 'shift', 'stretch', 'pitch', 'rolloff')
+    >>> store.clip(0, "noise").shape
+    (128, 216, 4)
     """
     folder = Path(path)
     if folder.is_file():
