@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Without --no-compile pip compiles fourteen thousand modules, most of which are never imported: half a minute.
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
-.PHONY: demo test bench faults mutants clean
+.PHONY: demo test bench docs faults mutants clean
 
 demo: .venv/.demo
 	$(BIN)/snakemake --cores all features
@@ -32,6 +32,11 @@ bench: .venv/.bench
 	OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=268435456 GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
 	exec $(BIN)/python -m benchmarks
 
+# The pages, as work/docs/index.html; a broken link or a docstring that is none is an error.
+docs: .venv/.docs
+	$(BIN)/python docs/configuration.py
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --doctree-dir work/docs/.doctrees docs work/docs
+
 clean:
 	rm -rf .venv work .snakemake mutants
 
@@ -48,6 +53,10 @@ clean:
 
 .venv/.mutants: .venv/bin/pip pyproject.toml constraints.txt
 	$(INSTALL) --editable ".[test,mutants]"
+	@touch $@
+
+.venv/.docs: .venv/bin/pip pyproject.toml constraints.txt
+	$(INSTALL) --editable ".[docs]"
 	@touch $@
 
 # litdata asks for torchvision and an older dateutil than the rest, and reads tensors without either.
