@@ -17,6 +17,7 @@ exclude_patterns = ["*.py"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4  # links to headings, as GitHub makes them
 
+default_role = "code"  # single backticks in docstrings
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc states types, with shapes and units
 numpydoc_class_members_toctree = False

@@ -141,7 +141,7 @@ def keys(node: Node, path: str) -> Iterator[list[str]]:
         if inner is not None and alternatives(inner):
             kind = f"[{'section' if inner is value else 'sections by name'}](#{slug(below)})"
             if any(option.get("type") == "null" for option in value.get("anyOf", [])):
-                kind += ", or null"
+                kind += " or null"
             default = yaml_text(None) if given and value.get("default", "") is None else "see there"
         else:
             kind = type_of(value)
@@ -154,9 +154,9 @@ def type_of(node: Node) -> str:
     if "$ref" in node:
         return type_of(SCHEMA["$defs"][node["$ref"].rsplit("/", 1)[1]])
     if options := node.get("anyOf"):
-        return ", or ".join(type_of(option) for option in options)
+        return " or ".join(type_of(option) for option in options)
     if values := node.get("enum", [node["const"]] if "const" in node else None):
-        return ", ".join(f"`{value}`" for value in values)
+        return " or ".join(f"`{value}`" for value in values)
     match node.get("type"):
         case "array" if "prefixItems" in node:
             return f"[{', '.join(type_of(item) for item in node['prefixItems'])}]"
