@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from stores.files import read_json, write_bytes, write_json
-from training.settings import Model
+from training.models import Model
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 

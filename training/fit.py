@@ -24,10 +24,12 @@ from training.artefact import Artefact
 from training.checkpoints import Checkpoints
 from training.errors import TrainingError
 from training.imports import imported_files
-from training.models import NETWORKS, Standard, build
+from training.models import Model
+from training.models.build import build
+from training.models.crops import Standard
 from training.module import Classifier
 from training.normalise import TrainStatistics
-from training.settings import Model, Training
+from training.settings import Training
 from training.start import start_from
 from training.stream import ClipStream
 
@@ -222,10 +224,10 @@ def code_digest(model: str) -> str:
 
 
 def weights_code(model: str) -> list[Path]:
-    """Return the files of `training` that decide what weights a model gets: what this module imports.
+    """Return the files of `training` that decide the weights of a model: imports of this module and of its network.
 
     Reports, evaluation and other networks may change without training again. Code of `features` and `stores` does not
     count: the identity of a store stands for what made its tensors.
     """
-    others = {network.__module__ for name, network in NETWORKS.items() if name != model}
-    return imported_files([__name__], within=("training",), without=others)
+    folder = f"training.models.{model}"
+    return imported_files([__name__, f"{folder}.settings", f"{folder}.network"], within=("training",), discovered=False)

@@ -6,8 +6,8 @@ from torch import nn
 from features.recipe import AnyRecipe
 from training.artefact import Artefact
 from training.errors import TrainingError
-from training.models import build
-from training.settings import Model
+from training.models import Model
+from training.models.build import build
 
 
 def start_from(

@@ -14,7 +14,8 @@ from pipeline.runs.learnable import learned_classes
 from pipeline.runs.learned import refuse_learned
 from pipeline.support.errors import InputError
 from stores.reader import Store
-from training.settings import Model, Training
+from training.models import Model
+from training.settings import Training
 
 DETECTED = "NG"  # unless the configuration names another
 NEEDED = "a class needs recordings of three groups or more, or of every fold or side that is given"

@@ -24,9 +24,11 @@ from training.artefact import DESCRIPTION, WEIGHTS, read_artefact, write_artefac
 from training.detection import BEST, EVEN, Detection, choose_threshold, detect, probabilities
 from training.evaluation import Predictions, Scores, averaged, predict, score
 from training.fit import Fitted, device_of, fit
-from training.models import Standard
+from training.models import Model
+from training.models.base import SpectrogramModel
+from training.models.crops import Standard
 from training.normalise import TrainStatistics, fitted_statistics
-from training.settings import Model, SpectrogramModel, Training
+from training.settings import Training
 from training.standard import fitted_standard
 from training.stream import ClipStream
 

@@ -25,7 +25,8 @@ from pipeline.runs.experiment import run_of, sides_of
 from pipeline.runs.train import fit_run
 from stores import open_store
 from training.errors import TrainingError
-from training.settings import Model, Training
+from training.models import Model
+from training.settings import Training
 
 PATIENT_TRIALS = 5  # that come to their end before any is pruned
 LOCKED_S = 60.0  # how long one worker waits for another that writes

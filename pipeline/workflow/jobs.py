@@ -13,7 +13,8 @@ from pipeline.corpus.sources import source_of
 from pipeline.corpus.sources.base import Recordings
 from pipeline.corpus.split import Split
 from stores.codec import Compression
-from training.settings import Model, Section, Training
+from training.models import Model
+from training.settings import Section, Training
 
 
 class FetchJob(Section):

@@ -22,8 +22,9 @@ from training.artefact import write_artefact
 from training.errors import TrainingError
 from training.evaluation import Predictions, predict, score
 from training.fit import Fitted, fit
+from training.models.resnet_attention.settings import ResNetAttentionModel
 from training.module import Classifier, random_states, set_random_states
-from training.settings import Augment, ResNetAttentionModel, Training
+from training.settings import Augment, Training
 from training.stream import ClipStream
 
 MODEL = ResNetAttentionModel(width=0.125, blocks=(1, 1, 1), attention_blocks=1, dropout=0.0)

@@ -7,6 +7,7 @@ import pytest
 from pipeline.__main__ import JOBS
 from pipeline.workflow.code import MAIN, job_code
 from training.imports import ROOT
+from training.models import MODELS
 
 
 def names(job: str, *patterns: str) -> set[str]:
@@ -28,8 +29,9 @@ def names(job: str, *patterns: str) -> set[str]:
                 "stores/shard.py",
             },
         ),
-        ("train", {"pipeline/corpus/recordings.py", "pipeline/corpus/sources/audio.py", "training/models/__init__.py"}),
-        ("search", {"pipeline/config/search_space.py", "pipeline/search/trial.py", "training/models/cnn.py"}),
+        ("train", {"pipeline/corpus/recordings.py", "pipeline/corpus/sources/audio.py", "training/models/build.py"}),
+        ("train", {f"training/models/{name}/{part}.py" for name in MODELS for part in ("settings", "network")}),
+        ("search", {"pipeline/config/search_space.py", "pipeline/search/trial.py", "training/models/cnn/network.py"}),
         ("report", {"pipeline/results.py", "training/report.py"}),
     ],
 )
@@ -41,6 +43,7 @@ def test_everything_that_a_job_runs_is_in_it(job: str, some: set[str]) -> None:
 def test_what_a_job_does_not_run_is_not() -> None:
     assert "training/report.py" not in names("build")
     assert "pipeline/search/study.py" not in names("train")
+    assert not [name for name in names("build") if name.startswith("training/models/") and name.endswith("network.py")]
     assert not [name for name in names("report") if name.startswith("pipeline/demos/")]
 
 

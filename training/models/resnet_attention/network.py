@@ -1,11 +1,13 @@
 """Residual network over frequency and time, self-attention over time, and a deep classifier (SPEC: genre)."""
 
 import math
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from training.models.network import Network
+from training.models.resnet_attention.settings import ResNetAttentionModel
 
 HEADS = (8, 8, 4)
 KEY_SIZES = (64, 64, 32)  # per head
@@ -55,8 +57,8 @@ class SelfAttention(nn.Module):
         projected = self.query_key_value(self.norm(x)).view(batch, time, 3, self.heads, -1)
         query, key, value = projected.permute(2, 0, 3, 1, 4)  # each (batch, heads, time, key size)
         dropout = ATTENTION_DROPOUT if self.training else 0.0
-        seen = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
-        x = x + self.dropout(self.out(seen.transpose(1, 2).reshape(batch, time, -1)))
+        attended = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+        x = x + self.dropout(self.out(attended.transpose(1, 2).reshape(batch, time, -1)))
         return x + self.dropout(self.feed_forward(x))
 
 
@@ -72,31 +74,12 @@ class TemporalPooling(nn.Module):
         return (weights * x).sum(dim=1)
 
 
-class ResNetAttention(nn.Module):
-    """Input `(batch, 4, rows, frames)`, output logits `(batch, classes)`.
+class ResNetAttention(Network):
+    """Network of tensors `(batch, 4, rows, frames)`; logits `(batch, classes)`."""
 
-    Parameters
-    ----------
-    classes : int
-    width : float
-        Scale of all layers; 1.0 has 64, 128 and 256 channels as published.
-    blocks : three ints
-        Residual blocks of each stage.
-    attention_blocks : int
-    dropout : float
-        Of the head's first layer; falls linearly to 0.4 of it.
-    """
-
-    def __init__(
-        self,
-        classes: int,
-        *,
-        width: float = 1.0,
-        blocks: Sequence[int] = (3, 3, 2),
-        attention_blocks: int = 3,
-        dropout: float = 0.5,
-    ) -> None:
-        super().__init__()
+    def __init__(self, settings: ResNetAttentionModel, classes: int, size: tuple[int, ...]) -> None:
+        super().__init__(settings, classes, size)
+        width = settings.width
         stem, *stages = (_scaled(channels, width) for channels in (64, 64, 128, 256))
         # Frequency is halved four times before the sequence, time only twice: attention sees some 90 ms a step.
         self.stem = nn.Sequential(
@@ -107,7 +90,7 @@ class ResNetAttention(nn.Module):
         )
         layers: list[nn.Module] = []
         channels = stem
-        for out, count, stride in zip(stages, blocks, ((1, 1), (2, 2), (2, 2)), strict=True):
+        for out, count, stride in zip(stages, settings.blocks, ((1, 1), (2, 2), (2, 2)), strict=True):
             for block in range(count):
                 layers.append(Residual(channels, out, stride if block == 0 else (1, 1)))
                 channels = out
@@ -115,12 +98,12 @@ class ResNetAttention(nn.Module):
         self.attention = nn.Sequential(
             *(
                 SelfAttention(channels, heads, max(8, round(key_size * width)))
-                for heads, key_size in zip(HEADS[:attention_blocks], KEY_SIZES, strict=False)
+                for heads, key_size in zip(HEADS[: settings.attention_blocks], KEY_SIZES, strict=False)
             )
         )
         self.norm = nn.LayerNorm(channels)
         self.pooling = TemporalPooling(channels, channels)
-        self.head = _head(channels, classes, width, dropout)
+        self.head = _head(channels, classes, width, settings.dropout)
         self.apply(_initialise)
 
     def forward(self, x: Tensor) -> Tensor:  # (batch, 4, rows, frames)
@@ -132,7 +115,7 @@ class ResNetAttention(nn.Module):
 
 
 def _scaled(channels: int, width: float) -> int:
-    """A multiple of 16, the width of a vector register.
+    """Return a number of channels as a multiple of 16, the width of a vector register.
 
     With 8 input channels the strided 1×1 convolution of a shortcut writes past its memory in channels_last on
     CPUs with AVX-512 (seen with torch 2.13).
@@ -141,7 +124,7 @@ def _scaled(channels: int, width: float) -> int:
 
 
 def _head(channels: int, classes: int, width: float, dropout: float) -> nn.Sequential:
-    """Six fully connected layers, of which the last alone depends on the classes: weights outlive a dropped class.
+    """Return six fully connected layers. The last alone depends on the classes: weights outlive a dropped class.
 
     Dropout falls from `dropout` to 0.4 of it.
     """
@@ -155,14 +138,14 @@ def _head(channels: int, classes: int, width: float, dropout: float) -> nn.Seque
 
 
 def _positions(time: int, width: int, device: torch.device) -> Tensor:
-    """Sinusoidal positions `(time, width)` (Vaswani and others, 2017)."""
+    """Return sinusoidal positions `(time, width)` (Vaswani and others, 2017)."""
     rates = torch.exp(torch.arange(0, width, 2, device=device) * (-math.log(10000.0) / width))
     angles = torch.arange(time, device=device)[:, None] * rates
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
 
 
 def _initialise(module: nn.Module) -> None:
-    """He for convolutions, Xavier for attention and linear layers."""
+    """Initialise a layer: He for convolutions, Xavier for attention and linear layers."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     elif isinstance(module, nn.Linear):

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from features.recipe import Recipe
-from training.models import build
-from training.settings import CnnModel
+from training.models.build import build
+from training.models.cnn.settings import CnnModel
 
 
 @torch.inference_mode()

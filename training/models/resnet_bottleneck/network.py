@@ -3,6 +3,9 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.models.network import Network
+from training.models.resnet_bottleneck.settings import ResNetBottleneckModel
+
 STEM = 16
 STAGES = (64, 128, 256)
 
@@ -29,18 +32,18 @@ class Bottleneck(nn.Module):
         return self.convolutions(x) + self.shortcut(x)
 
 
-class ResNetBottleneck(nn.Module):
-    """Input `(batch, 1, rows, frames)`, output logits `(batch, classes)`. `blocks` in each of three stages.
+class ResNetBottleneck(Network):
+    """Network of tensors `(batch, 1, rows, frames)`; logits `(batch, classes)`.
 
-    With six blocks and eight classes 594 600 trainable parameters.
+    With six blocks in each of three stages and eight classes 594 600 trainable parameters.
     """
 
-    def __init__(self, classes: int, *, blocks: int = 6) -> None:
-        super().__init__()
+    def __init__(self, settings: ResNetBottleneckModel, classes: int, size: tuple[int, ...]) -> None:
+        super().__init__(settings, classes, size)
         layers: list[nn.Module] = [nn.Conv2d(1, STEM, 3, padding=1)]
         channels = STEM
         for number, out in enumerate(STAGES):
-            for block in range(blocks):
+            for block in range(settings.blocks):
                 stride = 2 if block == 0 and number > 0 else 1
                 layers.append(Bottleneck(channels, out, stride, projected=block == 0))
                 channels = out

@@ -3,6 +3,9 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.models.network import Network
+from training.models.resnet18.settings import ResNet18Model
+
 STAGES = (64, 128, 256, 512)
 BLOCKS = 2  # of each stage
 
@@ -25,12 +28,12 @@ class Basic(nn.Module):
         return F.relu(self.second_norm(self.second(y)) + self.shortcut(x))
 
 
-class ResNet18(nn.Module):
-    """Input `(batch, 1, rows, frames)`, output logits `(batch, classes)`. `width` scales all layers."""
+class ResNet18(Network):
+    """Network of tensors `(batch, 1, rows, frames)`; logits `(batch, classes)`."""
 
-    def __init__(self, classes: int, *, width: float = 1.0) -> None:
-        super().__init__()
-        stem, *stages = (max(16, round(channels * width / 16) * 16) for channels in (STAGES[0], *STAGES))
+    def __init__(self, settings: ResNet18Model, classes: int, size: tuple[int, ...]) -> None:
+        super().__init__(settings, classes, size)
+        stem, *stages = (max(16, round(channels * settings.width / 16) * 16) for channels in (STAGES[0], *STAGES))
         layers: list[nn.Module] = [
             nn.Conv2d(1, stem, 7, 2, 3, bias=False),
             nn.BatchNorm2d(stem),
