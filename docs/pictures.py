@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 import otogura
 from stores.files import read_json
-from training.report import curves
+from training.report.figures import curves
 
 HERE = Path(__file__).parent
 WORK = HERE.parent / "work"
@@ -45,7 +45,7 @@ def variants() -> None:
 def learning() -> None:
     """Learning curves of the demo's report."""
     metrics = read_json(WORK / "runs" / "genre" / "metrics.json")
-    (HERE / "curves.svg").write_text(curves(metrics["history"]))
+    (HERE / "curves.svg").write_text(curves(metrics["history"], "best"))
 
 
 if __name__ == "__main__":

@@ -24,10 +24,10 @@ from pipeline.workflow.jobs import (
     SearchJob,
     SplitJob,
     TrainJob,
-    Unfinished,
 )
 from stores.files import read_json
 from stores.layout import POINTER
+from training.report.unfinished import Unfinished
 from training.settings import Section
 
 DEFAULT_CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"

@@ -26,7 +26,7 @@ from pipeline.support.executors import Engine
 from stores import Store, open_store
 from stores.files import read_json
 from training.artefact import read_artefact, write_artefact
-from training.evaluation import predict
+from training.evaluation.predictions import predict
 from training.models.build import build
 from training.models.resnet_attention.settings import ResNetAttentionModel
 from training.module import Classifier

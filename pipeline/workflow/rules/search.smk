@@ -4,7 +4,7 @@ rule search:
     input:
         store=lambda wildcards: PLAN.pointer(wildcards.experiment),
         split=lambda wildcards: PLAN.split_record(wildcards.experiment),
-        code=job_code("search", "training/*.jinja"),
+        code=job_code("search", "training/report/*.jinja"),
     output:
         # The study beside them is no output: Snakemake would remove it when a search is broken off.
         update(f"{WORK}/searches/{{experiment}}/best.yaml"),

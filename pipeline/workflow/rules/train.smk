@@ -5,7 +5,7 @@ rule train:
         store=lambda wildcards: PLAN.pointer(wildcards.experiment),
         split=lambda wildcards: PLAN.split_record(wildcards.experiment),
         before=lambda wildcards: PLAN.started_from(wildcards.experiment),
-        code=job_code("train", "training/*.jinja"),
+        code=job_code("train", "training/report/*.jinja"),
     output:
         update(f"{WORK}/runs/{{experiment}}/metrics.json"),
         update(f"{WORK}/runs/{{experiment}}/report.html"),
@@ -30,7 +30,7 @@ rule report:
         "Comparing all experiments."
     input:
         [PLAN.run_folder(name) / "metrics.json" for name in EXPERIMENTS],
-        code=job_code("report", "training/*.jinja"),
+        code=job_code("report", "training/report/*.jinja"),
     output:
         f"{WORK}/report.html",
     log:

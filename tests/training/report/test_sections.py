@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.report import class_sections
+from training.report.sections import class_sections
 
 NAMES = ["$x_$", "$\\frac$", "a $ b"]
 

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
 
-from training.detection import EVEN, choose_threshold, detect, probabilities
-from training.evaluation import Predictions, score
-from training.report import detection_sections
+from training.evaluation.detection import EVEN, choose_threshold, detect, probabilities
+from training.evaluation.predictions import Predictions
+from training.evaluation.scores import score
+from training.report.sections import detection_sections
 
 FOUND = np.array([0.1, 0.3, 0.35, 0.4, 0.8, 0.9])
 TRUTH = np.array([False, False, True, False, True, True])

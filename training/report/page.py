@@ -1,4 +1,4 @@
-"""Pages that open without a network: everything they show is inside them."""
+"""Pages that open without a network: their figures are inside them."""
 
 import io
 import warnings
@@ -30,7 +30,7 @@ class Panel:
 
 
 def link(text: str, address: str) -> Markup:
-    """A table cell that leads somewhere."""
+    """Return a table cell that leads to an address."""
     return Markup('<a href="{}">{}</a>').format(address, text)
 
 

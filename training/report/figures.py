@@ -1,61 +1,21 @@
-"""What a report shows of a run: learning curves, confusion matrix, classes, detection."""
+"""Figures of reports: learning curves, confusion matrices, detection."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from training.detection import Detection
-from training.page import BLUE, ORANGE, Panel, svg
+from training.report.page import BLUE, ORANGE, svg
 
-KEPT = {"best": "epoch with the lowest validation loss", "last": "last epoch"}
-
-
-def run_sections(
-    history: Sequence[dict[str, float]],
-    per_class: Sequence[dict[str, Any]],
-    confusion: np.ndarray,
-    keep: Literal["best", "last"],
-) -> list[Panel]:
-    """Learning curves, confusion matrix and the table of classes of one run; `keep` is the training's."""
-    note = f"The model of the {KEPT[keep]} is kept"
-    note += "." if "validation_loss" in history[0] else "; no clip validates."
-    return [Panel("Learning curves", note, curves(history, keep)), *class_sections(per_class, confusion)]
+if TYPE_CHECKING:  # it imports torch, which a comparison does without
+    from training.evaluation.detection import Detection
 
 
-def class_sections(per_class: Sequence[dict[str, Any]], confusion: np.ndarray) -> list[Panel]:
-    """Confusion matrix and the table of classes, of one run or of several together."""
-    classes = [row["class"] for row in per_class]
-    table = [
-        [row["class"], *(f"{row[name]:.3f}" for name in ("precision", "recall", "f1")), row["clips"]]
-        for row in per_class
-    ]
-    return [
-        Panel("Confusion matrix", "Of what was tested: true class by row, predicted class by column.",
-                confusion_matrix(confusion, classes)),
-        Panel("Classes", "", None, ("class", "precision", "recall", "F1", "tested"), table),
-    ]  # fmt: skip
-
-
-def detection_sections(detection: Detection, positive: str) -> list[Panel]:
-    """Curves over all thresholds, and the thresholds that meet common demands."""
-    rows = [
-        [point.demand, f"{point.threshold:.3f}", f"{point.recall:.3f}", f"{point.fpr:.3f}"]
-        for point in detection.points
-    ]
-    note = f"Test clips. The dot is the threshold that is kept with the model: {detection.points[0].demand}."
-    return [
-        Panel(f"Detection of {positive}", note, detection_curves(detection)),
-        Panel("Operating points", "What they give on the test clips, on which all but the first are looked up as well.",
-              None, ("threshold for", "threshold", "recall", "false-positive rate"), rows),
-    ]  # fmt: skip
-
-
-def detection_curves(detection: Detection) -> Markup:
-    """ROC, precision against recall, and both with F1 against the threshold."""
+def detection_curves(detection: "Detection") -> Markup:
+    """Draw ROC, precision against recall, and both with F1 against the threshold."""
     summary = detection.summary
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     roc, pr, by_threshold = figure.subplots(1, 3)
@@ -83,16 +43,16 @@ def detection_curves(detection: Detection) -> Markup:
 
 
 def curves(history: Sequence[dict[str, float]], keep: Literal["best", "last"]) -> Markup:
-    """Loss, accuracy and learning rate over the epochs."""
+    """Draw loss, accuracy and learning rate over the epochs."""
     epochs = [int(row["epoch"]) + 1 for row in history]
     figure = Figure(figsize=(11, 3.2), layout="constrained")
     loss, accuracy, rate = figure.subplots(1, 3)
-    for axes, what in ((loss, "loss"), (accuracy, "accuracy")):
+    for axes, metric in ((loss, "loss"), (accuracy, "accuracy")):
         for side, colour in (("train", BLUE), ("validation", ORANGE)):
             if f"{side}_loss" not in history[0]:
                 continue
-            axes.plot(epochs, [row[f"{side}_{what}"] for row in history], color=colour, label=side)
-        axes.set(xlabel="epoch", title=what)
+            axes.plot(epochs, [row[f"{side}_{metric}"] for row in history], color=colour, label=side)
+        axes.set(xlabel="epoch", title=metric)
     if keep == "best":
         best = min(history, key=lambda row: (math.isnan(row["validation_loss"]), row["validation_loss"]))
         loss.axvline(int(best["epoch"]) + 1, color="0.7", linestyle=":", label="kept")
@@ -107,14 +67,14 @@ def curves(history: Sequence[dict[str, float]], keep: Literal["best", "last"]) -
 
 
 def curves_of(histories: Mapping[str, Sequence[dict[str, float]]]) -> Markup:
-    """Loss and accuracy of several runs over their epochs, of validation where there is one."""
+    """Draw loss and accuracy of several runs over their epochs: of validation where there is one, else of training."""
     figure = Figure(figsize=(11, 3.4), layout="constrained")
-    for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+    for axes, metric in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for name, history in histories.items():
-            side = "validation" if f"validation_{what}" in history[0] else "train"
-            values = [row[f"{side}_{what}"] for row in history]
+            side = "validation" if f"validation_{metric}" in history[0] else "train"
+            values = [row[f"{side}_{metric}"] for row in history]
             axes.plot(range(1, len(values) + 1), values, label=f"{name} ({side})")
-        axes.set(xlabel="epoch", title=what)
+        axes.set(xlabel="epoch", title=metric)
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False)
@@ -122,7 +82,7 @@ def curves_of(histories: Mapping[str, Sequence[dict[str, float]]]) -> Markup:
 
 
 def confusion_matrix(counts: np.ndarray, classes: Sequence[str]) -> Markup:
-    """Counts as text on shares of the true class as colour."""
+    """Draw counts as text on shares of the true class as colour."""
     side = 2.2 + 0.45 * len(classes)
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")
     axes = figure.subplots()
