@@ -41,7 +41,7 @@ def fitted_statistics(store: Store, rows: np.ndarray, variants: Sequence[str]) -
 
 
 class Renormalise(nn.Module):
-    """Undoes the normalisation of each clip and normalises by the statistics of training clips.
+    """Module that undoes the normalisation of each clip and normalises by the statistics of training clips.
 
     Parameters
     ----------

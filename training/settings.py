@@ -15,7 +15,10 @@ class Section(BaseModel):
 
 
 class Augment(Section):
-    """Drawn anew for every clip, variant, view and epoch. Masks are of one width each, from none to their largest."""
+    """Augmentation, drawn anew for every clip, variant, view and epoch.
+
+    The width of each mask is drawn, from none to the largest.
+    """
 
     row_masks: Annotated[int, Field(ge=0, le=16)] = 0
     row_mask: Annotated[float, Field(gt=0, lt=1)] = 0.1  # the largest, as a share of all rows

@@ -1,4 +1,4 @@
-"""Scores of two classes of which one is to be detected: how well they are told apart, at one threshold and at all."""
+"""Scores of two classes of which one is to be detected, at one threshold and at all."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ OPERATING_FPR, OPERATING_RECALL = 0.01, 0.95
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """A threshold that meets a demand, and what it gives."""
+    """A threshold that meets a demand, with the recall and the false-positive rate that it gives."""
 
     demand: str
     threshold: float
@@ -102,8 +102,8 @@ def detect(scores: np.ndarray, truth: np.ndarray, threshold: float, demand: str 
     return Detection(summary, points, fpr, recall, thresholds, precision)
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> float:
-    return int(part.sum()) / max(1, int(whole.sum()))
+def _share(part: np.ndarray, total: np.ndarray) -> float:
+    return int(part.sum()) / max(1, int(total.sum()))
 
 
 def _tensors(scores: np.ndarray, truth: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:

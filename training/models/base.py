@@ -1,4 +1,4 @@
-"""What the settings of all networks share: their base classes, without torch."""
+"""Base classes of the settings of networks, without torch."""
 
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
