@@ -12,7 +12,7 @@ PACKAGES = ("features", "pipeline", "stores", "training")
 # The Snakefile is read often: `ast` gets the import statements alone, in a tenth of the time of whole modules.
 _STATEMENT = re.compile(rf"^[ \t]*((?:from|import)[ \t]+(?:{'|'.join(PACKAGES)})\b(?:.*\([^)]*\)|.*))", re.MULTILINE)
 _WALK = re.compile(r"pkgutil\.iter_modules\(__path__\)")
-_BY_NAME = re.compile(r"import_module\(f\"([\w.{}]+)\"\)")
+_BY_NAME = re.compile(r"import_module\(\s*f\"([\w.{}]+)\"")
 
 
 def imported_files(
@@ -50,7 +50,7 @@ def imported_files(
         files[name] = path
         left += [name.rpartition(".")[0]] if "." in name else []
         left += _imports_of(path)
-        left += _modules_discovered_by(path) if discovered else ()
+        left += discovered_modules(path) if discovered else ()
     return sorted(files.values())
 
 
@@ -73,6 +73,20 @@ def imported_modules(tree: ast.AST) -> set[str]:
     return {name for name in names if _is_ours(name)}
 
 
+@cache
+def discovered_modules(path: Path) -> frozenset[str]:
+    """Return the names of those modules of ours that a file imports by computed names."""
+    text = path.read_text(encoding="utf-8")
+    own_name = _name_of(path)
+    patterns = [pattern.replace("{__name__}", own_name) for pattern in _BY_NAME.findall(text)]
+    globs = [re.sub(r"\{[^}]*\}", "*", pattern).replace(".", "/") for pattern in patterns if _is_ours(pattern)]
+    if path.name == "__init__.py" and _WALK.search(text) and not globs:
+        return frozenset(map(_name_of, path.parent.rglob("*.py")))
+    return frozenset(
+        _name_of(file) for glob in globs for end in (".py", "/__init__.py") for file in ROOT.glob(glob + end)
+    )
+
+
 def _is_ours(name: str) -> bool:
     return name.split(".")[0] in PACKAGES
 
@@ -85,20 +99,6 @@ def _imports_of(path: Path) -> frozenset[str]:
     except SyntaxError:  # a line of prose that begins like one, or a bracket in a comment
         tree = ast.parse(text)
     return frozenset(imported_modules(tree))
-
-
-@cache
-def _modules_discovered_by(path: Path) -> frozenset[str]:
-    """Return the names of those modules of ours that a file imports by computed names."""
-    text = path.read_text(encoding="utf-8")
-    own_name = _name_of(path)
-    patterns = [pattern.replace("{__name__}", own_name) for pattern in _BY_NAME.findall(text)]
-    globs = [re.sub(r"\{[^}]*\}", "*", pattern).replace(".", "/") for pattern in patterns if _is_ours(pattern)]
-    if path.name == "__init__.py" and _WALK.search(text) and not globs:
-        return frozenset(map(_name_of, path.parent.rglob("*.py")))
-    return frozenset(
-        _name_of(file) for glob in globs for end in (".py", "/__init__.py") for file in ROOT.glob(glob + end)
-    )
 
 
 def _name_of(path: Path) -> str:

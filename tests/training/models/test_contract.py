@@ -1,4 +1,4 @@
-"""What every network keeps to: its settings, its defaults, and what it makes of the tensors that it reads."""
+"""Contract of all networks: settings, defaults, logits and gradients."""
 
 import importlib
 import subprocess
