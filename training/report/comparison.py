@@ -7,7 +7,7 @@ import numpy as np
 
 from stores.files import read_json
 from training.report.figures import curves_of
-from training.report.key_figures import shown_figures, with_spread
+from training.report.key_figures import figure_labels, with_spread
 from training.report.page import Panel, link, write_page
 from training.report.unfinished import Unfinished
 
@@ -20,17 +20,17 @@ def compare(folder: Path, runs: Sequence[Path], unfinished: Mapping[str, Unfinis
     rows = []
     trained = [run for run in runs if (run / "metrics.json").is_file()]
     results = [read_json(run / "metrics.json") for run in trained]
-    shown = shown_figures([metrics | metrics.get("mean", {}) for metrics in results])
+    labels = figure_labels([metrics | metrics.get("mean", {}) for metrics in results])
     for name in ("macro_precision", "macro_recall"):  # F1 has both
-        shown.pop(name, None)
+        labels.pop(name, None)
     for run, metrics in zip(trained, results, strict=True):
         values = metrics.get("mean", metrics)
         spread = metrics.get("sd", {})
-        cells = [with_spread(values[key], spread.get(key)) if key in values else "" for key in shown]
+        cells = [with_spread(values[key], spread.get(key)) if key in values else "" for key in labels]
         name = link(run.name, (run / "report.html").relative_to(folder).as_posix())
         tested = int(np.sum(metrics["confusion"]))  # over all folds
         rows.append([name, *cells, f"{round(values['parameters']):,}", tested, metrics["store"][:8]])
-    columns = ("experiment", *shown.values(), "parameters", "tested", "store")
+    columns = ("experiment", *labels.values(), "parameters", "tested", "store")
     table = Panel("Experiments", "", None, columns, rows)
     sections = [table, *_missing(runs, trained, unfinished), *_curves_together(trained)]
     subtitle = "Choose by the clips that validate, where there are any; those that test are for the last word"
@@ -55,14 +55,14 @@ def _missing(runs: Sequence[Path], trained: Sequence[Path], unfinished: Mapping[
 
 def _curves_together(runs: Sequence[Path]) -> list[Panel]:
     """Return learning curves for each set of runs that learned the same classes from the same store."""
-    alike: dict[str, dict[str, Sequence[dict[str, float]]]] = {}
+    by_task: dict[str, dict[str, Sequence[dict[str, float]]]] = {}
     for run in runs:
         metrics = read_json(run / "metrics.json")
         if "history" in metrics:
-            learned = f"{', '.join(metrics['classes'])}; store {metrics['store']}"
-            alike.setdefault(learned, {})[run.name] = metrics["history"]
+            task = f"{', '.join(metrics['classes'])}; store {metrics['store']}"
+            by_task.setdefault(task, {})[run.name] = metrics["history"]
     return [
-        Panel("Learning curves side by side", learned, curves_of(histories))
-        for learned, histories in alike.items()
+        Panel("Learning curves side by side", task, curves_of(histories))
+        for task, histories in by_task.items()
         if len(histories) > 1
     ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from stores.files import write_json
 from training.evaluation.scores import score_confusion
-from training.report.key_figures import note_untested, shown_figures, with_spread
+from training.report.key_figures import figure_labels, note_untested, with_spread
 from training.report.page import Panel, link, write_page
 from training.report.sections import class_sections
 
@@ -33,18 +33,18 @@ def write_folds(folder: Path, name: str, folds: Sequence[int], results: Sequence
         "per_class": per_class,
         "confusion": confusion.tolist(),
     }
-    shown = shown_figures(results)
-    figures = [(label, with_spread(values[key].mean(), values[key].std())) for key, label in shown.items()]
+    labels = figure_labels(results)
+    figures = [(label, with_spread(values[key].mean(), values[key].std())) for key, label in labels.items()]
     rows = [
         [
             link(f"fold {fold}", f"fold-{fold}/report.html"),
-            *(f"{result[key]:.3f}" for key in shown),
+            *(f"{result[key]:.3f}" for key in labels),
             result["test_recordings"],
         ]
         for fold, result in zip(folds, results, strict=True)
     ]
     table = Panel("Folds", "Each fold is tested by a model that never saw it.", None,
-                    ("", *shown.values(), "tested"), rows)  # fmt: skip
+                    ("", *labels.values(), "tested"), rows)  # fmt: skip
     title, subtitle = (
         f"{name}, {len(folds)} folds",
         f"Mean ± standard deviation{note_untested(metrics)}; store {metrics['store']}",

@@ -16,7 +16,7 @@ VALIDATION = {"validation_accuracy": "validation accuracy", "validation_loss": "
 DETECTION = {"roc_auc": "ROC-AUC", "pauc": "partial AUC", "pr_auc": "PR-AUC"}  # where one of two classes is detected
 
 
-def shown_figures(results: Sequence[dict[str, Any]]) -> dict[str, str]:
+def figure_labels(results: Sequence[dict[str, Any]]) -> dict[str, str]:
     """Return the labels of the figures that any of these results has, by their names in metrics.json."""
     labels = FIGURES | VALIDATION | DETECTION
     if all(len(result["classes"]) <= 5 for result in results):

@@ -9,7 +9,7 @@ import numpy as np
 from stores.files import write_json
 from training.evaluation.detection import Detection
 from training.evaluation.scores import Scores
-from training.report.key_figures import note_untested, shown_figures
+from training.report.key_figures import figure_labels, note_untested
 from training.report.page import Panel, write_page
 from training.report.sections import detection_sections, run_sections
 
@@ -48,8 +48,8 @@ def write_run(
         f"clips{of_recordings}, no group on two sides{note_untested(metrics)}; {metrics['parameters']:,} parameters; "
         f"store {metrics['store']}, model {metrics['model_version']}"
     )
-    shown = shown_figures([metrics])
-    figures = [(label, f"{metrics[name]:.3f}") for name, label in shown.items()]
+    labels = figure_labels([metrics])
+    figures = [(label, f"{metrics[name]:.3f}") for name, label in labels.items()]
     sections = run_sections(metrics["history"], scores.per_class, scores.confusion, keep)
     if detection is not None:
         sections[1:1] = detection_sections(detection, metrics["positive"])
@@ -60,8 +60,8 @@ def write_run(
 def before_and_after(before: dict[str, Any], after: dict[str, Any], run: Path) -> Panel:
     """Return a table of the classes of a run: their scores by the run whose weights it started from, and by itself."""
     confusion = np.array(before["confusion"])
-    kept = [before["classes"].index(name) for name in after["classes"] if name in before["classes"]]
-    clips = confusion[kept].sum()
+    shared = [before["classes"].index(name) for name in after["classes"] if name in before["classes"]]
+    clips = confusion[shared].sum()
     rows: list[list[Any]] = []
     columns = ("precision", "recall", "f1")
     previous_by_class = {row["class"]: row for row in before["per_class"]}
@@ -74,7 +74,7 @@ def before_and_after(before: dict[str, Any], after: dict[str, Any], run: Path) -
     if dropped:
         note += f" It knew {', '.join(dropped)} as well."
     if clips:
-        had = confusion[kept, kept].sum() / clips
-        note += f" Of the test clips of these classes it had {had:.3f} right, now it is {after['accuracy']:.3f}."
+        accuracy = confusion[shared, shared].sum() / clips
+        note += f" Of the test clips of these classes it had {accuracy:.3f} right, now it is {after['accuracy']:.3f}."
     heads = ("before: precision", "recall", "F1", "after: precision", "recall", "F1")
     return Panel("Before and after", note, None, ("", *heads), rows)
