@@ -114,7 +114,9 @@ def architecture() -> None:
         axes.text(place + 0.5, 0.72, name, ha="center", va="center", fontsize=13, color=GREY, bbox=box)
         axes.text(place + 0.5, 0.26, detail, ha="center", va="center", fontsize=9, color=GREY, family="monospace")
         if place:
-            axes.annotate("", (place + 0.12, 0.72), (place - 0.12, 0.72), arrowprops={"arrowstyle": "->", "color": GREY})
+            axes.annotate(
+                "", (place + 0.12, 0.72), (place - 0.12, 0.72), arrowprops={"arrowstyle": "->", "color": GREY}
+            )
     _save(figure, "architecture.svg")
 
 

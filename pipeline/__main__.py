@@ -160,8 +160,8 @@ def _search(text: str, options: argparse.Namespace) -> None:
 
 
 def _report(text: str, options: argparse.Namespace) -> None:
-    from pipeline.results import compare
     from pipeline.workflow.jobs import ReportJob
+    from training.report.comparison import compare
 
     job = ReportJob.model_validate_json(text)
     compare(job.folder, job.runs, job.unfinished)

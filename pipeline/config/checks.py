@@ -7,7 +7,7 @@ import numpy as np
 from features.recipe import AnyRecipe, SpectrogramRecipe
 from pipeline.config.corpora import CsvCorpus, DemoCorpus
 from pipeline.config.experiment import Experiment
-from training.settings import SpectrogramModel
+from training.models.base import SpectrogramModel
 
 
 def refuse_unfit(recipe: AnyRecipe, experiment: Experiment, where: str) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from pipeline.labels.labelling import NEGATIVE, POSITIVE
 from pipeline.labels.mine import Mined
-from training.page import BLUE, ORANGE, Panel, svg, write_page
+from training.report.page import BLUE, ORANGE, Panel, svg, write_page
 
 MOST_TAGS = 60
 TAG_COLUMNS = ("tag", "tracks", "stands for", "score")

@@ -14,6 +14,7 @@ from pipeline.corpus.sources import source_of
 from pipeline.corpus.sources.base import Recordings
 from pipeline.corpus.split import Split
 from stores.codec import Compression
+from training.report.unfinished import Unfinished
 from training.settings import Section
 
 
@@ -81,13 +82,6 @@ class SearchJob(Section):
     record: Path
     search: Search
     best: dict[str, Any]  # a configuration of one experiment, which gets the settings that are found
-
-
-class Unfinished(Section):
-    """Why an experiment's run is missing or out of date, and the command that makes it."""
-
-    reason: str
-    command: str
 
 
 class ReportJob(Section):

@@ -19,8 +19,9 @@ from stores_of import random_store  # noqa: E402
 
 from features.recipe import Recipe  # noqa: E402
 from training import fit as fitting  # noqa: E402
-from training.evaluation import predict  # noqa: E402
-from training.settings import CnnModel, Training  # noqa: E402
+from training.evaluation.predictions import predict  # noqa: E402
+from training.models.cnn.settings import CnnModel  # noqa: E402
+from training.settings import Training  # noqa: E402
 from training.stream import ClipStream  # noqa: E402
 
 HEADROOM_BYTES = 120_000_000

@@ -27,11 +27,12 @@ from pipeline.support.executors import Engine
 from stores import Store, open_store
 from stores.files import read_json
 from training.artefact import read_artefact, write_artefact
-from training.evaluation import predict
-from training.models import build
+from training.evaluation.predictions import predict
+from training.models.build import build
+from training.models.resnet_attention.settings import ResNetAttentionModel
 from training.module import Classifier
 from training.normalise import Renormalise, TrainStatistics, features_for, fitted_statistics
-from training.settings import Augment, ResNetAttentionModel, Training
+from training.settings import Augment, Training
 from training.stream import ClipStream
 
 VARIANTS = Variants(pitch=None, stretch=None, rolloff=None, shift=None)

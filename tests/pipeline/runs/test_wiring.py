@@ -94,7 +94,11 @@ def test_the_stream_that_trains_is_as_configured(
     assert train["labels"].tolist() == ["ab".index(label) for label in store.rows["label"].to_pylist()]
     (fitted,) = fitting.fits
     assert (fitted["train"], fitted["validation"]) == (0, 1)
-    assert (fitted["model"], fitted["training"], fitted["classes"]) == (this.setup.model, this.setup.training, ["a", "b"])
+    assert (fitted["model"], fitted["training"], fitted["classes"]) == (
+        this.setup.model,
+        this.setup.training,
+        ["a", "b"],
+    )
 
 
 def test_batches_for_a_gpu_are_pinned_and_a_gpu_that_is_not_there_is_refused(
