@@ -74,8 +74,8 @@ class File:
             except OSError as error:
                 if error.errno != EINVAL or not direct:
                     raise
-                self._direct = False
                 set_direct(self._descriptor, False)
+                self._direct = False  # after that, or another thread would not know why its read was refused
                 continue
             if not count:
                 break

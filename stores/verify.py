@@ -9,6 +9,7 @@ import numpy as np
 
 from stores.errors import StoreError
 from stores.files import read_checked
+from stores.folder import FolderStorage
 from stores.layout import POINTER, ArraySpec, Layout
 from stores.positioned import File
 from stores.reader import Store
@@ -44,7 +45,7 @@ def verify(path: Path) -> Iterator[Damage]:
     if not layout.group.is_dir():
         raise StoreError(f"{path}: expected a store, or a folder with a complete one")
     try:
-        store = Store(path)
+        store = Store(FolderStorage(path))
     except StoreError as error:
         yield Damage(layout.manifest, _without_path(error, layout.manifest))
         return

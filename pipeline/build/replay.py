@@ -11,10 +11,10 @@ from features.engine import Engine, drawn
 from features.recipe import ORIGINAL, SpectrogramRecipe, recorded_recipe
 from pipeline.corpus.sources import recording_at
 from pipeline.support.errors import InputError
+from stores import Store, open_store
 from stores.errors import StoreError
 from stores.files import replacing
 from stores.layout import POINTER, Layout
-from stores.reader import Store, open_store
 
 
 def replay(recording: Path, variant: str, output: Path, stores: Path) -> str:

@@ -17,8 +17,8 @@ from pipeline.build.store import build_store
 from pipeline.config.corpora import AudioCorpus
 from pipeline.corpus.sources import AudioSource
 from pipeline.support.executors import Engine
+from stores import open_store
 from stores.errors import StoreError
-from stores.reader import open_store
 from stores.verify import verify
 
 RECIPE = Recipe(frames=24, n_mels=32, variants=Variants(stretch=None, pitch=None, rolloff=None, shift=None))

@@ -16,7 +16,7 @@ import pytest
 import zarr
 from corpora import tree
 
-from stores import Store, open_store
+from stores import open_store
 from stores.codec import Compression
 from stores.errors import StoreError
 from stores.files import PARTIAL_SUFFIX, digest, read_checked, replacing, write_checked, write_json
@@ -694,4 +694,4 @@ def test_a_row_table_that_changed_is_damage(tmp_path: Path) -> None:
 
 def test_a_store_says_what_it_is(tmp_path: Path) -> None:
     write(tmp_path / "s", "abc", [spec()])
-    assert repr(Store(tmp_path / "s")).endswith("3 clips × 1 variants of (4, 6, 2))")
+    assert repr(open_store(tmp_path / "s")).endswith("3 clips × 1 variants of (4, 6, 2))")
