@@ -10,8 +10,9 @@ from threadpoolctl import threadpool_limits
 from benchmarks.measure import Row, medians, row
 from benchmarks.peers import librosa_vectorised, published_genre, scipy_fft
 from features.draws import generator
-from features.engine import Engine, drawn
-from features.recipe import Recipe, SoundRecipe
+from features.extractor import FeatureExtractor, drawn
+from features.recipe import SoundRecipe
+from features.tensors.four_channel import Recipe
 
 RATE_HZ = 22050
 SECONDS = 30
@@ -24,7 +25,7 @@ LEAST_SNR_DB = 80.0
 def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
     with threadpool_limits(limits=1):
         recipe = Recipe()
-        engine = Engine(recipe)
+        engine = FeatureExtractor(recipe)
         clips = {hash_of(number): music(number) for number in range(CLIPS)}
 
         def ours() -> None:
@@ -79,7 +80,7 @@ def draws(
     return drawn(recipe, content), noise
 
 
-def check(engine: Engine, clips: dict[bytes, np.ndarray], peer: ModuleType) -> None:
+def check(engine: FeatureExtractor, clips: dict[bytes, np.ndarray], peer: ModuleType) -> None:
     """A peer is timed only if it computes the same. Raises `AssertionError`."""
     recipe = engine.recipe
     content, samples = next(iter(clips.items()))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from features.kernels.mel import mel_power
-from features.recipe import LogMelRecipe, Recipe
+from features.recipe import MelRecipe
 
 
 class MelBank:
@@ -29,7 +29,7 @@ class MelBank:
         return mel
 
 
-def mel_filters(recipe: Recipe | LogMelRecipe) -> np.ndarray:
+def mel_filters(recipe: MelRecipe) -> np.ndarray:
     """librosa's mel filters of a recipe: `(n_mels, bins)` float32.
 
     librosa takes seconds to import, so it is imported here alone, and never in a worker.

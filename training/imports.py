@@ -19,7 +19,7 @@ def imported_files(
     """Return the files of modules and of all that they import, sorted; absolute paths.
 
     Imports count wherever they stand, in functions as well, and so do the packages that a module lies in, which Python
-    runs before it.
+    runs before it. A package that walks over its own path (`iter_modules(__path__)`) imports every module below it.
 
     Parameters
     ----------
@@ -46,6 +46,7 @@ def imported_files(
         files[name] = path
         left += [name.rpartition(".")[0]] if "." in name else []
         left += _imports_of(path)
+        left += _walked(name, path)
     return sorted(files.values())
 
 
@@ -66,6 +67,15 @@ def imported_modules(tree: ast.AST) -> set[str]:
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             names |= {node.module, *(name for name in inner if _is_ours(name) and module_path(name))}
     return {name for name in names if _is_ours(name)}
+
+
+@cache
+def _walked(name: str, path: Path) -> list[str]:
+    """Return all modules below a package that walks over its own path to import them; none for other modules."""
+    if path.name != "__init__.py" or "iter_modules(__path__)" not in path.read_text(encoding="utf-8"):
+        return []
+    files = (file.relative_to(path.parent).with_suffix("") for file in path.parent.rglob("*.py") if file != path)
+    return [f"{name}.{'.'.join(file.parts).removesuffix('.__init__')}" for file in files]
 
 
 def _is_ours(name: str) -> bool:

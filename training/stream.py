@@ -12,9 +12,9 @@ import torch
 from joblib import cpu_count
 from torch.utils.data import IterableDataset, get_worker_info
 
-from features.recipe import Recipe
 from features.tensors.base import channels_last
-from features.tensors.four_channel import expanded, spline_matrix
+from features.tensors.four_channel import Recipe
+from features.tensors.four_channel.assembly import expanded, spline_matrix
 from stores.positioned import page_aligned
 from stores.reader import Store
 from training.order import Blocks, Items, Permutation, scrambled

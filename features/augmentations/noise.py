@@ -27,6 +27,7 @@ class Noise:
     amplitude: PositiveRange | None = None
 
     version: ClassVar[int] = 1
+    order: ClassVar[int] = 1
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         if self.amplitude is not None:

@@ -26,6 +26,7 @@ class Pitch:
     semitones: Annotated[Range, within(-24, 24)] = (-2.0, 2.0)
 
     version: ClassVar[int] = 1
+    order: ClassVar[int] = 4
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         return {"semitones": uniform(rng, self.semitones)}

@@ -26,6 +26,7 @@ class Rolloff:
     gain: Annotated[Range, within(0, 10)] = (0.1, 0.5)
 
     version: ClassVar[int] = 1
+    order: ClassVar[int] = 5
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         return {"cutoff_hz": uniform(rng, self.cutoff_hz), "gain": uniform(rng, self.gain)}

@@ -27,6 +27,7 @@ class Shift:
     wrap: bool = False
 
     version: ClassVar[int] = 1
+    order: ClassVar[int] = 2
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         return {"fraction": uniform(rng, self.fraction)}

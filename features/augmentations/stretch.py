@@ -29,6 +29,7 @@ class Stretch:
     rate: Annotated[Range, within(0.25, 4)] = (0.85, 1.15)
 
     version: ClassVar[int] = 1
+    order: ClassVar[int] = 3
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         return {"rate": uniform(rng, self.rate)}

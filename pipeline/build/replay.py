@@ -7,8 +7,9 @@ from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from features.audio import content_hash
-from features.engine import Engine, drawn
-from features.recipe import ORIGINAL, SpectrogramRecipe, recorded_recipe
+from features.extractor import FeatureExtractor, drawn
+from features.recipe import ORIGINAL, SoundRecipe
+from features.tensors import recorded_recipe
 from pipeline.corpus.sources import recording_at
 from pipeline.support.errors import InputError
 from stores import Store, open_store
@@ -38,7 +39,7 @@ def replay(recording: Path, variant: str, output: Path, stores: Path) -> str:
         recipe = recorded_recipe(store.manifest["recipe"])
     except ValidationError:
         raise other from None
-    if isinstance(recipe, SpectrogramRecipe):
+    if not isinstance(recipe, SoundRecipe):
         raise InputError(f"{store.path}: holds spectrograms that came ready; they have no sound to be replayed")
     parameters = drawn(recipe, content).get(variant, {})
     if store.manifest["identities"][variant] != recipe.identity(variant):
@@ -46,7 +47,7 @@ def replay(recording: Path, variant: str, output: Path, stores: Path) -> str:
     recorded = {name: store.rows[f"{variant}_{name}"][row].as_py() for name in parameters}
     if recorded != parameters:
         raise other
-    engine = Engine(recipe)
+    engine = FeatureExtractor(recipe)
     with threadpool_limits(limits=1):
         waveform = engine.waveform(engine.clip(samples, rate_hz), content, variant)
     with replacing(output) as file:

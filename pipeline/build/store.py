@@ -12,9 +12,8 @@ import pyarrow.compute as pc
 import soundfile
 
 from features.audio import content_hash
-from features.engine import Engine as Features
-from features.engine import Ready, drawn, engine_of
-from features.recipe import AnyRecipe
+from features.extractor import FeatureExtractor, PassThroughExtractor, drawn, extractor_of
+from features.tensors import AnyRecipe
 from pipeline.build.environment import environment
 from pipeline.corpus.recordings import Decoder, Recording
 from pipeline.corpus.sources.base import Recordings
@@ -56,7 +55,7 @@ class ShardTask:
     recordings: Sequence[Recording]
     content_hashes: Sequence[str]
     held: dict[str, list[HeldClip | None]]  # by variant: tensors to copy in place of computing them
-    features: Features | Ready
+    features: FeatureExtractor | PassThroughExtractor
     accept_new_bytes: bool = False
 
 
@@ -211,7 +210,7 @@ def _tasks(
 ) -> Iterator[ShardTask]:
     if not missing:
         return
-    features = engine_of(recipe)
+    features = extractor_of(recipe)
     for shard, variants in missing.items():
         rows = writer.shards[shard]
         hashes = writer.shard_hashes(shard)

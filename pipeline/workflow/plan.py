@@ -7,7 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from features.recipe import AnyRecipe
+from features.tensors import AnyRecipe
 from pipeline.config.corpora import DemoCorpus, Esc50Corpus, OnDisk, TagsCorpus
 from pipeline.config.experiment import Experiment
 from pipeline.config.schema import Config, parse, read_yaml

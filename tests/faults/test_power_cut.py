@@ -12,7 +12,8 @@ from corpora import tree, write_corpus
 from power_cut import Files, recording, write
 from stores_of import indexed
 
-from features.recipe import Recipe, Variants
+from features.augmentations import Variants
+from features.tensors.four_channel import Recipe
 from pipeline.build.store import build_store
 from pipeline.config.corpora import AudioCorpus
 from pipeline.corpus.sources import AudioSource

@@ -8,15 +8,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from features.recipe import (
-    KERNEL_VERSION,
-    LogMelRecipe,
-    Recipe,
-    SpectrogramRecipe,
-    Variants,
-    WaveformRecipe,
-    recorded_recipe,
-)
+from features.augmentations import Variants
+from features.recipe import KERNEL_VERSION
+from features.tensors import recorded_recipe
+from features.tensors.four_channel import Recipe
+from features.tensors.log_mel import LogMelRecipe
+from features.tensors.spectrogram import SpectrogramRecipe
+from features.tensors.waveform import WaveformRecipe
 
 AUGMENTED = {"noise", "shift", "stretch", "pitch", "rolloff"}
 SOUND = {"sample_rate_hz": 48000, "n_fft": 1024, "hop_length": 256}

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from features.recipe import Recipe, WaveformRecipe
+from features.tensors.four_channel import Recipe
+from features.tensors.waveform import WaveformRecipe
 from training.models import build
 from training.models.resnet_attention import ResNetAttention, TemporalPooling
 from training.settings import PRESETS, Cnn1dAttentionModel, ResNetAttentionModel

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from features.recipe import LogMelRecipe, SpectrogramRecipe, recorded_recipe
+from features.tensors import recorded_recipe
+from features.tensors.log_mel import LogMelRecipe
+from features.tensors.spectrogram import SpectrogramRecipe
 from training.models import Crops, Standard, build
 from training.settings import MODELS, Cnn4Model, Cnn6Model, Cnn8Model, ResNet18Model, ResNetBottleneckModel
 

@@ -2,7 +2,8 @@
 
 from torch import nn
 
-from features.recipe import AnyRecipe, Recipe
+from features.tensors import AnyRecipe
+from features.tensors.four_channel import Recipe
 from training.compact import reading_compact
 from training.models.cnn import Cnn
 from training.models.cnn1d_attention import Cnn1dAttention

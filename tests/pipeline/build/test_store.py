@@ -17,8 +17,11 @@ from corpora import RATE_HZ, tone, tree, write_corpus
 from stores_of import indexed
 
 from features.audio import content_hash, decode
-from features.engine import drawn
-from features.recipe import AnyRecipe, LogMelRecipe, Recipe, WaveformRecipe
+from features.extractor import drawn
+from features.tensors import AnyRecipe
+from features.tensors.four_channel import Recipe
+from features.tensors.log_mel import LogMelRecipe
+from features.tensors.waveform import WaveformRecipe
 from otogura import extract
 from pipeline.build.environment import environment
 from pipeline.build.store import Built, array_specs, build_shard, build_store

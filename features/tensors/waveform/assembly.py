@@ -3,9 +3,9 @@
 import numpy as np
 import scipy.signal
 
-from features.recipe import WaveformRecipe
 from features.sound import Sound
 from features.tensors.base import Tensor
+from features.tensors.waveform.recipe import WaveformRecipe
 
 SILENCE = 1e-6  # of the peak that goes in: what is left of a constant are the filter's rounding errors
 
@@ -36,8 +36,8 @@ def settled(sections: np.ndarray) -> np.ndarray:
     return states
 
 
-class Waveform:
-    """Makes the tensors of a waveform recipe."""
+class Assembly:
+    """Maker of the tensors of a waveform recipe."""
 
     def __init__(self, recipe: WaveformRecipe) -> None:
         self.recipe = recipe

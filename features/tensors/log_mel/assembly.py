@@ -4,13 +4,13 @@ import numpy as np
 
 from features.decibels import decibels
 from features.mel import MelBank, mel_filters
-from features.recipe import LogMelRecipe
 from features.sound import Sound
 from features.tensors.base import Tensor, centre, channels_last
+from features.tensors.log_mel.recipe import LogMelRecipe
 
 
-class LogMel:
-    """Makes the tensors of a log-mel recipe."""
+class Assembly:
+    """Maker of the tensors of a log-mel recipe."""
 
     def __init__(self, recipe: LogMelRecipe) -> None:
         self.recipe = recipe

@@ -13,9 +13,9 @@ from features.decibels import AMIN, decibels
 from features.kernels.delta import correlate
 from features.kernels.product import multiply
 from features.mel import MelBank, mel_filters
-from features.recipe import Recipe
 from features.sound import Sound
 from features.tensors.base import Tensor, centre, channels_last
+from features.tensors.four_channel.recipe import Recipe
 
 DELTA_WIDTH = 9  # frames of the Savitzky-Golay filter behind librosa's `delta`
 DEGENERATE_SD = 1e-4  # rows that vary less than this carry nothing and become zeros
@@ -106,8 +106,8 @@ def _scaled(centred: np.ndarray, location: float, scale: float) -> Normalised:
     return Normalised(centred / scale if scale else np.zeros_like(centred), location, scale)
 
 
-class FourChannel:
-    """Makes the tensors of a four-channel recipe."""
+class Assembly:
+    """Maker of the tensors of a four-channel recipe."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
