@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.measure import Row, medians, row
 from benchmarks.peers import librosa_vectorised, published_genre, scipy_fft
 from features.draws import generator
-from features.extractor import FeatureExtractor, drawn
+from features.extractor import FeatureExtractor, draw_parameters
 from features.recipe import SoundRecipe
 from features.tensors.four_channel import Recipe
 
@@ -77,7 +77,7 @@ def draws(
         recipe.augmentations["noise"].draw(rng)
         return rng.standard_normal(samples, dtype=np.float32)
 
-    return drawn(recipe, content), noise
+    return draw_parameters(recipe, content), noise
 
 
 def check(engine: FeatureExtractor, clips: dict[bytes, np.ndarray], peer: ModuleType) -> None:
@@ -90,6 +90,6 @@ def check(engine: FeatureExtractor, clips: dict[bytes, np.ndarray], peer: Module
     assert ours.keys() == theirs.keys()
     for variant in ("original", "noise", "shift", "rolloff"):
         np.testing.assert_allclose(theirs[variant], ours[variant], rtol=2e-3, atol=4e-3, err_msg=variant)
-    for variant, waveform in librosa_vectorised.exactly(samples, drawn(recipe, content)).items():
+    for variant, waveform in librosa_vectorised.exactly(samples, draw_parameters(recipe, content)).items():
         error = engine.waveform(clip, content, variant) - waveform
         assert 10 * np.log10(np.sum(waveform**2) / np.sum(error**2)) > LEAST_SNR_DB, variant

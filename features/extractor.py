@@ -1,4 +1,4 @@
-"""Extractors: all variants of a clip that are asked for, in one pass."""
+"""Extractors, which compute the variants of a clip in one pass."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from features.tensors import assembly_of
 from features.tensors.base import Tensor
 
 
-def drawn(recipe: TensorRecipe, content_hash: bytes) -> dict[str, dict[str, float]]:
+def draw_parameters(recipe: TensorRecipe, content_hash: bytes) -> dict[str, dict[str, float]]:
     """Draw the parameters of each augmentation for one recording, by variant; the recording itself is not needed."""
     if not isinstance(recipe, SoundRecipe):
         return {}

@@ -1,4 +1,4 @@
-"""A store as one HDF5 file: the same tensors, read by the same stream and by whatever else reads HDF5.
+"""A store as one HDF5 file: the same tensors, for the same streams and for all other software that reads HDF5.
 
 /<variant>               (clips, *clip_shape), one clip a chunk, not compressed, with Zarr's attributes of the variant
 /statistics/<variant>    (clips, groups, 2) float64

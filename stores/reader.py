@@ -1,4 +1,4 @@
-"""Reading a store: clip by clip, straight into the memory that is to hold it."""
+"""Reader of a store: clip by clip, straight into the memory that is to hold it."""
 
 from collections.abc import Sequence
 from functools import cached_property

@@ -68,6 +68,6 @@ class Augmentation(Protocol):
         """Draw parameters, named with their units, in the order in which they are drawn."""
         ...
 
-    def apply(self, clip: "Clip", drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+    def apply(self, clip: "Clip", parameters: dict[str, float], rng: np.random.Generator) -> np.ndarray:
         """Return the augmented waveform `(samples,)` float32, not clipped; `rng` continues where `draw` stopped."""
         ...

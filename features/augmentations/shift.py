@@ -32,9 +32,9 @@ class Shift:
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         return {"fraction": uniform(rng, self.fraction)}
 
-    def apply(self, clip: "Clip", drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+    def apply(self, clip: "Clip", parameters: dict[str, float], rng: np.random.Generator) -> np.ndarray:
         count = len(clip.samples)
-        later = round(drawn["fraction"] * count)
+        later = round(parameters["fraction"] * count)
         if self.wrap:
             return np.roll(clip.samples, later)
         shifted = np.zeros_like(clip.samples)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def time_stretch(clip: "Clip", rate: float) -> np.ndarray:
-    """librosa's `effects.time_stretch`: `(round(samples / rate),)` float32, at least one."""
+    """Stretch a clip as librosa's `effects.time_stretch`: `(round(samples / rate),)` float32, at least one sample."""
     return clip.fourier.inverse(clip.phasors.stretched(rate), max(1, round(len(clip.samples) / rate)))
 
 
@@ -34,5 +34,5 @@ class Stretch:
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         return {"rate": uniform(rng, self.rate)}
 
-    def apply(self, clip: "Clip", drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
-        return time_stretch(clip, drawn["rate"])
+    def apply(self, clip: "Clip", parameters: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+        return time_stretch(clip, parameters["rate"])

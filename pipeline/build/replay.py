@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from features.audio import content_hash
-from features.extractor import FeatureExtractor, drawn
+from features.extractor import FeatureExtractor, draw_parameters
 from features.recipe import ORIGINAL, SoundRecipe
 from features.tensors import recorded_recipe
 from pipeline.corpus.sources import recording_at
@@ -41,7 +41,7 @@ def replay(recording: Path, variant: str, output: Path, stores: Path) -> str:
         raise other from None
     if not isinstance(recipe, SoundRecipe):
         raise InputError(f"{store.path}: holds spectrograms that came ready; they have no sound to be replayed")
-    parameters = drawn(recipe, content).get(variant, {})
+    parameters = draw_parameters(recipe, content).get(variant, {})
     if store.manifest["identities"][variant] != recipe.identity(variant):
         raise other
     recorded = {name: store.rows[f"{variant}_{name}"][row].as_py() for name in parameters}

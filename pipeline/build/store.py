@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import soundfile
 
 from features.audio import content_hash
-from features.extractor import FeatureExtractor, PassThroughExtractor, drawn, extractor_of
+from features.extractor import FeatureExtractor, PassThroughExtractor, draw_parameters, extractor_of
 from features.tensors import AnyRecipe
 from pipeline.build.environment import environment
 from pipeline.corpus.recordings import Decoder, Recording
@@ -23,8 +23,9 @@ from pipeline.support.progress import Meter
 from stores.codec import Compression
 from stores.errors import StoreError
 from stores.files import read_checked, remove_partials, write_checked
+from stores.held import HeldClip
 from stores.layout import POINTER, ArraySpec, Layout
-from stores.reuse import Copies, HeldClip, Pool
+from stores.reuse import Copies, Pool
 from stores.writer import StoreWriter, VariantShard, writing_shard
 
 
@@ -152,7 +153,7 @@ def row_table(clips: pa.Table, recipe: AnyRecipe) -> pa.Table:
     table = clips.select(["id", "label", "group", "fold", "content_hash"])
     columns: dict[str, np.ndarray] = {}
     for row, text in enumerate(table["content_hash"].to_pylist()):
-        for variant, parameters in drawn(recipe, bytes.fromhex(text)).items():
+        for variant, parameters in draw_parameters(recipe, bytes.fromhex(text)).items():
             for parameter, value in parameters.items():
                 columns.setdefault(f"{variant}_{parameter}", np.empty(len(table)))[row] = value
     for name, values in columns.items():

@@ -59,7 +59,8 @@ class TestContract:
 
 def test_variants_are_the_files_in_the_order_of_the_augmentations() -> None:
     assert {name: type(value) for name, value in vars(Variants()).items() if name in AUGMENTATIONS} == AUGMENTATIONS
-    assert [field.name for field in fields(Variants)] == ["noise", "shift", "stretch", "pitch", "rolloff"]
+    names = [field.name for field in fields(Variants)]
+    assert names[:5] == ["noise", "shift", "stretch", "pitch", "rolloff"]  # later ones come after them, as in stores
     assert len({augmentation.order for augmentation in AUGMENTATIONS.values()}) == len(AUGMENTATIONS)
 
 

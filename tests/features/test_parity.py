@@ -6,7 +6,7 @@ import pytest
 
 from features.audio import content_hash
 from features.decibels import decibels
-from features.extractor import FeatureExtractor, drawn
+from features.extractor import FeatureExtractor, draw_parameters
 from features.sound import Sound
 from features.tensors.four_channel import Recipe
 from features.tensors.log_mel import LogMelRecipe
@@ -104,7 +104,7 @@ def test_augmented_waveforms_are_librosas(name: str) -> None:
     engine = FeatureExtractor(FULL)
     clip = engine.clip(samples, RATE_HZ)
     content = content_hash(samples, RATE_HZ)
-    parameters = drawn(FULL, content)
+    parameters = draw_parameters(FULL, content)
     expected = {
         "stretch": oracle.stretched(samples, parameters["stretch"]["rate"]),
         "pitch": oracle.pitched(samples, parameters["pitch"]["semitones"]),

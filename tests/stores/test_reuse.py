@@ -18,13 +18,14 @@ from stores import open_store
 from stores.codec import Compression
 from stores.errors import StoreError
 from stores.files import PARTIAL_SUFFIX, read_checked
+from stores.held import HeldClip
 from stores.layout import ArraySpec, Layout
-from stores.reuse import HeldClip, Pool
+from stores.reuse import Pool
 from stores.verify import verify
 from stores.writer import StoreWriter
 
 
-def found(stores: Path, packed: ArraySpec, contents: str) -> list[HeldClip | None]:
+def copies_of(stores: Path, packed: ArraySpec, contents: str) -> list[HeldClip | None]:
     """Find the clips that a store of these recordings can copy."""
     writer = StoreWriter(stores / "f" / "wanted", [packed], list(contents))
     copies = Pool(stores, [packed]).find(writer, {shard: [packed.variant] for shard in range(len(writer.shards))})
@@ -50,7 +51,7 @@ def test_a_shard_is_linked_wherever_it_stands_there(tmp_path: Path) -> None:
 
 def test_single_clips_are_found_by_content(tmp_path: Path) -> None:
     write(tmp_path / "stores" / "f" / "old", "abcdefghij", [spec()])
-    held = found(tmp_path / "stores", spec(), "jzc")
+    held = copies_of(tmp_path / "stores", spec(), "jzc")
     assert held[1] is None
     for place, content in ((0, "j"), (2, "c")):
         clip = held[place]
@@ -64,7 +65,7 @@ def test_clips_are_found_in_several_stores_where_their_shards_are_finished(tmp_p
     write(tmp_path / "stores" / "f" / "1", "abcdefgh", [spec()], shards={1})
     write(tmp_path / "stores" / "f" / "2", "abcxgy", [spec()])
     held = [
-        None if clip is None else clip.shard.layout.path.name for clip in found(tmp_path / "stores", spec(), "agyz")
+        None if clip is None else clip.shard.layout.path.name for clip in copies_of(tmp_path / "stores", spec(), "agyz")
     ]
     assert held == ["2", "1", "2", None]
 
@@ -75,7 +76,7 @@ def test_clips_are_found_however_they_are_compressed(
     tmp_path: Path, ours: Compression | None, theirs: Compression | None
 ) -> None:
     write(tmp_path / "stores" / "f" / "old", "abcd", [spec(compression=theirs)])
-    (held,) = found(tmp_path / "stores", spec(compression=ours), "c")
+    (held,) = copies_of(tmp_path / "stores", spec(compression=ours), "c")
     assert held is not None
     np.testing.assert_array_equal(held.read()[0], values("c", "original"))
     new = new_store(tmp_path / "stores" / "f" / "new", "abcd", spec(compression=ours))
@@ -85,14 +86,14 @@ def test_clips_are_found_however_they_are_compressed(
 
 def test_another_identity_is_not_used(tmp_path: Path) -> None:
     write(tmp_path / "stores" / "f" / "old", "abcd", [spec()])
-    assert found(tmp_path / "stores", spec("noise"), "a") == [None]
+    assert copies_of(tmp_path / "stores", spec("noise"), "a") == [None]
 
 
 def test_an_array_of_another_name_and_size_of_shards_is_used(tmp_path: Path) -> None:
     named = replace(spec(clips_per_shard=2), variant="named", attributes={"identity": spec().identity})
     named.attributes["clips_per_shard"] = 2
     write(tmp_path / "stores" / "f" / "old", "abcde", [spec("noise", clips_per_shard=2), named])
-    held = found(tmp_path / "stores", spec(), "zed")
+    held = copies_of(tmp_path / "stores", spec(), "zed")
     places = ["" if clip is None else f"{clip.shard.spec.variant} {clip.shard.shard}.{clip.slot}" for clip in held]
     assert places == ["", "named 2.0", "named 1.1"]
     assert held[1] is not None
@@ -125,7 +126,7 @@ def test_of_several_variants_each_is_taken_from_where_it_is(tmp_path: Path) -> N
 
 def test_clips_of_finished_shards_alone_are_found_beside_those_of_others(tmp_path: Path) -> None:
     write(tmp_path / "stores" / "f" / "old", "abcdefghij", [spec()], shards={0, 2})
-    held = found(tmp_path / "stores", spec(), "jaebzfic")
+    held = copies_of(tmp_path / "stores", spec(), "jaebzfic")
     places = ["" if clip is None else f"{clip.shard.shard}.{clip.slot}" for clip in held]
     assert places == ["2.1", "0.0", "", "0.1", "", "", "2.0", "0.2"]
 
@@ -133,7 +134,7 @@ def test_clips_of_finished_shards_alone_are_found_beside_those_of_others(tmp_pat
 def test_of_three_stores_the_first_that_holds_a_clip_is_used(tmp_path: Path) -> None:
     for name, contents in (("1", "abc"), ("2", "bcde"), ("3", "aefg")):
         write(tmp_path / "stores" / "f" / name, contents, [spec()])
-    held = found(tmp_path / "stores", spec(), "gfedcba")
+    held = copies_of(tmp_path / "stores", spec(), "gfedcba")
     assert "".join(clip.shard.layout.path.name for clip in held if clip is not None) == "3322111"
     for content, clip in zip("gfedcba", held, strict=True):
         assert clip is not None
@@ -153,7 +154,7 @@ def test_a_damaged_store_does_not_keep_others_from_being_used(tmp_path: Path, da
     else:
         pq.write_table(rows("abcd").slice(0, 0), bad.rows)
     good = write(tmp_path / "stores" / "f" / "2", "abcd", [spec()]).layout
-    (held,) = found(tmp_path / "stores", spec(), "b")
+    (held,) = copies_of(tmp_path / "stores", spec(), "b")
     assert held is not None
     assert held.shard.layout == good
     new = new_store(tmp_path / "stores" / "f" / "new", "abcd", spec())
@@ -182,7 +183,7 @@ def test_a_damaged_clip_is_not_copied(tmp_path: Path) -> None:
     data = bytearray(shard.read_bytes())
     data[0] ^= 1
     shard.write_bytes(data)
-    (held,) = found(tmp_path / "stores", spec(), "a")
+    (held,) = copies_of(tmp_path / "stores", spec(), "a")
     assert held is not None
     with pytest.raises(StoreError, match=f"^{shard}: clip 0 does not match its checksum; to mend"):
         held.read()
@@ -192,7 +193,7 @@ def test_damaged_statistics_are_not_copied(tmp_path: Path) -> None:
     old = write(tmp_path / "stores" / "f" / "old", "abcd", [spec()])
     chunk = old.layout.statistics_chunk(spec(), 0)
     chunk.write_bytes(chunk.read_bytes()[:-1] + b"x")
-    (held,) = found(tmp_path / "stores", spec(), "a")
+    (held,) = copies_of(tmp_path / "stores", spec(), "a")
     assert held is not None
     with pytest.raises(StoreError, match=f"^{chunk}: it does not match its checksum; to mend"):
         held.read()
@@ -244,7 +245,7 @@ def test_only_what_is_wanted_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return read_checked(path)
 
     monkeypatch.setattr("stores.markers.read_checked", read_marker)
-    held = found(tmp_path / "stores", spec(), many[40:43])
+    held = copies_of(tmp_path / "stores", spec(), many[40:43])
     assert [clip is not None for clip in held] == [True] * 3
     assert len(read) == 1
 

@@ -11,7 +11,7 @@ from features.recipe import MelRecipe
 
 @dataclass(frozen=True, config=STRICT)
 class Recipe(MelRecipe):
-    """The normalised four-channel tensor `(n_mels, frames, 4)`: log-mel, MFCC, delta, delta-delta.
+    """Recipe of the normalised four-channel tensor `(n_mels, frames, 4)`: log-mel, MFCC, delta, delta-delta.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from features.recipe import Positive, TensorRecipe
 
 @dataclass(frozen=True, config=STRICT)
 class SpectrogramRecipe(TensorRecipe):
-    """A ready-made spectrogram `(rows, frames, 1)`, given row after row; nothing is computed, and nothing augmented."""
+    """Recipe of ready-made spectrograms `(rows, frames, 1)`, given row after row; they are not augmented."""
 
     kind: Literal["spectrogram"] = "spectrogram"
     rows: Positive = 20

@@ -11,7 +11,7 @@ from features.recipe import KERNEL_VERSION, Positive, SoundRecipe
 
 @dataclass(frozen=True, config=STRICT)
 class WaveformRecipe(SoundRecipe):
-    """The waveform `(samples,)`: band-passed, mean removed, peak 1.
+    """Recipe of the waveform `(samples,)`: band-passed, mean removed, peak 1.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from corpora import RATE_HZ, tone, tree, write_corpus
 from stores_of import indexed
 
 from features.audio import content_hash, decode
-from features.extractor import drawn
+from features.extractor import draw_parameters
 from features.tensors import AnyRecipe
 from features.tensors.four_channel import Recipe
 from features.tensors.log_mel import LogMelRecipe
@@ -261,7 +261,7 @@ def test_the_row_table_says_what_was_drawn(tmp_path: Path, corpus: Path) -> None
     content = content_hash(*decode(corpus / row["id"]))
     assert row["content_hash"] == content.hex()
     assert row["label"] == row["id"].split("/")[0]
-    for variant, parameters in drawn(RECIPE, content).items():
+    for variant, parameters in draw_parameters(RECIPE, content).items():
         for name, value in parameters.items():
             assert row[f"{variant}_{name}"] == value
     assert 15 <= row["noise_snr_db"] <= 30
