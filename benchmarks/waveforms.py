@@ -12,7 +12,8 @@ import numpy as np
 from benchmarks.measure import Row, medians, row
 from benchmarks.peers import json_stdlib, published_anomaly, simdjson_alone
 from benchmarks.scratch import scratch
-from features.recipe import Variants, WaveformRecipe
+from features.augmentations import Variants
+from features.tensors.waveform import WaveformRecipe
 from pipeline.build.store import build_store
 from pipeline.config.corpora import JsonCorpus
 from pipeline.corpus.index import update_index

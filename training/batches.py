@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from features.recipe import Recipe
 from features.tensors.base import channels_last
-from features.tensors.four_channel import expanded, spline_matrix
+from features.tensors.four_channel import Recipe
+from features.tensors.four_channel.assembly import expanded, spline_matrix
 from stores.positioned import page_aligned
 from stores.reader import Store
 from training.order import Items, scrambled

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from features.recipe import Recipe
-from features.tensors.four_channel import spline_matrix
+from features.tensors.four_channel import Recipe
+from features.tensors.four_channel.assembly import spline_matrix
 
 
 class Expand(nn.Module):

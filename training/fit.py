@@ -18,7 +18,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import nn
 from torch.utils.data import DataLoader
 
-from features.recipe import recorded_recipe
+from features.tensors import recorded_recipe
 from stores.files import read_json, write_json
 from training.artefact import Artefact
 from training.checkpoints import Checkpoints

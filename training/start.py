@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from features.recipe import AnyRecipe
+from features.tensors import AnyRecipe
 from training.artefact import Artefact
 from training.errors import TrainingError
 from training.models import Model

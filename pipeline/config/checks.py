@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from features.recipe import AnyRecipe, SpectrogramRecipe
+from features.tensors import AnyRecipe
+from features.tensors.spectrogram import SpectrogramRecipe
 from pipeline.config.corpora import CsvCorpus, DemoCorpus
 from pipeline.config.experiment import Experiment
 from training.models.base import SpectrogramModel

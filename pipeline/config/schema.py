@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from features.recipe import AnyRecipe
+from features.tensors import AnyRecipe
 from pipeline.config.checks import refuse_start, refuse_unfit
 from pipeline.config.corpora import UserPath, unless_named
 from pipeline.config.experiment import RECIPES, Experiment

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from features.audio import ContentHash, blocks, joined
-from features.faults import FaultyError, Levels, fault_of, opened, truncation
+from features.audio import ContentHash, blocks, join_blocks
+from features.faults import FaultyError, Levels, fault_of, open_checked, truncation
 from pipeline.corpus.recordings import AudioFile
 
 PROBE_VERSION = 3  # raised whenever a probe finds something else in the same file
@@ -44,7 +44,7 @@ def probe_all(task: ProbeTask) -> list[tuple[AudioFile, Probe]]:
 def probe(path: Path, parts: Sequence[AudioFile], refuse_silence: bool) -> list[Probe]:
     """Decode a file to its end; every fault that it, or one of these parts of it, may have becomes a reason."""
     try:
-        with opened(path) as sound:
+        with open_checked(path) as sound:
             return _decode(sound, parts, refuse_silence)
     except FaultyError as error:
         reason = str(error)
@@ -60,7 +60,7 @@ def _decode(sound: soundfile.SoundFile, parts: Sequence[AudioFile], refuse_silen
         heard = [_hear(blocks(sound), sound.samplerate)]
         decoded = heard[0][1].samples
     else:  # of the length that decodes, which only whoever has decoded all of it knows
-        whole = joined(blocks(sound))
+        whole = join_blocks(blocks(sound))
         heard = [_hear([part.of(whole)], sound.samplerate) for part in parts]
         decoded = len(whole)
     truncated = truncation(sound, decoded)

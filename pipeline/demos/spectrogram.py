@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from features.recipe import LogMelRecipe
+from features.tensors.log_mel import LogMelRecipe
 from pipeline.config.corpora import CsvCorpus
 from pipeline.demos.sounds import KINDS, generator, synthesise
 from stores.files import write_bytes, write_json
@@ -26,9 +26,9 @@ def corpus(root: Path) -> CsvCorpus:
 
 def write(root: Path, done: Path) -> None:
     """Write `traindata.csv` and `testdata.csv`, which has a header, below `root`; then `done` says so."""
-    from features.engine import Engine  # with numba, which a look at the Snakefile does without
+    from features.extractor import FeatureExtractor  # with numba, which a look at the Snakefile does without
 
-    engine = Engine(RECIPE)
+    engine = FeatureExtractor(RECIPE)
     header = ",".join(["label", *(f"v{number}" for number in range(ROWS * FRAMES))])
     for name, count in LINES.items():
         lines = [header] if name == "test" else []

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
-from features.recipe import AnyRecipe
+from features.tensors import AnyRecipe
 from pipeline.config.corpora import AnyCorpus, AudioCorpus, Fetch, TagsCorpus
 from pipeline.config.search_space import Search
 from pipeline.config.setup import Setup

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from features.recipe import AnyRecipe
+from features.tensors import AnyRecipe
 from pipeline.config.corpora import AudioCorpus, Fetch, OnDisk, TagsCorpus
 from pipeline.config.experiment import Experiment
 from pipeline.config.setup import Setup

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from corpora import write_corpus
 
-from features.recipe import Recipe
+from features.tensors.four_channel import Recipe
 from pipeline.build.store import build_store
 from pipeline.config.corpora import AudioCorpus
 from pipeline.corpus.index import update_index

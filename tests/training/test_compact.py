@@ -7,7 +7,7 @@ import pytest
 import torch
 from stores_of import small_store
 
-from features.recipe import Recipe
+from features.tensors.four_channel import Recipe
 from stores import Store
 from training.compact import Expand
 from training.fit import fit

@@ -12,8 +12,9 @@ import torch
 from corpora import RATE_HZ, write_corpus
 from stores_of import indexed
 
-from features.recipe import Recipe, Variants
-from features.tensors.four_channel import spline_matrix
+from features.augmentations import Variants
+from features.tensors.four_channel import Recipe
+from features.tensors.four_channel.assembly import spline_matrix
 from pipeline.build.store import build_store
 from pipeline.config.corpora import AudioCorpus
 from pipeline.config.schema import parse

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from features.recipe import LogMelRecipe, Recipe
+from features.tensors.four_channel import Recipe
+from features.tensors.log_mel import LogMelRecipe
 from training.artefact import Artefact, read_artefact, write_artefact
 from training.errors import TrainingError
 from training.models import Model

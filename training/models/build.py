@@ -4,7 +4,8 @@ from importlib import import_module
 
 from torch import nn
 
-from features.recipe import AnyRecipe, Recipe
+from features.tensors import AnyRecipe
+from features.tensors.four_channel import Recipe
 from training.compact import reading_compact
 from training.models import Model
 from training.models.base import SpectrogramModel, only_subclass

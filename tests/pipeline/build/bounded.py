@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from features.engine import extract
-from features.recipe import Recipe
+from features.extractor import extract
+from features.tensors.four_channel import Recipe
 from pipeline.build.store import build_store
 from pipeline.config.corpora import AudioCorpus
 from pipeline.corpus.index import read_index, update_index

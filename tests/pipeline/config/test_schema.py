@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from features.recipe import WaveformRecipe
+from features.tensors.waveform import WaveformRecipe
 from pipeline.config.schema import Config, parse, read_yaml
 from pipeline.support.errors import InputError
 

@@ -10,8 +10,8 @@ import soundfile
 from corpora import RATE_HZ, tone
 
 from features.audio import content_hash, decode
-from features.engine import extract
-from features.recipe import Recipe
+from features.extractor import extract
+from features.tensors.four_channel import Recipe
 from pipeline.corpus.probe import UNREADABLE, Probe
 from pipeline.corpus.probe import probe as probe_file
 from pipeline.corpus.recordings import AudioFile

@@ -21,7 +21,8 @@ from stores_of import indexed, small_store
 from torchmetrics.functional.classification import multiclass_f1_score, multiclass_precision, multiclass_recall
 
 import pipeline.runs.train
-from features.recipe import LogMelRecipe, Variants
+from features.augmentations import Variants
+from features.tensors.log_mel import LogMelRecipe
 from pipeline.build.store import build_store
 from pipeline.config.corpora import AudioCorpus
 from pipeline.config.schema import parse

@@ -292,7 +292,7 @@ def test_a_recording_that_could_not_be_read_is_tried_again(tmp_path: Path, monke
 def test_a_store_is_known_by_its_rows_in_their_order(store: Store) -> None:
     rows = store.rows.select(["id", "label", "group", "fold", "content_hash"])
     recipe = read_json(store.path / "manifest.json")["recipe"]
-    from features.recipe import recorded_recipe
+    from features.tensors import recorded_recipe
 
     specs = array_specs(recorded_recipe(recipe), 4)
     identities = {store_identity(rows, specs), store_identity(rows.take(np.arange(len(rows))[::-1]), specs)}

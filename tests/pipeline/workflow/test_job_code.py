@@ -24,7 +24,7 @@ def names(job: str, *patterns: str) -> set[str]:
             "build",
             {
                 "features/kernels/fft.py",
-                "features/tensors/waveform.py",
+                "features/tensors/waveform/assembly.py",
                 "pipeline/support/executors.py",
                 "stores/shard.py",
             },

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from features.recipe import WaveformRecipe
+from features.tensors.waveform import WaveformRecipe
 from training.models.build import build
 from training.models.cnn1d_attention.settings import PRESETS, Cnn1dAttentionModel
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from features.recipe import LogMelRecipe
+from features.tensors.log_mel import LogMelRecipe
 from training.models.build import build
 from training.models.cnn8.settings import Cnn8Model
 

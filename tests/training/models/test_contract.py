@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from pydantic import TypeAdapter, ValidationError
 
-from features.recipe import AnyRecipe, recorded_recipe
+from features.tensors import AnyRecipe, recorded_recipe
 from pipeline.config.schema import parse
 from training.models import DEFAULT, MODELS, Model, model_for
 from training.models.base import NetworkSettings, SpectrogramModel, only_subclass
@@ -104,7 +104,7 @@ def test_settings_import_no_torch_and_building_imports_no_other_network() -> Non
 import sys
 import training.models
 assert "torch" not in sys.modules
-from features.recipe import recorded_recipe
+from features.tensors import recorded_recipe
 from training.models.build import build
 kind = training.models.MODELS["cnn8"]
 build(kind(), 2, recorded_recipe(kind.recipes["environment"]))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from features.recipe import LogMelRecipe
+from features.tensors.log_mel import LogMelRecipe
 from training.models.build import build
 from training.models.cnn8.settings import Cnn8Model
 from training.models.crops import Crops, Standard

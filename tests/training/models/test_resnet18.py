@@ -1,6 +1,6 @@
 """ResNet-18 by its paper."""
 
-from features.recipe import LogMelRecipe
+from features.tensors.log_mel import LogMelRecipe
 from training.models.build import build
 from training.models.resnet18.settings import ResNet18Model
 

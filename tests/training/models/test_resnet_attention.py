@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from features.recipe import Recipe
+from features.tensors.four_channel import Recipe
 from training.models.build import build
 from training.models.resnet_attention.network import ResNetAttention, TemporalPooling
 from training.models.resnet_attention.settings import ResNetAttentionModel

@@ -2,7 +2,7 @@
 
 import torch
 
-from features.recipe import SpectrogramRecipe
+from features.tensors.spectrogram import SpectrogramRecipe
 from training.models.build import build
 from training.models.resnet_bottleneck.settings import ResNetBottleneckModel
 

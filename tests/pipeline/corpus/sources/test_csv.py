@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from stores_of import indexed
 
-from features.recipe import SpectrogramRecipe
+from features.tensors.spectrogram import SpectrogramRecipe
 from pipeline.build.store import build_store
 from pipeline.config.corpora import CsvCorpus
 from pipeline.corpus.sources import CsvSource

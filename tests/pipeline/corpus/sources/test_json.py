@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stores_of import indexed
 
 from features.audio import content_hash
-from features.recipe import WaveformRecipe
+from features.tensors.waveform import WaveformRecipe
 from pipeline.build.store import build_store
 from pipeline.config.corpora import JsonCorpus
 from pipeline.corpus.sources import JsonSource, recording_at

@@ -3,30 +3,30 @@
 import numpy as np
 import scipy.signal
 
-from features.recipe import WaveformRecipe
 from features.sound import Sound
 from features.tensors.base import Tensor
+from features.tensors.waveform.recipe import WaveformRecipe
 
-SILENCE = 1e-6  # of the peak that goes in: what is left of a constant are the filter's rounding errors
+SILENCE = 1e-6  # of the input's peak: the filter's rounding errors are all that is left of a constant
 
 
 def zero_phase(sections: np.ndarray, signal: np.ndarray) -> np.ndarray:
-    """`signal` `(samples,)` through second-order `sections` `(n, 6)`, forwards and then backwards.
+    """Filter `signal` `(samples,)` by second-order `sections` `(n, 6)`, forwards and then backwards.
 
-    scipy's `sosfiltfilt`, also for signals shorter than its padding; it finds where the filters start from by LAPACK,
-    whose last bits depend on the environment.
+    This is scipy's `sosfiltfilt`, also for signals shorter than its padding. That one computes the initial states by
+    LAPACK, whose last bits depend on the environment.
     """
     edge = min(3 * (2 * len(sections) + 1), len(signal) - 1)  # scipy's own choice, for signals longer than that
     before, after = signal[edge:0:-1], signal[::-1][1 : edge + 1]
     filtered = np.concatenate([2 * signal[0] - before, signal, 2 * signal[-1] - after])
-    states = settled(sections)
+    states = steady_states(sections)
     for _ in range(2):
         filtered = scipy.signal.sosfilt(sections, filtered, zi=states * filtered[0])[0][::-1]
     return filtered[edge : edge + len(signal)]
 
 
-def settled(sections: np.ndarray) -> np.ndarray:
-    """States `(n, 2)` of second-order sections that a constant 1 has gone through for ever (transposed form II)."""
+def steady_states(sections: np.ndarray) -> np.ndarray:
+    """Return the states `(n, 2)` of second-order sections in the steady state of a constant 1 (transposed form II)."""
     states = np.empty((len(sections), 2))
     constant = 1.0
     for state, (b0, b1, b2, _, a1, a2) in zip(states, sections, strict=True):
@@ -36,8 +36,8 @@ def settled(sections: np.ndarray) -> np.ndarray:
     return states
 
 
-class Waveform:
-    """Makes the tensors of a waveform recipe."""
+class Assembly:
+    """Maker of the tensors of a waveform recipe."""
 
     def __init__(self, recipe: WaveformRecipe) -> None:
         self.recipe = recipe
@@ -48,10 +48,10 @@ class Waveform:
             )
 
     def __call__(self, sound: Sound) -> Tensor:
-        """Zero-phase Butterworth band-pass, mean removed, peak 1; then the end of it, or zeros after it.
+        """Return the band-passed sound (zero-phase Butterworth), mean removed, peak 1: its end, or zeros after it.
 
-        In float64. The statistics are the mean that was removed and the peak that was divided by. Silence, and what
-        comes out `SILENCE` below the peak that went in, become zeros with peak 0.
+        All is computed in float64. The statistics are the mean that was removed and the peak that was divided by.
+        Silence, and signals that the filter brings `SILENCE` below the peak of its input, become zeros with peak 0.
         """
         signal = np.asarray(sound.samples, np.float64)
         audible = SILENCE * np.abs(signal).max()

@@ -13,9 +13,9 @@ from features.decibels import AMIN, decibels
 from features.kernels.delta import correlate
 from features.kernels.product import multiply
 from features.mel import MelBank, mel_filters
-from features.recipe import Recipe
 from features.sound import Sound
 from features.tensors.base import Tensor, centre, channels_last
+from features.tensors.four_channel.recipe import Recipe
 
 DELTA_WIDTH = 9  # frames of the Savitzky-Golay filter behind librosa's `delta`
 DEGENERATE_SD = 1e-4  # rows that vary less than this carry nothing and become zeros
@@ -24,7 +24,7 @@ MAD_TO_SD = 1.4826  # the median absolute deviation of a normal distribution tim
 
 @dataclass(frozen=True)
 class Normalised:
-    """A group of rows, less `location`, over `scale`; zeros where the scale is 0."""
+    """Group of rows, less `location`, over `scale`; zeros where the scale is 0."""
 
     rows: np.ndarray
     location: float
@@ -32,7 +32,7 @@ class Normalised:
 
 
 def spline_matrix(knots: int, rows: int) -> np.ndarray:
-    """Not-a-knot cubic spline through `knots` values, read at `rows` points: `(rows, knots)` float64."""
+    """Return the not-a-knot cubic spline through `knots` values at `rows` points, as `(rows, knots)` float64."""
     from scipy.interpolate import CubicSpline  # for the constants only, which workers are sent
 
     units = CubicSpline(np.linspace(0, 1, knots), np.eye(knots), bc_type="not-a-knot")
@@ -40,7 +40,7 @@ def spline_matrix(knots: int, rows: int) -> np.ndarray:
 
 
 def dct_matrix(count: int, rows: int) -> np.ndarray:
-    """The first `count` rows of the orthonormal DCT-II of `rows` values: `(count, rows)` float64."""
+    """Return the first `count` rows of the orthonormal DCT-II of `rows` values: `(count, rows)` float64."""
     import scipy.fft
 
     return np.ascontiguousarray(scipy.fft.dct(np.eye(rows), axis=0, norm="ortho")[:count])
@@ -48,7 +48,7 @@ def dct_matrix(count: int, rows: int) -> np.ndarray:
 
 @cache
 def delta_weights(order: int) -> np.ndarray:
-    """The derivative of `order` (1 or 2) in the middle of a window, of its least-squares polynomial of that order."""
+    """Return the weights of the derivative of `order` (1 or 2) in the middle of a window, by least squares."""
     half = DELTA_WIDTH // 2
     offsets = np.arange(-half, half + 1)
     # Polynomials x and x² less its mean are orthogonal to those of lower order, so each is fitted on its own.
@@ -57,7 +57,7 @@ def delta_weights(order: int) -> np.ndarray:
 
 
 def delta(rows: np.ndarray, order: int) -> np.ndarray:
-    """Savitzky-Golay derivative of `order` along the frames of `(rows, frames)` (librosa's `delta`).
+    """Return the Savitzky-Golay derivative of `order` along the frames of `(rows, frames)` (librosa's `delta`).
 
     A polynomial of that order has a constant derivative of that order, so the interpolated edges are the value
     of the nearest whole window. Fewer frames than a window are continued by their last.
@@ -66,20 +66,23 @@ def delta(rows: np.ndarray, order: int) -> np.ndarray:
     if frames < DELTA_WIDTH:
         rows = np.pad(rows, ((0, 0), (0, DELTA_WIDTH - frames)), mode="edge")
     half = DELTA_WIDTH // 2
-    whole = np.empty((len(rows), rows.shape[1] - 2 * half))
-    correlate(rows, delta_weights(order), whole)
-    return np.pad(whole, ((0, 0), (half, half)), mode="edge")[:, :frames]
+    inner = np.empty((len(rows), rows.shape[1] - 2 * half))
+    correlate(rows, delta_weights(order), inner)
+    return np.pad(inner, ((0, 0), (half, half)), mode="edge")[:, :frames]
 
 
 def by_mean(rows: np.ndarray) -> Normalised:
-    """Mean 0, population standard deviation 1."""
+    """Normalise rows to mean 0 and population standard deviation 1."""
     location = float(rows.mean())
     centred = rows - location
     return _scaled(centred, location, _sd(centred))
 
 
 def by_median(rows: np.ndarray) -> Normalised:
-    """Median 0 and a robust scale: the MAD of deltas is often exactly 0, so a tenth of the sd bounds it below."""
+    """Normalise rows to median 0 by a robust scale.
+
+    The MAD of deltas is often exactly 0, so a tenth of the sd bounds the scale below.
+    """
     sd = _sd(rows - rows.mean())
     location = median(rows)
     centred = rows - location
@@ -88,7 +91,7 @@ def by_median(rows: np.ndarray) -> Normalised:
 
 
 def median(rows: np.ndarray) -> float:
-    """Median of all elements, by one partition; `np.median` makes a slower one around both middle elements."""
+    """Return the median of all elements, by one partition; `np.median` makes a slower one around both middle ones."""
     values = rows.reshape(-1)
     middle = len(values) // 2
     parted = np.partition(values, middle)
@@ -97,7 +100,7 @@ def median(rows: np.ndarray) -> float:
 
 
 def _sd(centred: np.ndarray) -> float:
-    """Population standard deviation, or 0 where there is hardly any."""
+    """Return the population standard deviation, or 0 if it is below `DEGENERATE_SD`."""
     sd = float(np.sqrt(np.square(centred).mean()))  # np.vdot is BLAS, whose sums depend on the environment
     return sd if sd >= DEGENERATE_SD else 0.0
 
@@ -106,8 +109,8 @@ def _scaled(centred: np.ndarray, location: float, scale: float) -> Normalised:
     return Normalised(centred / scale if scale else np.zeros_like(centred), location, scale)
 
 
-class FourChannel:
-    """Makes the tensors of a four-channel recipe."""
+class Assembly:
+    """Maker of the tensors of a four-channel recipe."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
@@ -116,7 +119,10 @@ class FourChannel:
         self.spline = spline_matrix(recipe.n_mfcc, recipe.n_mels).astype(np.float32)
 
     def __call__(self, sound: Sound) -> Tensor:
-        """Maximum, floor and deltas see all frames; what is normalised are the `frames` in the centre."""
+        """Return the tensor of a sound.
+
+        Maximum, floor and deltas see all frames; the `frames` in the centre are normalised.
+        """
         power = self.mel.power(sound.power(), sound.frames)
         level = decibels(power)
         coefficients = np.empty((self.recipe.n_mfcc, sound.frames))
@@ -143,7 +149,7 @@ class FourChannel:
 
 
 def expanded(rows: np.ndarray, spline: np.ndarray) -> np.ndarray:
-    """The four planes `(4, n_mels, frames)` float32 of compact rows `(n_mels + 3 · n_mfcc, frames)` float32."""
+    """Return planes `(4, n_mels, frames)` float32 from compact rows `(n_mels + 3 · n_mfcc, frames)` float32."""
     bands, coefficients = spline.shape
     planes = np.empty((4, bands, rows.shape[1]), np.float32)
     planes[0] = rows[:bands]

@@ -14,8 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.audio import content_hash, decode
-from features.engine import Engine
-from features.recipe import KERNEL_VERSION, AnyRecipe, LogMelRecipe, Recipe, WaveformRecipe
+from features.extractor import FeatureExtractor
+from features.recipe import KERNEL_VERSION
+from features.tensors import AnyRecipe
+from features.tensors.four_channel import Recipe
+from features.tensors.log_mel import LogMelRecipe
+from features.tensors.waveform import WaveformRecipe
 
 GOLDEN = Path(__file__).with_name("golden.json")
 
@@ -28,7 +32,7 @@ def signal(seed: int, samples: int = 40_000) -> np.ndarray:
     )
 
 
-def tensors(engine: Engine, samples: np.ndarray, rate_hz: int = 22050) -> dict[str, bytes]:
+def tensors(engine: FeatureExtractor, samples: np.ndarray, rate_hz: int = 22050) -> dict[str, bytes]:
     clip = engine.clip(samples, rate_hz)
     names = engine.recipe.variant_names
     found = engine.compute(clip, content_hash(samples, rate_hz), names)
@@ -36,24 +40,26 @@ def tensors(engine: Engine, samples: np.ndarray, rate_hz: int = 22050) -> dict[s
 
 
 def test_a_clip_is_the_same_alone_and_after_others(recipe: Recipe) -> None:
-    engine = Engine(recipe)
+    engine = FeatureExtractor(recipe)
     together = [tensors(engine, signal(seed, 20_000 + 7000 * seed)) for seed in range(4)]
     for seed in reversed(range(4)):
-        assert tensors(Engine(recipe), signal(seed, 20_000 + 7000 * seed)) == together[seed]
+        assert tensors(FeatureExtractor(recipe), signal(seed, 20_000 + 7000 * seed)) == together[seed]
 
 
 def test_a_variant_is_the_same_without_the_others(recipe: Recipe) -> None:
     samples = signal(1)
-    every = dict(Engine(recipe).compute(Engine(recipe).clip(samples, 22050), b"x" * 16, recipe.variant_names))
+    every = dict(
+        FeatureExtractor(recipe).compute(FeatureExtractor(recipe).clip(samples, 22050), b"x" * 16, recipe.variant_names)
+    )
     for name in recipe.variant_names:
-        engine = Engine(recipe)
+        engine = FeatureExtractor(recipe)
         alone = dict(engine.compute(engine.clip(samples, 22050), b"x" * 16, [name]))[name]
         assert alone.values.tobytes() == every[name].values.tobytes()
 
 
 @pytest.mark.parametrize("name", ["noise", "shift"])
 def test_a_variant_costs_nothing_that_it_does_not_use(recipe: Recipe, name: str) -> None:
-    engine = Engine(recipe)
+    engine = FeatureExtractor(recipe)
     clip = engine.clip(signal(1), 22050)
     assert [variant for variant, _ in engine.compute(clip, b"x" * 16, [name])] == [name]
     assert "spectrum" not in vars(clip)
@@ -64,7 +70,7 @@ def test_a_variant_costs_nothing_that_it_does_not_use(recipe: Recipe, name: str)
 
 def test_no_byte_depends_on_the_kernels_that_blas_chooses() -> None:
     """OpenBLAS, numpy's and scipy's, goes by the processor it finds or is told of; other BLAS know no such variable."""
-    script = "from tests.features.test_engine import fingerprint; print(fingerprint())"
+    script = "from tests.features.test_extractor import fingerprint; print(fingerprint())"
     found = {
         subprocess.run(
             [sys.executable, "-c", script],
@@ -82,7 +88,7 @@ def fingerprint() -> str:
     """Hash of every variant of a clip in each kind of recipe."""
     found = hashlib.blake2b()
     for kind in (Recipe(frames=99), LogMelRecipe(frames=80), WaveformRecipe(samples=7000)):
-        for made in tensors(Engine(kind), signal(3), 44100).values():
+        for made in tensors(FeatureExtractor(kind), signal(3), 44100).values():
             found.update(made)
     return found.hexdigest()
 
@@ -95,10 +101,10 @@ def fingerprint() -> str:
 )
 def test_a_batch_changes_no_byte(kind: AnyRecipe, lengths: list[int], rate_hz: int) -> None:
     """Alone, by a new engine, or in a batch by one that has seen other clips: the same."""
-    engine = Engine(kind)
+    engine = FeatureExtractor(kind)
     together = [tensors(engine, signal(place, length), rate_hz) for place, length in enumerate(lengths)]
     for place in reversed(range(len(lengths))):
-        assert tensors(Engine(kind), signal(place, lengths[place]), rate_hz) == together[place]
+        assert tensors(FeatureExtractor(kind), signal(place, lengths[place]), rate_hz) == together[place]
     for found in engine.compute(engine.clip(signal(0, lengths[0]), rate_hz), b"x" * 16, kind.variant_names):
         values = found[1].values
         assert values.shape == kind.shape
@@ -111,7 +117,7 @@ def test_output_changes_only_with_a_kernel_version(recipe: Recipe) -> None:
     """Compares with recorded values, to a tolerance that covers other processors.
 
     After a deliberate change raise KERNEL_VERSION, or the augmentation's version, and write golden.json anew with
-    `python tests/features/test_engine.py`.
+    `python tests/features/test_extractor.py`.
     """
     recorded = json.loads(GOLDEN.read_text())
     current = golden(recipe)
@@ -121,7 +127,7 @@ def test_output_changes_only_with_a_kernel_version(recipe: Recipe) -> None:
 
 
 def golden(recipe: Recipe) -> dict[str, dict[str, object]]:
-    engine = Engine(recipe)
+    engine = FeatureExtractor(recipe)
     samples = signal(2, 60_000)
     # At 44.1 kHz and longer than the recipe, so that resampling and cutting count as well.
     found = engine.compute(engine.clip(samples, 44100), b"golden content 0", recipe.variant_names)
@@ -154,7 +160,7 @@ def test_any_recipe_gives_finite_tensors_of_its_shape(
         "constant": np.ones(samples),
         "impulse": np.eye(1, samples, samples // 2)[0],
     }[kind].astype(np.float32)
-    engine = Engine(recipe)
+    engine = FeatureExtractor(recipe)
     clip = engine.clip(source, rate_hz)
     for name, tensor in engine.compute(clip, content_hash(source, rate_hz), recipe.variant_names):
         assert tensor.values.shape == recipe.shape, name
@@ -166,7 +172,7 @@ def test_any_recipe_gives_finite_tensors_of_its_shape(
 @pytest.mark.parametrize("band_hz", [(20.0, 8000.0), None])
 @pytest.mark.parametrize("level", [0.5, -0.3, 1e-3])
 def test_a_constant_waveform_is_silent(band_hz: tuple[float, float] | None, level: float) -> None:
-    engine = Engine(WaveformRecipe(samples=5000, band_hz=band_hz, variants={"noise": None, "rolloff": None}))
+    engine = FeatureExtractor(WaveformRecipe(samples=5000, band_hz=band_hz, variants={"noise": None, "rolloff": None}))
     constant = np.full(8000, level, np.float32)
     for samples in (constant, np.zeros(8000, np.float32)):
         clip = engine.clip(samples, 44100)
