@@ -12,6 +12,8 @@ PACKAGES = ("features", "pipeline", "stores", "training")
 # The Snakefile is read often: `ast` gets the import statements alone, in a tenth of the time of whole modules.
 _STATEMENT = re.compile(rf"^[ \t]*((?:from|import)[ \t]+(?:{'|'.join(PACKAGES)})\b(?:.*\([^)]*\)|.*))", re.MULTILINE)
 
+_WALK = re.compile(r"pkgutil\.iter_modules\(__path__\)")
+
 
 def imported_files(
     modules: Iterable[str], *, within: Collection[str] = PACKAGES, without: Collection[str] = ()
@@ -19,7 +21,8 @@ def imported_files(
     """Return the files of modules and of all that they import, sorted; absolute paths.
 
     Imports count wherever they stand, in functions as well, and so do the packages that a module lies in, which Python
-    runs before it.
+    runs before it. A package whose `__init__.py` walks over its own folder, by `pkgutil.iter_modules(__path__)`, counts
+    as importing every module below it.
 
     Parameters
     ----------
@@ -46,6 +49,7 @@ def imported_files(
         files[name] = path
         left += [name.rpartition(".")[0]] if "." in name else []
         left += _imports_of(path)
+        left += _modules_below(path) if path.name == "__init__.py" and _WALK.search(path.read_text("utf-8")) else []
     return sorted(files.values())
 
 
@@ -80,3 +84,9 @@ def _imports_of(path: Path) -> frozenset[str]:
     except SyntaxError:  # a line of prose that begins like one, or a bracket in a comment
         tree = ast.parse(text)
     return frozenset(imported_modules(tree))
+
+
+def _modules_below(package: Path) -> list[str]:
+    """Return the names of all modules below a package, given by its `__init__.py`."""
+    paths = (path.relative_to(ROOT).with_suffix("") for path in package.parent.rglob("*.py"))
+    return [".".join(path.parts).removesuffix(".__init__") for path in paths]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pipeline.config.corpora import AudioCorpus, Corpus, DemoCorpus
+from pipeline.config.corpora import Corpus, DemoCorpus
 from pipeline.config.search_space import Search, with_usual_space
 from pipeline.corpus.split import Split
 from training.settings import MODELS, PUBLISHED, Model, ResNetAttentionModel, Section, Training
@@ -67,7 +67,8 @@ class Experiment(Section):
         if self.search is not None and self.init_from is not None:
             raise ValueError("say search or init_from, not both: weights fit one structure")
         if self.folds is not None and not self.corpus.has_folds:
-            named = "name their column as corpus.fold" if isinstance(self.corpus, AudioCorpus) else "leave them out"
+            can_have = "fold" in type(self.corpus).model_fields
+            named = "name their column as corpus.fold" if can_have else "leave them out"
             raise ValueError(f"the corpus has no folds to test on; {named}")
         return self
 

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 
-from pipeline.config.corpora import Fetch
+from pipeline.corpus.sources.base import Archive
 from pipeline.support.errors import InputError
 from pipeline.support.progress import Meter
 from stores.files import sync
@@ -23,7 +23,7 @@ TIMEOUT_S = 60
 ENCRYPTED = 1  # the bit of a member's flags
 
 
-def fetch_archive(fetch: Fetch, root: Path, cache: Path, where: str) -> None:
+def fetch_archive(fetch: Archive, root: Path, cache: Path, where: str) -> None:
     """Let `root` be what a zip archive holds in its only folder, unless it is there already.
 
     The archive itself lies in `cache` until it is unpacked. Raises `InputError` with one line.

@@ -5,15 +5,15 @@ drawn anew for every clip, so that the average spectrum says little about the ge
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 import soxr
 
-from pipeline.config.corpora import AudioCorpus
-from pipeline.demos import music
-from pipeline.demos.music import MAJOR, MINOR, Genre, finish, perform, tone
-from pipeline.demos.sounds import generator
+from pipeline.demos.synthesis import music
+from pipeline.demos.synthesis.music import MAJOR, MINOR, Genre, finish, perform, tone
+from pipeline.demos.synthesis.sounds import generator
 from stores.files import write_json
 
 RATE_HZ = music.RATE_HZ
@@ -45,8 +45,9 @@ GENRES = {
 }  # fmt: skip
 
 
-def corpus(root: Path) -> AudioCorpus:
-    return AudioCorpus(root=root)
+def corpus(root: Path) -> dict[str, Any]:
+    """Return the `corpus:` section by which the demo is read."""
+    return {"source": "audio", "root": root}
 
 
 def synthesise(genre: str, number: int) -> np.ndarray:

@@ -8,11 +8,11 @@ little later.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from pipeline.config.corpora import JsonCorpus
-from pipeline.demos.sounds import generator
+from pipeline.demos.synthesis.sounds import generator
 from stores.files import write_bytes, write_json
 
 RATE_HZ = 22050
@@ -25,8 +25,9 @@ MODES_HZ = np.array([540.0, 1160.0, 1870.0, 2750.0, 3920.0, 5230.0, 6800.0])
 DECAYS_S = np.array([0.11, 0.10, 0.08, 0.06, 0.045, 0.03, 0.02])
 
 
-def corpus(root: Path) -> JsonCorpus:
-    return JsonCorpus(root=root, group="source")
+def corpus(root: Path) -> dict[str, Any]:
+    """Return the `corpus:` section by which the demo is read."""
+    return {"source": "json", "root": root, "group": "source"}
 
 
 def defective(number: int) -> bool:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from pipeline.config.corpora import AudioCorpus, TagsCorpus
-from pipeline.corpus.sources.audio import AudioSource
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
+from pipeline.corpus.sources.tags.settings import TagsCorpus
 from pipeline.labels.labelling import SETS, Decision, Reader, by_polarity, by_words
 from pipeline.labels.polarity import Polarity, read_polarity
 from pipeline.labels.tracks import dictionary_path, read_tracks, table_path

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config.corpora import TagsCorpus
+from pipeline.corpus.sources.tags.settings import TagsCorpus
 from pipeline.labels.text import plain, read_text
 from pipeline.support.errors import InputError
 

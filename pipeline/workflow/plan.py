@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from features.recipe import AnyRecipe
-from pipeline.config.corpora import DemoCorpus, Esc50Corpus, OnDisk, TagsCorpus
 from pipeline.config.experiment import Experiment
 from pipeline.config.schema import Config, parse, read_yaml
 from pipeline.corpus.sources import source_of
-from pipeline.demos import DEMOS
+from pipeline.corpus.sources.base import CorpusSettings, StoredCorpus
+from pipeline.corpus.sources.tags.settings import TagsCorpus
+from pipeline.demos import demo
 from pipeline.labels.mine import LABELS, fingerprint
 from pipeline.support.errors import InputError
 from pipeline.workflow.jobs import (
@@ -84,23 +85,14 @@ class Plan:
     def demos(self) -> Path:
         return self.work / "demo"
 
-    def corpus(self, experiment: str) -> OnDisk:
-        """An experiment's corpus; a demo is one that is synthesised first."""
-        if (tags := self.tags(experiment)) is not None:
-            return tags.audio(self.labels_folder(experiment) / LABELS)
-        corpus = self._on_disk(experiment)
-        assert not isinstance(corpus, TagsCorpus)
-        return corpus.audio() if isinstance(corpus, Esc50Corpus) else corpus
+    def corpus(self, experiment: str) -> StoredCorpus:
+        """Return an experiment's corpus as it is read; that of a demo is synthesised first."""
+        labels = None if self.tags(experiment) is None else self.labels_folder(experiment) / LABELS
+        return self._on_disk(experiment).stored(labels)
 
-    def _on_disk(self, experiment: str) -> OnDisk | Esc50Corpus | TagsCorpus:
-        """As the configuration says it, but with a demo as what it is synthesised as."""
-        corpus = self.config.experiments[experiment].corpus
-        if isinstance(corpus, DemoCorpus):
-            made: OnDisk | Esc50Corpus | TagsCorpus = DEMOS[corpus.name].corpus(self.demos / corpus.name)
-            if isinstance(made, TagsCorpus) and corpus.labels is not None:
-                return made.model_copy(update={"labels": corpus.labels})
-            return made
-        return corpus
+    def _on_disk(self, experiment: str) -> CorpusSettings:
+        """Return an experiment's corpus as it is configured, but a demo as what it is synthesised as."""
+        return self.config.experiments[experiment].corpus.synthesised(self.demos)
 
     def tags(self, experiment: str) -> TagsCorpus | None:
         """The tracks whose tags give an experiment's labels, if they do."""
@@ -133,8 +125,8 @@ class Plan:
         )
 
     def _tags_fingerprint(self, experiment: str, tags: TagsCorpus) -> str:
-        if demo := self.demo(experiment):
-            return f"demo {DEMOS[demo].VERSION}"
+        if name := self.demo(experiment):
+            return f"demo {demo(name).VERSION}"
         try:
             return fingerprint(tags, self.where(experiment))
         except (InputError, OSError):
@@ -142,8 +134,7 @@ class Plan:
 
     def demo(self, experiment: str) -> str | None:
         """The name of the demo that an experiment runs on, if it does."""
-        corpus = self.config.experiments[experiment].corpus
-        return corpus.name if isinstance(corpus, DemoCorpus) else None
+        return self.config.experiments[experiment].corpus.demo
 
     def receipts(self, experiment: str) -> list[Path]:
         """What must be there before an experiment's corpus can be indexed."""
@@ -155,8 +146,8 @@ class Plan:
 
     def demo_receipt(self, experiment: str) -> list[Path]:
         """What says that an experiment's demo is synthesised, if it is on one."""
-        demo = self.demo(experiment)
-        return [self.demos / f"{demo}.json"] if demo else []
+        name = self.demo(experiment)
+        return [self.demos / f"{name}.json"] if name else []
 
     def fetch_job(self, experiment: str) -> str:
         job = self._fetch(experiment)
@@ -168,21 +159,21 @@ class Plan:
         name = self.corpus_name(experiment)
         receipt = self.work / "fetched" / f"{name}.json"
         for other, chosen in self.config.experiments.items():
-            corpus = chosen.corpus
-            if isinstance(corpus, Esc50Corpus) and corpus.fetch is not None and self.corpus_name(other) == name:
+            if chosen.corpus.archive is not None and self.corpus_name(other) == name:
+                archive, root = chosen.corpus.archive
                 return FetchJob(
-                    fetch=corpus.fetch,
-                    root=corpus.root,
-                    corpus=corpus.audio(),
+                    fetch=archive,
+                    root=root,
+                    corpus=self.corpus(other),
                     receipt=receipt,
-                    lost=receipt.is_file() and not corpus.root.is_dir(),
+                    lost=receipt.is_file() and not root.is_dir(),
                 )
         return None
 
-    def _fingerprint(self, experiment: str, corpus: OnDisk) -> str:
+    def _fingerprint(self, experiment: str, corpus: StoredCorpus) -> str:
         """Of the files; of what is still to be made or fetched, and untouched since, of that."""
-        if demo := self.demo(experiment):
-            return f"demo {DEMOS[demo].VERSION}"
+        if name := self.demo(experiment):
+            return f"demo {demo(name).VERSION}"
         if (tags := self.tags(experiment)) is not None:
             return self._tags_fingerprint(experiment, tags)
         fetched = self._fetch(experiment)

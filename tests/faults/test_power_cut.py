@@ -14,8 +14,8 @@ from stores_of import indexed
 
 from features.recipe import Recipe, Variants
 from pipeline.build.store import build_store
-from pipeline.config.corpora import AudioCorpus
-from pipeline.corpus.sources import AudioSource
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.support.executors import Engine
 from stores.errors import StoreError
 from stores.reader import open_store

@@ -15,9 +15,9 @@ from stores_of import indexed
 from features.recipe import Recipe, Variants
 from features.tensors.four_channel import spline_matrix
 from pipeline.build.store import build_store
-from pipeline.config.corpora import AudioCorpus
 from pipeline.config.schema import parse
-from pipeline.corpus.sources import AudioSource
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.corpus.split import Sides
 from pipeline.runs.experiment import run_of
 from pipeline.runs.train import fit_run

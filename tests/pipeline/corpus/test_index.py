@@ -13,12 +13,14 @@ from corpora import RATE_HZ, tone, tree, write_corpus
 from features.audio import content_hash, decode
 from pipeline.__main__ import _index as index_job
 from pipeline.commands import main as cli
-from pipeline.config.corpora import AudioCorpus
 from pipeline.corpus.index import Index, update_index
 from pipeline.corpus.probe import probe_all
-from pipeline.corpus.recordings import AudioFile, Decoder
-from pipeline.corpus.sources import AudioSource, recording_at
-from pipeline.corpus.sources import look as looking
+from pipeline.corpus.recordings import Decoder
+from pipeline.corpus.sources import recording_at
+from pipeline.corpus.sources.audio import scan as scanning
+from pipeline.corpus.sources.audio.recording import AudioFile
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.corpus.sources.base import PassedOver
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine
@@ -27,8 +29,8 @@ from pipeline.workflow.jobs import IndexJob
 
 def index(folder: Path, root: Path, **options: Any) -> Index:
     corpus = AudioCorpus(root=root, **options)
-    looked = AudioSource(corpus, "mine.yaml: corpus").look(folder, Engine())
-    return update_index(folder, looked, max_quarantine=corpus.max_quarantine, where="mine.yaml: corpus")
+    scan = AudioSource(corpus, "mine.yaml: corpus").scan(folder, Engine())
+    return update_index(folder, scan, max_quarantine=corpus.max_quarantine, config_path="mine.yaml: corpus")
 
 
 def table(root: Path, text: str) -> Path:
@@ -204,10 +206,10 @@ def test_what_is_passed_over_is_counted_by_its_ending(tmp_path: Path) -> None:
         (root / name).write_bytes(b"x")
     source = AudioSource(AudioCorpus(root=root), "")
     for _ in range(2):
-        source.look(tmp_path / "i", Engine())
+        source.scan(tmp_path / "i", Engine())
         assert str(source.passed_over) == "3 .m4a, 1 .txt, 1 without an ending"
     named = AudioSource(AudioCorpus(root=root, table=table(root, "path,label\na/0.wav,x\na/x.m4a,y\n")), "")
-    found = named.look(tmp_path / "j", Engine()).to_pylist()
+    found = named.scan(tmp_path / "j", Engine()).to_pylist()
     assert not str(named.passed_over)
     assert found[1]["reason"].startswith("undecodable: files that end in .m4a are not decoded; expected .aif, ")
 
@@ -312,10 +314,10 @@ def test_files_of_a_table_are_in_the_fingerprint_wherever_they_lie(tmp_path: Pat
 def test_another_decoder_looks_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write_corpus(tmp_path / "c")
     index(tmp_path / "i", root)
-    schema = looking.FILES.with_metadata({"probe": "0"})
-    monkeypatch.setattr(looking, "FILES", schema)
+    schema = scanning.FILES.with_metadata({"probe": "0"})
+    monkeypatch.setattr(scanning, "FILES", schema)
     opened = []
-    monkeypatch.setattr(looking, "probe_all", lambda task: opened.extend(task.files) or probe_all(task))
+    monkeypatch.setattr(scanning, "probe_all", lambda task: opened.extend(task.files) or probe_all(task))
     index(tmp_path / "i", root)
     assert len(opened) == 12
 
@@ -367,7 +369,7 @@ def test_equal_parts_of_a_recording_are_clips_of_one_group(tmp_path: Path) -> No
     root = write_corpus(tmp_path / "corpus", "ab", 3)
     source = AudioSource(AudioCorpus(root=root, segments=3), "corpus")
     clips = update_index(
-        tmp_path / "index", source.look(tmp_path / "index", Engine()), max_quarantine=0, where=""
+        tmp_path / "index", source.scan(tmp_path / "index", Engine()), max_quarantine=0, config_path=""
     ).clips
     ids, groups = clips["id"].to_pylist(), clips["group"].to_pylist()
     assert sorted(ids) == [f"{label}/{n}.wav[{k}/3]" for label in "ab" for n in range(3) for k in (1, 2, 3)]

@@ -14,7 +14,7 @@ from features.engine import extract
 from features.recipe import Recipe
 from pipeline.corpus.probe import UNREADABLE, Probe
 from pipeline.corpus.probe import probe as probe_file
-from pipeline.corpus.recordings import AudioFile
+from pipeline.corpus.sources.audio.recording import AudioFile
 
 SOUND = tone(440, 1.0)
 

@@ -23,9 +23,9 @@ from torchmetrics.functional.classification import multiclass_f1_score, multicla
 import pipeline.runs.train
 from features.recipe import LogMelRecipe, Variants
 from pipeline.build.store import build_store
-from pipeline.config.corpora import AudioCorpus
 from pipeline.config.schema import parse
-from pipeline.corpus.sources import AudioSource
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import update_split
 from pipeline.results import compare

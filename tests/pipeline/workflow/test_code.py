@@ -16,9 +16,9 @@ def names(job: str, *patterns: str) -> set[str]:
 @pytest.mark.parametrize(
     ("job", "some"),
     [
-        ("demo", {"pipeline/demos/bgm_words.py", "features/kernels/fft.py"}),
+        ("demo", {"pipeline/demos/bgm/words.py", "features/kernels/fft.py"}),
         ("labels", {"pipeline/labels/polarity.py", "training/page.py"}),
-        ("index", {"pipeline/corpus/probe.py", "pipeline/corpus/sources/json_records.py", "features/audio.py"}),
+        ("index", {"pipeline/corpus/probe.py", "pipeline/corpus/sources/json/records.py", "features/audio.py"}),
         (
             "build",
             {
@@ -28,7 +28,10 @@ def names(job: str, *patterns: str) -> set[str]:
                 "stores/shard.py",
             },
         ),
-        ("train", {"pipeline/corpus/recordings.py", "pipeline/corpus/sources/audio.py", "training/models/__init__.py"}),
+        (
+            "train",
+            {"pipeline/corpus/recordings.py", "pipeline/corpus/sources/audio/source.py", "training/models/__init__.py"},
+        ),
         ("search", {"pipeline/config/search_space.py", "pipeline/search/trial.py", "training/models/cnn.py"}),
         ("report", {"pipeline/results.py", "training/report.py"}),
     ],

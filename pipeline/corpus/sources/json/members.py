@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mmap import mmap
 from typing import Any
 
-from pipeline.corpus.sources.json_splitter import MalformedError, Span, Splitter
+from pipeline.corpus.sources.json.splitter import MalformedError, Span, Splitter
 
 LARGEST_VALUE = 64 << 10  # bytes of a label, a group or a rate
 LONGEST_NAME = 64  # bytes of a member's name that can be one of those that are read; escapes take six each

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from pipeline.demos.music import RATE_HZ, Voice
+from pipeline.demos.synthesis.music import RATE_HZ, Voice
 
 HARMONICS = 14
 

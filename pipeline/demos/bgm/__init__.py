@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
-from pipeline.config.corpora import TagsCorpus
-from pipeline.demos import bgm_words as words
-from pipeline.demos import music
-from pipeline.demos.instruments import instrument
-from pipeline.demos.music import MAJOR, MINOR, PARTS, Genre, finish, perform, tone
-from pipeline.demos.sounds import generator
+from pipeline.demos.bgm import words
+from pipeline.demos.bgm.instruments import instrument
+from pipeline.demos.synthesis import music
+from pipeline.demos.synthesis.music import MAJOR, MINOR, PARTS, Genre, finish, perform, tone
+from pipeline.demos.synthesis.sounds import generator
 from stores.files import write_bytes, write_json
 
 RATE_HZ = music.RATE_HZ
@@ -184,12 +184,14 @@ def write(root: Path, done: Path) -> None:
     write_json(done, {"tracks": TRACKS, "version": VERSION})
 
 
-def corpus(root: Path) -> TagsCorpus:
-    return TagsCorpus(
-        root=root / "tracks",
-        table=root / "tracks.csv",
-        dictionary=root / "polarity.dic",
-        path="file",
-        each=70,
-        segments=3,
-    )
+def corpus(root: Path) -> dict[str, Any]:
+    """Return the `corpus:` section by which the demo is read."""
+    return {
+        "source": "tags",
+        "root": root / "tracks",
+        "table": root / "tracks.csv",
+        "dictionary": root / "polarity.dic",
+        "path": "file",
+        "each": 70,
+        "segments": 3,
+    }

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from mmap import mmap
 from typing import Any
 
-from pipeline.corpus.sources.json_members import Members, Record, value_at
-from pipeline.corpus.sources.json_splitter import MalformedError, Span, Splitter, TruncatedError
+from pipeline.corpus.sources.json.members import Members, Record, value_at
+from pipeline.corpus.sources.json.splitter import MalformedError, Span, Splitter, TruncatedError
 
 
 def together(data: mmap, splitter: Splitter, members: Members, group: str | None) -> Iterator[Record]:

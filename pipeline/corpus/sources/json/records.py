@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipeline.config.corpora import BY_FILE, JsonCorpus
-from pipeline.corpus.sources.json_members import NUMERIC, Members, Record, read_members, value_at
-from pipeline.corpus.sources.json_splitter import MalformedError, Span, Splitter, TruncatedError
-from pipeline.corpus.sources.json_together import together
+from pipeline.corpus.sources.json.members import NUMERIC, Members, Record, read_members, value_at
+from pipeline.corpus.sources.json.settings import BY_FILE, JsonCorpus
+from pipeline.corpus.sources.json.splitter import MalformedError, Span, Splitter, TruncatedError
+from pipeline.corpus.sources.json.together import together
 
 FORMS = (
     'accepted are {"waveforms": [[…], …], "labels": […], "fs": 44100}, [{"Waveform": […], "Labels": 0}, …], '
