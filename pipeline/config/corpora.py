@@ -1,4 +1,4 @@
-"""The `corpus:` section of a configuration: the settings of one of the sources, or a demo."""
+"""Type of the `corpus:` section of a configuration: the settings of one of the sources, or a demo."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, Union
@@ -35,17 +35,21 @@ class DemoCorpus(CorpusSettings):
 
     @property
     def has_folds(self) -> bool:
+        """Return True if clips of the demo have folds to test on."""
         return _synthesised(self.name, Path()).has_folds
 
     @property
     def spectrogram_values(self) -> int | None:
+        """Return the number of values of each ready-made spectrogram; None for a demo of sound."""
         return _synthesised(self.name, Path()).spectrogram_values
 
     @property
     def demo(self) -> str:
+        """Return the name of the demo."""
         return self.name
 
     def synthesised(self, folder: Path) -> CorpusSettings:
+        """Return the settings by which the demo is read once it lies below `folder`."""
         corpus = _synthesised(self.name, folder)
         return corpus if self.labels is None else corpus.model_copy(update={"labels": self.labels})
 

@@ -1,4 +1,4 @@
-"""The index of a corpus: good recordings with their content, in the order of the store's rows.
+"""Index of a corpus: good recordings with their content, in the order of the store's rows.
 
 <folder>/seen.parquet      last scan of the source, so that only files that changed are opened again
 <folder>/clips.parquet     the good recordings, in the order of the store's rows
@@ -47,8 +47,22 @@ def read_index(folder: Path) -> pa.Table:
 def update_index(folder: Path, scan: pa.Table, *, max_quarantine: float, config_path: str) -> Index:
     """Bring the index in `folder` up to date with a scan of its source.
 
-    Known clips keep their order; new ones follow, sorted by a hash of their recording's name. Raises `InputError`, with
-    the old index untouched but for the quarantine table, when too many recordings are bad, or all.
+    Clips of the last index keep their order; new ones follow, sorted by a hash of their recording's name.
+
+    Parameters
+    ----------
+    folder : Path
+    scan : pyarrow.Table
+        Columns `SCAN` of `pipeline.corpus.sources.base`.
+    max_quarantine : float
+        Largest share of bad recordings.
+    config_path : str
+        Name of the corpus's part of the configuration in messages.
+
+    Raises
+    ------
+    InputError
+        If too many recordings are bad, or all. The old index stays, except for the quarantine table.
     """
     good = pc.equal(scan["reason"], "")
     bad = scan.filter(pc.invert(good)).select(["id", "reason"])
@@ -76,7 +90,7 @@ def update_index(folder: Path, scan: pa.Table, *, max_quarantine: float, config_
 
 
 def _previous(folder: Path) -> pa.Table:
-    """Return id and group of the clips of the last index, in its order; no row where there is none."""
+    """Return id and group of the clips of the last index, in its order; no row if there is none."""
     if (folder / "clips.parquet").is_file():
         return pq.read_table(folder / "clips.parquet", columns=["id", "group"])
     return pa.table({"id": pa.array([], pa.string()), "group": pa.array([], pa.string())})

@@ -1,4 +1,4 @@
-"""Recordings as workers are told of them: each knows where its samples are and how to decode them."""
+"""Interface of recordings, which know the place of their samples and how to decode them, and names of their parts."""
 
 import re
 from typing import Protocol, runtime_checkable

@@ -1,4 +1,4 @@
-"""The demo of environment sounds: clips of five seconds in the layout of ESC-50, five folds, two takes a source."""
+"""Demo of environment sounds: clips of five seconds in the layout of ESC-50, five folds, two takes a source."""
 
 from pathlib import Path
 from typing import Any

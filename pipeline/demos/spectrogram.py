@@ -1,4 +1,4 @@
-"""The demo of spectrogram tables: eight kinds of sound of one second as 20×50 numbers on a line, in two CSV files."""
+"""Demo of spectrogram tables: eight kinds of sound of one second as 20×50 numbers on a line, in two CSV files."""
 
 from pathlib import Path
 from typing import Any

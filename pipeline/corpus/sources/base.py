@@ -143,6 +143,7 @@ class StoredCorpus(CorpusSettings):
         return None
 
     def stored(self, labels: Path | None = None) -> "StoredCorpus":
+        """Return this corpus."""
         return self
 
 
@@ -169,7 +170,7 @@ class PassedOver:
 
 
 class Source(Protocol):
-    """Reader of a corpus: lists its recordings, scans them, and says where the samples of each are.
+    """Reader of a corpus: it lists its recordings, scans them, and finds the samples of each.
 
     Every source passes `tests/pipeline/corpus/sources/test_contract.py`.
 

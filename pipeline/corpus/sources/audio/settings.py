@@ -41,6 +41,7 @@ class AudioCorpus(StoredCorpus):
 
     @property
     def has_folds(self) -> bool:
+        """Return True if the table has a column of folds."""
         return self.fold is not None
 
     @property
@@ -50,9 +51,11 @@ class AudioCorpus(StoredCorpus):
         return root.parent.name if root.name in ("audio", "tracks") else root.name
 
     def resolved(self) -> "AudioCorpus":
+        """Return the settings with an absolute root; the table is read only by a scan."""
         return self.model_copy(update={"root": real_path(self.root)})
 
     def reader(self, config_path: str) -> Source:
+        """Return an `AudioSource`."""
         from pipeline.corpus.sources.audio.source import AudioSource
 
         return AudioSource(self, config_path)

@@ -19,21 +19,26 @@ class CsvCorpus(StoredCorpus):
 
     @property
     def has_folds(self) -> bool:
+        """Return True if there is a table to test on: the tables are the folds."""
         return self.test is not None
 
     @property
     def spectrogram_values(self) -> int:
+        """Return the number of values on each line."""
         return self.values
 
     @property
     def title(self) -> str:
+        """Return the name of the first table, without its ending."""
         return self.train.stem
 
     def resolved(self) -> "CsvCorpus":
+        """Return the settings with absolute paths of the tables."""
         test = None if self.test is None else real_path(self.test)
         return self.model_copy(update={"train": real_path(self.train), "test": test})
 
     def reader(self, config_path: str) -> Source:
+        """Return a `CsvSource`."""
         from pipeline.corpus.sources.csv.source import CsvSource
 
         return CsvSource(self, config_path)

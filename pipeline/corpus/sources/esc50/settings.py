@@ -31,13 +31,16 @@ class Esc50Corpus(CorpusSettings):
 
     @property
     def has_folds(self) -> bool:
+        """Return True: the table has five folds."""
         return True
 
     @property
     def archive(self) -> tuple[Archive, Path] | None:
+        """Return the archive to be fetched, if there is one, and the root, which it becomes."""
         return None if self.fetch is None else (self.fetch, self.root)
 
     def stored(self, labels: Path | None = None) -> AudioCorpus:
+        """Return the corpus as a folder of audio files and a table."""
         return AudioCorpus(
             root=self.root / "audio",
             table=self.root / "meta" / "esc50.csv",

@@ -31,12 +31,15 @@ class JsonCorpus(StoredCorpus):
 
     @property
     def title(self) -> str:
+        """Return the name of the folder."""
         return real_path(self.root).name
 
     def resolved(self) -> "JsonCorpus":
+        """Return the settings with an absolute root."""
         return self.model_copy(update={"root": real_path(self.root)})
 
     def reader(self, config_path: str) -> Source:
+        """Return a `JsonSource`."""
         from pipeline.corpus.sources.json.source import JsonSource
 
         return JsonSource(self, config_path)
