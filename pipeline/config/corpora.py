@@ -1,7 +1,7 @@
 """Type of the `corpus:` section of a configuration: the settings of one of the sources, or a demo."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -65,6 +65,22 @@ def _synthesised(name: str, folder: Path) -> CorpusSettings:
 
 def _has_tags(name: str) -> bool:
     return isinstance(_synthesised(name, Path()), TagsCorpus)
+
+
+def words_of(section: Any) -> list[str]:
+    """Return the words by which a corpus has its usual model: source, demo, table, and the source of a demo.
+
+    Parameters
+    ----------
+    section : Any
+        As a user writes it below `corpus:`, not checked yet.
+    """
+    if not isinstance(section, dict):
+        return []
+    words = [Path(str(section.get(key))).name for key in ("source", "name", "table")]
+    if section.get("source") == "demo" and (name := str(section.get("name", DEFAULT_DEMO))) in demos.NAMES:
+        words.append(demos.demo(name).corpus(Path())["source"])
+    return words
 
 
 def unless_named(key: str, default: str) -> BeforeValidator:

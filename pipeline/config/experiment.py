@@ -1,26 +1,21 @@
 """One experiment as a user writes it: what is learned, from which corpus, and how."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pipeline.config.corpora import Corpus, DemoCorpus
+from pipeline.config.corpora import Corpus, DemoCorpus, words_of
 from pipeline.config.search_space import Search, with_usual_space
 from pipeline.corpus.split import Split
 from training.settings import MODELS, PUBLISHED, Model, ResNetAttentionModel, Section, Training
 
-# What a corpus is learned by where nothing is said, by its source, its demo or its table; and what a model reads.
+# What a corpus is learned by where nothing is said, by its source or its table; and what a model reads.
 MODEL_FOR = {
     "json": "cnn1d_attention",
-    "strikes": "cnn1d_attention",
     "esc50": "cnn8",
     "esc50.csv": "cnn8",
-    "environment": "cnn8",
     "csv": "resnet_bottleneck",
-    "spectrogram": "resnet_bottleneck",
     "tags": "cnn",
-    "bgm": "cnn",
 }
 RECIPE_FOR = {
     "four_channel": "music",
@@ -79,13 +74,10 @@ class Experiment(Section):
         if not isinstance(data, dict):
             return data
         corpus = data.get("corpus", {})
-        said = (
-            [Path(str(corpus.get(key))).name for key in ("source", "name", "table")] if isinstance(corpus, dict) else []
-        )
         model = _by_name(data.get("model", {}))
         if not isinstance(model, dict):
             return {"recipe": "music", "training": {}} | data
-        usual = next((MODEL_FOR[word] for word in said if word in MODEL_FOR), "resnet_attention")
+        usual = next((MODEL_FOR[word] for word in words_of(corpus) if word in MODEL_FOR), "resnet_attention")
         model = {"name": usual} | model
         training = data.get("training", {})
         if isinstance(training, dict):

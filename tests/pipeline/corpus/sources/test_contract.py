@@ -2,6 +2,7 @@
 
 import builtins
 import csv
+import doctest
 import json
 import os
 import pickle
@@ -21,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from features.audio import content_hash
 from pipeline.config.schema import parse
 from pipeline.corpus.index import update_index
-from pipeline.corpus.sources import SOURCES, AnyCorpus, source_of
+from pipeline.corpus.sources import SOURCES, AnyCorpus, base, source_of
 from pipeline.corpus.sources.base import SCAN, SCAN_CACHE, CorpusSettings, Source, StoredCorpus
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine
@@ -212,6 +213,10 @@ def case(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 
 def scan(case: Case, folder: str = "index") -> pa.Table:
     return case.source().scan(Path(folder), Engine())
+
+
+def test_the_example_runs() -> None:
+    assert doctest.testmod(base).failed == 0
 
 
 def test_every_source_has_a_case() -> None:
