@@ -3,7 +3,7 @@
 import json
 import re
 from array import array
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from mmap import mmap
 from typing import Any
@@ -165,6 +165,11 @@ def _go_on_from(start: int, places: "array[int]", data: mmap, splitter: Splitter
             splitter.position = stop + closed
             places.extend((start, splitter.position if closed and kind == b"[" else ~splitter.position))
     return False
+
+
+def beginning_with(names: Iterable[str]) -> re.Pattern[bytes]:
+    """Return a pattern of objects that begin with one of these members; no string fits: its quotes would be escaped."""
+    return re.compile(rb'\{\s*+"(?:' + b"|".join(re.escape(name.encode()) for name in names) + rb')"\s*+:')
 
 
 def value_at(data: mmap, span: Span) -> Any:

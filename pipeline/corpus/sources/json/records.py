@@ -6,13 +6,13 @@ the next line in a file of lines, the next object that begins as a record does i
 
 import mmap
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.corpus.sources.json.members import NUMERIC, Members, Record, read_members, value_at
+from pipeline.corpus.sources.json.columnar import columnar_records
+from pipeline.corpus.sources.json.members import NUMERIC, Members, Record, beginning_with, read_members, value_at
 from pipeline.corpus.sources.json.settings import BY_FILE, JsonCorpus
 from pipeline.corpus.sources.json.splitter import MalformedError, Span, Splitter, TruncatedError
-from pipeline.corpus.sources.json.together import together
 
 FORMS = (
     'accepted are {"waveforms": [[…], …], "labels": […], "fs": 44100}, [{"Waveform": […], "Labels": 0}, …], '
@@ -20,7 +20,7 @@ FORMS = (
 )
 LARGEST_RECORD = 64 << 20  # bytes of text; minutes of sound
 MOST_BEGINNINGS = 8  # names of members that records begin with
-MOST_SPACES = 64  # that are looked back over
+MOST_SPACES = 64  # before an object, among which a colon or a line's end is sought
 
 NO_OBJECT = "expected an object with Waveform and Labels"
 
@@ -45,7 +45,7 @@ class _Reader:
         self._names = {"Waveform", "Labels", "labels", "fs", *filter(None, [self._group])}
         self._splitter = Splitter(data)
         self._first = ["Waveform", "Labels"]  # members that a record begins with
-        self._begins = _beginning(self._first)
+        self._begins = beginning_with(self._first)
 
     def records(self) -> Iterator[Record]:
         """Yield the records, by the first of the accepted forms that fits."""
@@ -68,7 +68,7 @@ class _Reader:
             members, _ = self._read(start, len(self._data))
         self._splitter.end = len(self._data)
         if members.waveforms is not None:
-            yield from together(self._data, self._splitter, members, self._group)
+            yield from columnar_records(self._data, self._splitter, members, self._group)
         elif is_line or self._has_record_line(line):
             yield from self._lines()
         elif not members.spans.keys() & {"Waveform", "Labels"} and not self._begins.match(self._data, start):
@@ -191,7 +191,7 @@ class _Reader:
             return
         before = self._begins
         self._first.append(members.names[0])
-        self._begins = _beginning(self._first)
+        self._begins = beginning_with(self._first)
         if members.error is None and self._next_record(start + 1) < self._splitter.position:
             self._begins = before
             self._first.pop()
@@ -223,11 +223,6 @@ class _Reader:
                     return True
             place = self._splitter.find(b"{", place + 1)
         return False
-
-
-def _beginning(names: Iterable[str]) -> re.Pattern[bytes]:
-    """Return a pattern of objects that begin with one of these members; no string fits: its quotes would be escaped."""
-    return re.compile(rb'\{\s*+"(?:' + b"|".join(re.escape(name.encode()) for name in names) + rb')"\s*+:')
 
 
 def _why_broken(error: MalformedError, start: int, following: int, end: int) -> str:

@@ -1,4 +1,4 @@
-"""Records of a JSON object with all waveforms of a file in one array, and their labels and groups in others."""
+"""Records of a columnar JSON object: all waveforms of a file in one array, their labels and groups in others."""
 
 from array import array
 from collections.abc import Iterator
@@ -9,11 +9,24 @@ from pipeline.corpus.sources.json.members import Members, Record, value_at
 from pipeline.corpus.sources.json.splitter import MalformedError, Span, Splitter, TruncatedError
 
 
-def together(data: mmap, splitter: Splitter, members: Members, group: str | None) -> Iterator[Record]:
-    """Yield the records of such an object, whose end the splitter has passed; `group` names the array of their sources.
+def columnar_records(data: mmap, splitter: Splitter, members: Members, group: str | None) -> Iterator[Record]:
+    """Yield the records of a columnar object, whose end the splitter has passed.
 
     Broken waveforms have a reason, and so have those whose label, group or rate is missing because the file is cut.
-    Raises `MalformedError` if it is not certain which label belongs to which waveform.
+
+    Parameters
+    ----------
+    data : mmap
+    splitter : Splitter
+    members : Members
+        Those of the object.
+    group : str or None
+        Name of the array with the sources of the records.
+
+    Raises
+    ------
+    MalformedError
+        If it is not certain which label belongs to which waveform.
     """
     cut = isinstance(members.error, TruncatedError)
     if members.error is not None and not cut:
