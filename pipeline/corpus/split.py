@@ -71,7 +71,7 @@ def assign(rows: pa.Table, split: Split, recorded: np.ndarray | None = None) -> 
     """
     groups, names = _codes(rows["group"])
     previous = np.full(len(rows), OPEN, np.int8) if recorded is None else recorded.astype(np.int8)
-    fixed = _given(rows)
+    fixed = _sides_in_table(rows)
     free = fixed == OPEN
     if not free.all():
         trained = np.where(free & (previous >= 0), TRAIN, OPEN)
@@ -88,7 +88,7 @@ def assign(rows: pa.Table, split: Split, recorded: np.ndarray | None = None) -> 
 
 def by_side(rows: pa.Table, sides: np.ndarray, validate: bool = True) -> Sides:
     """Split rows by their assigned sides, places in `SIDES` `(rows,)`. Without validation those clips train as well."""
-    return _apart(rows, sides if validate else np.where(sides == VALIDATION, TRAIN, sides))
+    return _without_leaks(rows, sides if validate else np.where(sides == VALIDATION, TRAIN, sides))
 
 
 def by_fold(rows: pa.Table, test_fold: int, split: Split, validate: bool = True) -> Sides:
@@ -98,7 +98,7 @@ def by_fold(rows: pa.Table, test_fold: int, split: Split, validate: bool = True)
     Raises `InputError` if there is no such fold, or no other one.
     """
     folds = rows["fold"].to_numpy()
-    sides = _of_folds(folds, test_fold)
+    sides = _sides_by_fold(folds, test_fold)
     if (free := sides == OPEN).any():
         groups, names = _codes(rows["group"])
         shares = (1 - split.validation, split.validation, 0.0)
@@ -133,18 +133,18 @@ def _class_codes(column: pa.ChunkedArray) -> np.ndarray:
     return np.argsort(order)[numbers]
 
 
-def _given(rows: pa.Table) -> np.ndarray:
+def _sides_in_table(rows: pa.Table) -> np.ndarray:
     """Return the sides that the columns side or fold give, places in `SIDES`; `OPEN` for clips that are to be split."""
     if "side" in rows.column_names and rows["side"].null_count < len(rows):
         sides = pc.index_in(rows["side"], value_set=pa.array(SIDES)).to_numpy().astype(np.int8)
         return sides if (sides == VALIDATION).any() else np.where(sides == TRAIN, OPEN, sides)
     if has_folds(rows) and len(rows):
         folds = rows["fold"].to_numpy()
-        return _of_folds(folds, folds.max())
+        return _sides_by_fold(folds, folds.max())
     return np.full(len(rows), OPEN, np.int8)
 
 
-def _of_folds(folds: np.ndarray, test_fold: int) -> np.ndarray:
+def _sides_by_fold(folds: np.ndarray, test_fold: int) -> np.ndarray:
     """Return the side of each clip by its fold; of two folds the other one is `OPEN`."""
     numbers = np.unique(folds).tolist()
     if test_fold not in numbers:
@@ -156,7 +156,7 @@ def _of_folds(folds: np.ndarray, test_fold: int) -> np.ndarray:
     return np.where(folds == test_fold, TEST, np.where(validating, VALIDATION, others)).astype(np.int8)
 
 
-def _apart(rows: pa.Table, sides: np.ndarray) -> Sides:
+def _without_leaks(rows: pa.Table, sides: np.ndarray) -> Sides:
     """Keep all test clips; leave out those of other sides that share a group with test, then with validation."""
     groups, names = _codes(rows["group"])
     strictest = np.full(len(names), OPEN, np.int8)

@@ -57,7 +57,7 @@ def written(folder: Path, text: str | bytes, name: str = "a.json") -> Path:
 
 
 def scanned(root: Path, **options: Any) -> list[dict[str, Any]]:
-    """What a source finds, in the order of the records."""
+    """Return the scan of a folder, in the order of the records."""
     found = source(root, **options).scan(root.parent / "index", Engine()).to_pylist()
     return sorted(found, key=lambda row: int(row["id"].split("#")[1]))
 

@@ -135,7 +135,7 @@ def test_a_broken_record_of_an_array_is_one(tmp_path: Path, place: int, broken: 
 
 
 def test_what_an_array_swallows_comes_out_again(tmp_path: Path) -> None:
-    """Of one record the end is missing and of a later one the beginning: together they are an array once more."""
+    """Two broken records are an array once more: the first lacks its end, a later one its beginning."""
     texts = [*RECORDS[:2], '{"Labels": 2, "Waveform": [2.0, 2.125', *RECORDS[3:6], "6.125, 6.25]}", *RECORDS[7:]]
     found = read(tmp_path / "a.json", array(texts))
     assert good(found) == without(2, 6)
