@@ -18,7 +18,7 @@ from features.audio import content_hash, decode
 from features.extractor import FeatureExtractor
 from features.tensors.four_channel import Recipe
 from pipeline.build.store import ShardTask, array_specs, build_shard
-from pipeline.corpus.recordings import AudioFile
+from pipeline.corpus.sources.audio.recording import AudioFile
 from pipeline.support.executors import Engine
 from stores.layout import Layout
 

@@ -1,11 +1,10 @@
 """One experiment as a user writes it: what is learned, from which corpus, and how."""
 
-from pathlib import Path
 from typing import Any
 
 from pydantic import model_validator
 
-from pipeline.config.corpora import AudioCorpus, Corpus, DemoCorpus
+from pipeline.config.corpora import Corpus, DemoCorpus, words_of
 from pipeline.config.search_space import Search, with_usual_space
 from pipeline.config.setup import Setup
 from training.models import DEFAULT, MODELS, model_for
@@ -38,7 +37,8 @@ class Experiment(Setup):
         if self.search is not None and self.init_from is not None:
             raise ValueError("say search or init_from, not both: weights fit one structure")
         if self.folds is not None and not self.corpus.has_folds:
-            named = "name their column as corpus.fold" if isinstance(self.corpus, AudioCorpus) else "leave them out"
+            can_have = "fold" in type(self.corpus).model_fields
+            named = "name their column as corpus.fold" if can_have else "leave them out"
             raise ValueError(f"the corpus has no folds to test on; {named}")
         return self
 
@@ -49,13 +49,10 @@ class Experiment(Setup):
         if not isinstance(data, dict):
             return data
         corpus = data.get("corpus", {})
-        words = (
-            [Path(str(corpus.get(key))).name for key in ("source", "name", "table")] if isinstance(corpus, dict) else []
-        )
         model = _by_name(data.get("model", {}))
         if not isinstance(model, dict):
             return {"recipe": MODELS[DEFAULT].default_recipe({}), "training": {}} | data
-        model = {"name": model_for(words)} | model
+        model = {"name": model_for(words_of(corpus))} | model
         kind = MODELS.get(str(model["name"]), MODELS[DEFAULT])
         training = data.get("training", {})
         if isinstance(training, dict):

@@ -7,11 +7,11 @@ import pyarrow as pa
 from pydantic import Field
 
 from features.tensors import AnyRecipe
-from pipeline.config.corpora import AnyCorpus, AudioCorpus, Fetch, TagsCorpus
 from pipeline.config.search_space import Search
 from pipeline.config.setup import Setup
-from pipeline.corpus.sources import source_of
-from pipeline.corpus.sources.base import Recordings
+from pipeline.corpus.sources import AnyCorpus, source_of
+from pipeline.corpus.sources.base import Archive, Recordings
+from pipeline.corpus.sources.tags.settings import TagsCorpus
 from pipeline.corpus.split import Split
 from stores.codec import Compression
 from training.report.unfinished import Unfinished
@@ -19,9 +19,9 @@ from training.settings import Section
 
 
 class FetchJob(Section):
-    fetch: Fetch
+    fetch: Archive
     root: Path
-    corpus: AudioCorpus
+    corpus: AnyCorpus
     receipt: Path
     lost: bool  # whether what had been fetched is gone
 

@@ -15,8 +15,8 @@ from stores_of import indexed
 from features.augmentations import Variants
 from features.tensors.four_channel import Recipe
 from pipeline.build.store import build_store
-from pipeline.config.corpora import AudioCorpus
-from pipeline.corpus.sources import AudioSource
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.support.executors import Engine
 from stores import open_store
 from stores.errors import StoreError

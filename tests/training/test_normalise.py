@@ -16,10 +16,10 @@ from features.augmentations import Variants
 from features.tensors.four_channel import Recipe
 from features.tensors.four_channel.assembly import spline_matrix
 from pipeline.build.store import build_store
-from pipeline.config.corpora import AudioCorpus
 from pipeline.config.schema import parse
 from pipeline.config.setup import Setup
-from pipeline.corpus.sources import AudioSource
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.corpus.split import Sides
 from pipeline.runs.run import prepare_run
 from pipeline.runs.train import fit_run

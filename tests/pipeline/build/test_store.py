@@ -25,8 +25,8 @@ from features.tensors.waveform import WaveformRecipe
 from otogura import extract
 from pipeline.build.environment import environment
 from pipeline.build.store import Built, array_specs, build_shard, build_store
-from pipeline.config.corpora import AudioCorpus
-from pipeline.corpus.sources import AudioSource
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine
 from stores import open_store

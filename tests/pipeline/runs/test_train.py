@@ -24,9 +24,9 @@ import pipeline.runs.train
 from features.augmentations import Variants
 from features.tensors.log_mel import LogMelRecipe
 from pipeline.build.store import build_store
-from pipeline.config.corpora import AudioCorpus
 from pipeline.config.schema import parse
-from pipeline.corpus.sources import AudioSource
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import update_split
 from pipeline.runs.run import fold_sides, prepare_run, run_sides

@@ -17,9 +17,9 @@ def names(job: str, *patterns: str) -> set[str]:
 @pytest.mark.parametrize(
     ("job", "some"),
     [
-        ("demo", {"pipeline/demos/bgm_words.py", "features/kernels/fft.py"}),
+        ("demo", {"pipeline/demos/bgm/words.py", "features/kernels/fft.py"}),
         ("labels", {"pipeline/labels/polarity.py", "training/report/page.py"}),
-        ("index", {"pipeline/corpus/probe.py", "pipeline/corpus/sources/json_records.py", "features/audio.py"}),
+        ("index", {"pipeline/corpus/probe.py", "pipeline/corpus/sources/json/records.py", "features/audio.py"}),
         (
             "build",
             {
@@ -29,7 +29,10 @@ def names(job: str, *patterns: str) -> set[str]:
                 "stores/shard.py",
             },
         ),
-        ("train", {"pipeline/corpus/recordings.py", "pipeline/corpus/sources/audio.py", "training/models/build.py"}),
+        (
+            "train",
+            {"pipeline/corpus/recordings.py", "pipeline/corpus/sources/audio/source.py", "training/models/build.py"},
+        ),
         ("train", {f"training/models/{name}/{part}.py" for name in MODELS for part in ("settings", "network")}),
         ("search", {"pipeline/config/search_space.py", "pipeline/search/trial.py", "training/models/cnn/network.py"}),
         ("report", {"training/report/comparison.py", "training/report/figures.py"}),

@@ -13,7 +13,7 @@ class CnnModel(NetworkSettings):
 
     reads: ClassVar[str] = "four_channel"
     recipes: ClassVar[dict[str, dict[str, Any]]] = {"music": {"kind": "four_channel"}}
-    corpora: ClassVar[tuple[str, ...]] = ("tags", "bgm")
+    corpora: ClassVar[tuple[str, ...]] = ("tags",)
     published: ClassVar[dict[str, Any]] = {"epochs": 60, "batch_size": 32, "schedule": "cosine"}
     search_space: ClassVar[dict[str, Any]] = {
         "model.depth": {"low": 4, "high": 11},

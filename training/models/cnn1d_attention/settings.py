@@ -36,7 +36,7 @@ class Cnn1dAttentionModel(NetworkSettings):
         "waveform": {"kind": "waveform"},
         "waveform_small": {"kind": "waveform", "samples": 22050},
     }
-    corpora: ClassVar[tuple[str, ...]] = ("json", "strikes")
+    corpora: ClassVar[tuple[str, ...]] = ("json",)
     published: ClassVar[dict[str, Any]] = {
         "epochs": 50,
         "batch_size": 4,

@@ -9,7 +9,7 @@ from training.settings import Positive
 class ResNetBottleneckModel(SpectrogramModel):
     """`blocks` of each stage: six as published."""
 
-    corpora: ClassVar[tuple[str, ...]] = ("csv", "spectrogram")
+    corpora: ClassVar[tuple[str, ...]] = ("csv",)
     published: ClassVar[dict[str, Any]] = {
         "epochs": 60,
         "batch_size": 32,

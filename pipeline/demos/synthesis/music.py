@@ -1,6 +1,6 @@
-"""Music from the patterns of a genre: what the demos of genres and of background music share.
+"""Music from the patterns of a genre, for the demos of genres and of background music.
 
-Patterns say what is struck when; a voice says how a note sounds: any instrument can play any genre.
+Patterns hold the notes, a voice their sound, so that any instrument can play any genre.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ PARTS = ("kick", "snare", "hat", "bass", "chord", "lead")
 MAJOR, MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
 
 Voice = Callable[[float, float], np.ndarray]
-"""A note of so many Hz and s: `(samples,)` float64."""
+"""Function from frequency in Hz and length in s to a note, `(samples,)` float64."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Genre:
 def perform(
     genre: Genre, seconds: float, bpm: float, root_hz: float, voices: Mapping[str, Voice], rng: np.random.Generator
 ) -> np.ndarray:
-    """Play a genre's patterns from some bar on, `(samples,)` float64; `voices` has a voice for bass, chord and lead."""
+    """Play a genre's patterns from a random bar on, `(samples,)` float64, with voices for bass, chord and lead."""
     levels = dict(zip(PARTS, rng.uniform(0.4, 1.0, 6), strict=True))
-    offset = rng.integers(len(genre.lead + genre.chord) * 2)  # where in the music the clip begins
+    offset = rng.integers(len(genre.lead + genre.chord) * 2)  # of the clip in the music
     step_s = 60 / bpm / genre.steps_per_beat
     beat_s = step_s * genre.steps_per_beat
     steps = max(len(getattr(genre, part)) for part in PARTS)
@@ -92,7 +92,7 @@ def _ratio(scale: tuple[int, ...], degree: int) -> float:
 def tone(
     hz: float, seconds: float, bright: float, attack_s: float, glide: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """A note of up to twelve harmonics, which fall with the power `bright`, with a soft attack and release."""
+    """Return a note of up to twelve harmonics, which fall with the power `bright`, with soft attack and release."""
     t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     semitones = glide * (np.sin(2 * np.pi * 5.5 * t + rng.uniform(0, 6)) * 0.5 - 2 * np.exp(-t / 0.08))
     phase = 2 * np.pi * hz * np.cumsum(2 ** (semitones / 12)) / RATE_HZ
@@ -113,7 +113,7 @@ def _drum(part: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def _equalised(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random equaliser: gains of sd 9 dB at sixteen frequencies, joined smoothly."""
+    """Apply a random equaliser: gains of sd 9 dB at sixteen frequencies, interpolated."""
     spectrum = np.fft.rfft(clip)
     octaves = np.log2(np.maximum(np.arange(len(spectrum)) * RATE_HZ / len(clip) / 2, 20))
     gains_db = rng.normal(0, 9, 16)

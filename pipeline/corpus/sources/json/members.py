@@ -1,14 +1,14 @@
-"""A record of a JSON file, the members of an object that are read, and the places of waveforms in an array of them."""
+"""Members of objects in a JSON file that are read, and the places of waveforms in an array of them."""
 
 import json
 import re
 from array import array
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from mmap import mmap
 from typing import Any
 
-from pipeline.corpus.sources.json_splitter import MalformedError, Span, Splitter
+from pipeline.corpus.sources.json.splitter import MalformedError, Span, Splitter
 
 LARGEST_VALUE = 64 << 10  # bytes of a label, a group or a rate
 LONGEST_NAME = 64  # bytes of a member's name that can be one of those that are read; escapes take six each
@@ -23,16 +23,16 @@ _MEMBER = re.compile(rb'"[^"\\]*+"\s*+:')
 
 @dataclass(frozen=True)
 class Record:
-    """One record as it stands in a file.
+    """Record as it stands in a file.
 
     Attributes
     ----------
     waveform
         The place of its array of numbers.
     label, group, sample_rate_hz
-        Values as JSON has them; None where the file does not say them.
+        Values as JSON has them; None if the file does not state them.
     reason
-        What keeps the record from being used, if that is clear already.
+        Reason that the record cannot be used, if it is clear already; else empty.
     """
 
     waveform: Span
@@ -44,22 +44,22 @@ class Record:
 
 @dataclass
 class Members:
-    """Members of an object, as far as they can be read.
+    """Members of an object, up to the first that cannot be read.
 
     Attributes
     ----------
     spans
-        Those members that are read, by name, each followed by what ends a member.
+        Places of the members that are read, by name; each of them has its end.
     names
-        The first names of all members, for messages.
+        First names of all members, for messages.
     twice
-        A name that is read and comes twice, if there is one.
+        Name of a member that is read and comes twice; empty if there is none.
     waveforms
         Start and end of each waveform, one after the other, if there is an array of them; a broken one has `~end`.
     torn
-        Whether the end of that array is missing, and with it perhaps a member.
+        True if the end of that array is missing, and with it perhaps a member.
     error
-        What ends the object too early.
+        Error that ends the object too early.
     """
 
     spans: dict[str, Span] = field(default_factory=dict)
@@ -69,35 +69,47 @@ class Members:
     torn: bool = False
     error: MalformedError | None = None
 
+    @property
+    def is_record(self) -> bool:
+        """Return True if the object is one record, with a waveform or a label of its own."""
+        return self.waveforms is None and bool(self.spans.keys() & {"Waveform", "Labels"})
+
+    def no_record(self) -> MalformedError:
+        """Return the error that the object is no record, which shows its first names."""
+        shown = (" ".join(name.split())[:40] for name in self.names)
+        return MalformedError(f"found an object with {', '.join(shown) or 'nothing in it'}")
+
 
 def read_members(data: mmap, splitter: Splitter, names: Collection[str]) -> Members:
-    """The members of the object that begins at the splitter's position, of which those of these names are read."""
-    found = Members()
+    """Go past the object at the splitter's position, and return its members; those with one of `names` are read."""
+    members = Members()
     try:
         for raw in splitter.members():
             name = _name(raw)
-            if len(found.names) < NAMES_SHOWN:
-                found.names.append(name)
+            if len(members.names) < NAMES_SHOWN:
+                members.names.append(name)
             splitter.next()
             start = splitter.position
             if name == "waveforms":
-                found.twice = found.twice or (name if found.waveforms is not None else "")
-                found.waveforms, found.torn = waveform_places(data, splitter)
+                members.twice = members.twice or (name if members.waveforms is not None else "")
+                members.waveforms, members.torn = waveform_places(data, splitter)
             else:
                 splitter.value()
             span = Span(start, splitter.position)
             if name in names and splitter.next() in (b",", b"}"):  # a number before the end may be half of one
-                found.twice = found.twice or (name if name in found.spans else "")
-                found.spans[name] = span
+                members.twice = members.twice or (name if name in members.spans else "")
+                members.spans[name] = span
     except MalformedError as error:
-        found.error = error
-    return found
+        members.error = error
+    return members
 
 
 def waveform_places(data: mmap, splitter: Splitter) -> "tuple[array[int], bool]":
-    """Go past an array of waveforms: start and end of each, with `~end` for a broken one; whether its end is missing.
+    """Go past an array of waveforms.
 
-    Raises `MalformedError` where there is no array, or where it ends cannot be told.
+    Return start and end of each, `~end` for a broken one, and whether the end of the array is missing.
+
+    Raises `MalformedError` if there is no array, or its end cannot be told.
     """
     places = array("q")
     doubtful: tuple[int, int] | None = None  # place and number of the first that holds arrays, perhaps its successors
@@ -129,7 +141,7 @@ def waveform_places(data: mmap, splitter: Splitter) -> "tuple[array[int], bool]"
 def _go_on_from(start: int, places: "array[int]", data: mmap, splitter: Splitter) -> bool:
     """Go on in a broken array of waveforms: where none holds an array, each bracket begins another one.
 
-    Returns whether its end was found.
+    Return True if its end was found.
     """
     splitter.seek(start, splitter.end)
     while kind := splitter.next():
@@ -155,8 +167,13 @@ def _go_on_from(start: int, places: "array[int]", data: mmap, splitter: Splitter
     return False
 
 
+def beginning_with(names: Iterable[str]) -> re.Pattern[bytes]:
+    """Return a pattern of objects that begin with one of these members; no string fits: its quotes would be escaped."""
+    return re.compile(rb'\{\s*+"(?:' + b"|".join(re.escape(name.encode()) for name in names) + rb')"\s*+:')
+
+
 def value_at(data: mmap, span: Span) -> Any:
-    """A label, a group or a rate. Raises `MalformedError` for what is not JSON, or too long to be one of them."""
+    """Return a label, a group or a rate. Raises `MalformedError` if it is not JSON, or too long to be one of them."""
     if (size := span.end - span.start) > LARGEST_VALUE:
         expected = f"a label, a group or a rate of at most {LARGEST_VALUE} bytes"
         raise MalformedError(f"expected {expected} at byte {span.start}, found {size} bytes")
@@ -167,7 +184,7 @@ def value_at(data: mmap, span: Span) -> Any:
 
 
 def _name(raw: bytes) -> str:
-    """A member's name as it is meant, or the beginning of one that is too long to be known."""
+    """Return a member's name without escapes, or the beginning of one that is longer than all that are read."""
     if len(raw) > LONGEST_NAME * 6:
         return raw[:LONGEST_NAME].decode(errors="replace") + "…"
     try:

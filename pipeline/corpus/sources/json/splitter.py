@@ -1,7 +1,7 @@
-"""Where the parts of a JSON text begin and end, without parsing them: no fast parser streams arrays by itself.
+"""Splitter of JSON texts: it finds the begin and end of values without parsing them.
 
-A flat array, which a waveform is, ends at the next bracket, and finding that is as fast as memory. What lies between
-is for a parser to judge; only what the splitter itself has to understand is checked here.
+No fast parser streams arrays by itself. A waveform is a flat array, which ends at the next bracket, and a search for
+that is as fast as memory. The splitter checks only the structure that it needs; values are checked by a parser later.
 """
 
 import mmap
@@ -21,7 +21,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class MalformedError(ValueError):
-    """Text that is not JSON, at least not where it was looked at."""
+    """Text that is not JSON, at least in the parts that were read."""
 
 
 class TruncatedError(MalformedError):
@@ -30,21 +30,21 @@ class TruncatedError(MalformedError):
 
 @dataclass(frozen=True)
 class Span:
-    """Where a value stands, in bytes."""
+    """Place of a value, in bytes."""
 
     start: int
     end: int
 
 
 class Splitter:
-    """Goes through a JSON text value by value. Raises `MalformedError`.
+    """Iterator over the values of a JSON text. Its methods raise `MalformedError`.
 
     Attributes
     ----------
     position : int
-        The byte that is next.
+        Next byte to be read.
     end : int
-        The byte before which the text ends, for whoever looks at a part of it only.
+        Byte before which the text ends; less than its length while a part of it is read.
     """
 
     def __init__(self, data: bytes | mmap.mmap) -> None:
@@ -59,16 +59,16 @@ class Splitter:
         self._released = min(self._released, position // RELEASED * RELEASED)
 
     def find(self, byte: bytes, start: int) -> int:
-        """Return where a byte comes next from `start` on, or where the data end; `position` stays."""
+        """Return the next place of a byte from `start` on, or the end of the data; `position` stays."""
         for begin in range(start, len(self._data), RELEASED):
-            found = self._data.find(byte, begin, begin + RELEASED)
-            if found >= 0:
-                return found
+            place = self._data.find(byte, begin, begin + RELEASED)
+            if place >= 0:
+                return place
             self._forget(begin // RELEASED * RELEASED)
         return len(self._data)
 
     def next(self) -> bytes:
-        """The next byte that is no space, where `position` then is; none at the end."""
+        """Return the next byte that is no space, and go to it; return no byte at the end."""
         match = _SPACE.match(self._data, self.position, self.end)
         assert match is not None  # it matches nothing as well
         self.position = match.end()
@@ -76,7 +76,7 @@ class Splitter:
         return self._data[self.position : min(self.position + 1, self.end)]
 
     def elements(self) -> Iterator[None]:
-        """Stops before each element of an array; whoever iterates goes past it."""
+        """Stop before each element of an array, for the caller to go past it."""
         self._take(b"[")
         if self.next() == b"]":
             self.position += 1
@@ -87,7 +87,7 @@ class Splitter:
                 return
 
     def members(self) -> Iterator[bytes]:
-        """The names of an object as they are written; stops before each value, and whoever iterates goes past it."""
+        """Yield the names of an object as they are written; stop before each value, for the caller to go past it."""
         self._take(b"{")
         if self.next() == b"}":
             self.position += 1
@@ -101,7 +101,7 @@ class Splitter:
                 return
 
     def value(self) -> Span:
-        """Goes past any value."""
+        """Go past any value, and return its place."""
         start = self.next()
         if start in (b"[", b"{"):
             return self._nested()
@@ -152,17 +152,17 @@ class Splitter:
         return span
 
     def _take(self, *bytes_: bytes) -> bytes:
-        found = self.next()
-        if found not in bytes_:
+        byte = self.next()
+        if byte not in bytes_:
             raise self._expected(" or ".join(byte.decode() for byte in bytes_))
         self.position += 1
-        return found
+        return byte
 
     def _expected(self, what: str) -> MalformedError:
-        found = self._data[self.position : min(self.position + 12, self.end)].decode(errors="replace")
-        if not found or (found.startswith('"') and what == "a string"):
+        text = self._data[self.position : min(self.position + 12, self.end)].decode(errors="replace")
+        if not text or (text.startswith('"') and what == "a string"):
             return TruncatedError(f"expected {what} at byte {self.position}, but the text ends")
-        return MalformedError(f"expected {what} at byte {self.position}, found {found!r}")
+        return MalformedError(f"expected {what} at byte {self.position}, found {text!r}")
 
     def _release(self) -> None:
         while self.position - self._released > RELEASED:
@@ -170,6 +170,6 @@ class Splitter:
             self._released += RELEASED
 
     def _forget(self, start: int) -> None:
-        """Pages of a mapped file count as memory of the process until it says that it has read them."""
+        """Give pages of a mapped file back, which count as memory of the process until then."""
         if isinstance(self._data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
             self._data.madvise(mmap.MADV_DONTNEED, start, min(RELEASED, len(self._data) - start))

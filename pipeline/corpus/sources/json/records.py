@@ -1,18 +1,18 @@
-"""The records of a JSON file, one after the other, in any of three forms and in bounded memory.
+"""Records of a JSON file, one after the other, in any of three forms and in bounded memory.
 
-A record that is broken is one record with a reason, and those after it are read where it is certain where they begin:
-at a line's end in a file of lines, at the next object that begins as a record does in an array.
+A broken record is one record with a reason. Those after it are read from a place at which a record certainly begins:
+the next line in a file of lines, the next object that begins as a record does in an array.
 """
 
 import mmap
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.config.corpora import BY_FILE, JsonCorpus
-from pipeline.corpus.sources.json_members import NUMERIC, Members, Record, read_members, value_at
-from pipeline.corpus.sources.json_splitter import MalformedError, Span, Splitter, TruncatedError
-from pipeline.corpus.sources.json_together import together
+from pipeline.corpus.sources.json.columnar import columnar_records
+from pipeline.corpus.sources.json.members import NUMERIC, Members, Record, beginning_with, read_members, value_at
+from pipeline.corpus.sources.json.settings import BY_FILE, JsonCorpus
+from pipeline.corpus.sources.json.splitter import MalformedError, Span, Splitter, TruncatedError
 
 FORMS = (
     'accepted are {"waveforms": [[…], …], "labels": […], "fs": 44100}, [{"Waveform": […], "Labels": 0}, …], '
@@ -20,7 +20,7 @@ FORMS = (
 )
 LARGEST_RECORD = 64 << 20  # bytes of text; minutes of sound
 MOST_BEGINNINGS = 8  # names of members that records begin with
-MOST_SPACES = 64  # that are looked back over
+MOST_SPACES = 64  # before an object, among which a colon or a line's end is sought
 
 NO_OBJECT = "expected an object with Waveform and Labels"
 
@@ -28,7 +28,7 @@ _BETWEEN = re.compile(rb"[\s,\]]*+")  # records of an array
 
 
 def records(path: Path, corpus: JsonCorpus) -> Iterator[Record]:
-    """The records of a file in their order. Raises `MalformedError` where they cannot be told apart."""
+    """Yield the records of a file in their order. Raises `MalformedError` if they cannot be told apart."""
     with open(path, "rb") as file:
         if not file.read(1):
             raise MalformedError("the file is empty")
@@ -37,7 +37,7 @@ def records(path: Path, corpus: JsonCorpus) -> Iterator[Record]:
 
 
 class _Reader:
-    """Goes through one file."""
+    """Reader of one file."""
 
     def __init__(self, data: mmap.mmap, corpus: JsonCorpus) -> None:
         self._data = data
@@ -45,10 +45,10 @@ class _Reader:
         self._names = {"Waveform", "Labels", "labels", "fs", *filter(None, [self._group])}
         self._splitter = Splitter(data)
         self._first = ["Waveform", "Labels"]  # members that a record begins with
-        self._begins = _beginning(self._first)
+        self._begins = beginning_with(self._first)
 
     def records(self) -> Iterator[Record]:
-        """By the first of the accepted forms that fits."""
+        """Yield the records, by the first of the accepted forms that fits."""
         first, start = self._splitter.next(), self._splitter.position
         if first == b"[":
             yield from self._one_by_one(self._splitter.elements())
@@ -57,8 +57,8 @@ class _Reader:
         elif first and self._has_record_line(start):
             yield from self._lines()
         else:
-            found = self._data[start : start + 12].decode(errors="replace")
-            raise MalformedError(f"found {found!r}" if found else "the file is empty")
+            text = self._data[start : start + 12].decode(errors="replace")
+            raise MalformedError(f"found {text!r}" if text else "the file is empty")
 
     def _objects(self, start: int) -> Iterator[Record]:
         """Yield the records of a file that begins with an object: all in it, one on each line, or one after another."""
@@ -68,17 +68,17 @@ class _Reader:
             members, _ = self._read(start, len(self._data))
         self._splitter.end = len(self._data)
         if members.waveforms is not None:
-            yield from together(self._data, self._splitter, members, self._group)
+            yield from columnar_records(self._data, self._splitter, members, self._group)
         elif is_line or self._has_record_line(line):
             yield from self._lines()
         elif not members.spans.keys() & {"Waveform", "Labels"} and not self._begins.match(self._data, start):
-            raise members.error or _no_record(members)
+            raise members.error or members.no_record()
         else:
             self._splitter.seek(start, len(self._data))
             yield from self._one_by_one(iter(self._splitter.next, b""))
 
     def _lines(self) -> Iterator[Record]:
-        """One record on each line that holds anything. Raises `MalformedError` if no line is a record's."""
+        """Yield one record for each line that holds anything. Raises `MalformedError` if no line holds a record."""
         position, other, recorded = self._splitter.begin, Members(), False
         while position < len(self._data):
             end = self._splitter.find(b"\n", position)
@@ -86,7 +86,7 @@ class _Reader:
             kind, start = self._splitter.next(), self._splitter.position
             if kind == b"{":
                 members, is_line = self._read(start, end)
-                recorded = recorded or _is_record(members)
+                recorded = recorded or members.is_record
                 other = other if other.names else members
                 if is_line:
                     yield self._record(members)
@@ -103,10 +103,10 @@ class _Reader:
                 yield Record(Span(start, start), reason=NO_OBJECT)
             position = end + 1
         if not recorded:
-            raise other.error or _no_record(other)
+            raise other.error or other.no_record()
 
     def _one_by_one(self, places: Iterator[object]) -> Iterator[Record]:
-        """Objects of which each is a record."""
+        """Yield the objects at some places, each of which is a record."""
         splitter, count = self._splitter, 0
         start = search_from = splitter.position
         try:
@@ -135,7 +135,7 @@ class _Reader:
             yield from self._from_broken(start, self._next_record(search_from), error)
 
     def _from_broken(self, start: int, following: int, error: MalformedError) -> Iterator[Record]:
-        """What is broken from a byte on, and the records from another on, each of which ends before the next begins."""
+        """Yield the broken bytes from `start` as one record, then the records from `following` on."""
         end = len(self._data)
         while True:
             if self._past_separators(start, following) < following:
@@ -159,13 +159,13 @@ class _Reader:
                 return
 
     def _past_separators(self, start: int, end: int) -> int:
-        """Where spaces, commas and closing brackets from a byte on end, or another byte."""
+        """Return the end of the spaces, commas and closing brackets from a byte on, at most `end`."""
         match = _BETWEEN.match(self._data, start, end)
         assert match is not None  # it matches nothing as well
         return match.end()
 
     def _read(self, start: int, end: int) -> tuple[Members, bool]:
-        """The object that begins at a byte of a text that ends at another, and whether that holds nothing else."""
+        """Return the object at `start` of a text that ends at `end`, and whether the text holds nothing else."""
         self._splitter.seek(start, end)
         members = read_members(self._data, self._splitter, self._names)
         return members, members.error is None and self._past_separators(self._splitter.position, end) == end
@@ -186,18 +186,18 @@ class _Reader:
             return Record(spans["Waveform"], reason=str(error))
 
     def _learn_beginning(self, start: int, members: Members) -> None:
-        """Records may begin with another member, unless objects within one that is whole do so as well."""
+        """Learn that records begin with another member, unless objects within a complete record do so too."""
         if not members.names or members.names[0] in self._first or len(self._first) == MOST_BEGINNINGS:
             return
         before = self._begins
         self._first.append(members.names[0])
-        self._begins = _beginning(self._first)
+        self._begins = beginning_with(self._first)
         if members.error is None and self._next_record(start + 1) < self._splitter.position:
             self._begins = before
             self._first.pop()
 
     def _next_record(self, start: int) -> int:
-        """Return where the next object begins as a record does, from a byte on, or where the data end."""
+        """Return the place of the next object that begins as a record does, from a byte on, or the end of the data."""
         place = self._splitter.find(b"{", start)
         while place < len(self._data):
             is_value = self._data[max(0, place - MOST_SPACES) : place].rstrip().endswith(b":")
@@ -207,7 +207,7 @@ class _Reader:
         return place
 
     def _record_within(self, members: Members) -> int | None:
-        """Return where another record begins within the waveform of one whose own end is missing."""
+        """Return the place of another record within the waveform of a record without an end; None if there is none."""
         span = members.spans.get("Waveform")
         if span is None or self._data.find(b"{", span.start, span.end) < 0:
             return None
@@ -219,24 +219,10 @@ class _Reader:
         while place < len(self._data):
             if self._data[max(0, place - MOST_SPACES) : place].rstrip(b" \t\r").endswith(b"\n"):
                 members, is_line = self._read(place, self._splitter.find(b"\n", place))
-                if is_line and _is_record(members):
+                if is_line and members.is_record:
                     return True
             place = self._splitter.find(b"{", place + 1)
         return False
-
-
-def _beginning(names: Iterable[str]) -> re.Pattern[bytes]:
-    """An object that begins with one of these members. No string holds that: its quotes would be escaped."""
-    return re.compile(rb'\{\s*+"(?:' + b"|".join(re.escape(name.encode()) for name in names) + rb')"\s*+:')
-
-
-def _is_record(members: Members) -> bool:
-    return members.waveforms is None and bool(members.spans.keys() & {"Waveform", "Labels"})
-
-
-def _no_record(members: Members) -> MalformedError:
-    shown = (" ".join(name.split())[:40] for name in members.names)
-    return MalformedError(f"found an object with {', '.join(shown) or 'nothing in it'}")
 
 
 def _why_broken(error: MalformedError, start: int, following: int, end: int) -> str:

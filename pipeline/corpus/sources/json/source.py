@@ -1,4 +1,4 @@
-"""Waveforms in JSON files: which records they hold, and what is in each."""
+"""Reader of waveforms in JSON files: the records of each file, and the samples of each record."""
 
 import json
 import os
@@ -15,13 +15,14 @@ import pyarrow.parquet as pq
 
 from features.audio import content_hash
 from features.faults import Levels, fault_of
-from pipeline.config.corpora import BY_FILE, JsonCorpus
 from pipeline.corpus.probe import PROBE_VERSION, UNREADABLE
-from pipeline.corpus.recordings import JsonArray, Recording
-from pipeline.corpus.sources.base import LOOKED, SEEN, PassedOver, Recordings, refuse_other_names, status
-from pipeline.corpus.sources.json_members import Record
-from pipeline.corpus.sources.json_records import FORMS, LARGEST_RECORD, records
-from pipeline.corpus.sources.json_splitter import MalformedError
+from pipeline.corpus.recordings import Recording
+from pipeline.corpus.sources.base import SCAN, SCAN_CACHE, PassedOver, Recordings, refuse_other_names, status
+from pipeline.corpus.sources.json.members import Record
+from pipeline.corpus.sources.json.recording import JsonArray
+from pipeline.corpus.sources.json.records import FORMS, LARGEST_RECORD, records
+from pipeline.corpus.sources.json.settings import BY_FILE, JsonCorpus
+from pipeline.corpus.sources.json.splitter import MalformedError
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine
 from pipeline.support.progress import Meter
@@ -32,7 +33,7 @@ ROWS_PER_TABLE = 4096  # rows that are Python's objects at a time
 LONGEST_SHOWN = 60  # characters of a value in a reason
 RECORDS = pa.schema(
     [
-        *LOOKED,
+        *SCAN,
         ("file", pa.string()),
         ("number", pa.int64()),  # of the record in its file, from 0
         ("start", pa.int64()),  # where its waveform stands, in bytes
@@ -45,53 +46,59 @@ RECORDS = pa.schema(
 
 @dataclass(frozen=True)
 class _Task:
+    """One file to be scanned."""
+
     corpus: JsonCorpus
-    where: str
+    config_path: str
     file: str
 
 
 class JsonSource:
-    """`corpus: {source: json, …}` of one experiment; `where` names that section in error messages."""
+    """Reader of `corpus: {source: json, …}`; `config_path` names that section of the configuration in messages."""
 
-    def __init__(self, corpus: JsonCorpus, where: str) -> None:
+    def __init__(self, corpus: JsonCorpus, config_path: str) -> None:
         self._corpus = corpus
-        self._where = where
+        self._config_path = config_path
         self.passed_over = PassedOver()
 
     def fingerprint(self) -> str:
-        known = blake2b(digest_size=16)
+        """Return a hash of path, size and modification time of all files."""
+        hasher = blake2b(digest_size=16)
         for name in self._files():
             size, mtime_ns = status(self._corpus.root / name)
-            known.update(f"{name}\0{size}\0{mtime_ns}\n".encode())
-        return known.hexdigest()
+            hasher.update(f"{name}\0{size}\0{mtime_ns}\n".encode())
+        return hasher.hexdigest()
 
-    def look(self, folder: Path, engine: Engine) -> pa.Table:
-        now = {name: status(self._corpus.root / name) for name in self._files()}
+    def scan(self, folder: Path, engine: Engine) -> pa.Table:
+        """Return all records, columns `SCAN`; only files that are new or changed since the last scan are opened."""
+        states = {name: status(self._corpus.root / name) for name in self._files()}
         schema = RECORDS.with_metadata({"probe": str(PROBE_VERSION), "corpus": self._corpus.model_dump_json()})
-        known = _known(folder / SEEN, now, schema)
-        before = set(known["file"].unique().to_pylist())
-        tasks = [_Task(self._corpus, self._where, name) for name in now if name not in before]
-        tables = [known]
-        with Meter("files looked at", len(tasks)) as meter:
-            for found in engine.run(_look_at, tasks, len(tasks)):
-                tables.append(found)
+        cached = _cached_records(folder / SCAN_CACHE, states, schema)
+        unchanged = set(cached["file"].unique().to_pylist())
+        tasks = [_Task(self._corpus, self._config_path, name) for name in states if name not in unchanged]
+        tables = [cached]
+        with Meter("files scanned", len(tasks)) as meter:
+            for table in engine.run(_scan_file, tasks, len(tasks)):
+                tables.append(table)
                 meter.advance(1)
         records = pa.concat_tables(tables).sort_by("id")
         if not len(records):
-            raise InputError(f"{self._where}.root: {self._corpus.root}: no file holds a single record; {FORMS}")
+            raise InputError(f"{self._config_path}.root: {self._corpus.root}: no file holds a single record; {FORMS}")
         folder.mkdir(parents=True, exist_ok=True)
-        with replacing(folder / SEEN) as file:
+        with replacing(folder / SCAN_CACHE) as file:
             pq.write_table(records.cast(schema), file)
-        return records.select(LOOKED.names).cast(LOOKED)
+        return records.select(SCAN.names).cast(SCAN)
 
     def recordings(self, folder: Path, clips: pa.Table) -> Recordings:
-        records = pq.read_table(folder / SEEN, columns=["id", "file", "number", "start", "end", "sample_rate_hz"])
-        places = pc.index_in(clips["id"], value_set=records["id"].combine_chunks())
-        there = records.drop_columns(["id"]).take(places)
+        """Return a function from a range of rows of `clips` to their arrays of numbers."""
+        columns = ["id", "file", "number", "start", "end", "sample_rate_hz"]
+        records = pq.read_table(folder / SCAN_CACHE, columns=columns)
+        rows_of_clips = pc.index_in(clips["id"], value_set=records["id"].combine_chunks())
+        places = records.drop_columns(["id"]).take(rows_of_clips)
 
         def some(rows: range) -> list[Recording]:
-            found = there.slice(rows.start, len(rows)).to_pylist()
-            return [JsonArray(path=self._corpus.root / row.pop("file"), **row) for row in found]
+            places_here = places.slice(rows.start, len(rows)).to_pylist()
+            return [JsonArray(path=self._corpus.root / place.pop("file"), **place) for place in places_here]
 
         return some
 
@@ -99,61 +106,62 @@ class JsonSource:
         root = self._corpus.root
         if not root.is_dir():
             raise InputError(
-                f"{self._where}.root: expected a folder with JSON files, but {str(root)!r} "
+                f"{self._config_path}.root: expected a folder with JSON files, but {str(root)!r} "
                 f"{'is a file' if root.exists() else 'does not exist'}; correct the path"
             )
-        found, self.passed_over = [], PassedOver()
+        paths, self.passed_over = [], PassedOver()
         for folder, _, names in os.walk(root):
             for name in names:
                 if os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith("."):
-                    found.append(Path(folder, name).relative_to(root).as_posix())
+                    paths.append(Path(folder, name).relative_to(root).as_posix())
                 elif not name.startswith("."):
                     self.passed_over.add(name)
-        refuse_other_names(found, f"{self._where}.root")
-        if not found:
+        refuse_other_names(paths, f"{self._config_path}.root")
+        if not paths:
             raise InputError(
-                f"{self._where}.root: {root}: expected files that end in {', '.join(sorted(SUFFIXES))}, found none"
+                f"{self._config_path}.root: {root}: expected files that end in {', '.join(sorted(SUFFIXES))}, "
+                "found none"
             )
-        return sorted(found)
+        return sorted(paths)
 
 
-def _known(cache: Path, now: Mapping[str, tuple[int, int]], schema: pa.Schema) -> pa.Table:
-    """The records of files that are as they were, unless another probe had looked, or for another configuration."""
+def _cached_records(cache: Path, states: Mapping[str, tuple[int, int]], schema: pa.Schema) -> pa.Table:
+    """Return the records of files that have not changed since the last scan, if it was for the same settings."""
     if not cache.is_file():
         return RECORDS.empty_table()
-    known = pq.read_table(cache)
-    if not known.schema.equals(schema, check_metadata=True):
+    records = pq.read_table(cache)
+    if not records.schema.equals(schema, check_metadata=True):
         return RECORDS.empty_table()
-    columns = (known[name].to_pylist() for name in ("file", "size", "mtime_ns"))
-    same = [now.get(name) == (size, mtime_ns) for name, size, mtime_ns in zip(*columns, strict=True)]
-    return known.filter(pa.array(same, pa.bool_())).cast(RECORDS)
+    columns = (records[name].to_pylist() for name in ("file", "size", "mtime_ns"))
+    unchanged = [states.get(name) == (size, mtime_ns) for name, size, mtime_ns in zip(*columns, strict=True)]
+    return records.filter(pa.array(unchanged, pa.bool_())).cast(RECORDS)
 
 
-def _look_at(task: _Task) -> pa.Table:
-    """All records of a file. Raises `InputError` for a file whose records cannot be told apart."""
+def _scan_file(task: _Task) -> pa.Table:
+    """Return all records of a file. Raises `InputError` for a file whose records cannot be told apart."""
     corpus, path = task.corpus, task.corpus.root / task.file
     size, mtime_ns = status(path)
     tables, rows = [], []
     try:
         for number, record in enumerate(records(path, corpus)):
-            found = _looked_at(path, number, record, corpus)
+            row = _scan_record(path, number, record, corpus)
             if corpus.group == BY_FILE:
-                found["group"] = task.file
-            found |= {"id": f"{task.file}#{number}", "fold": None, "side": None, "file": task.file, "number": number}
-            found |= {"start": record.waveform.start, "end": record.waveform.end, "size": size, "mtime_ns": mtime_ns}
-            rows.append(found)
+                row["group"] = task.file
+            row |= {"id": f"{task.file}#{number}", "fold": None, "side": None, "file": task.file, "number": number}
+            row |= {"start": record.waveform.start, "end": record.waveform.end, "size": size, "mtime_ns": mtime_ns}
+            rows.append(row)
             if len(rows) == ROWS_PER_TABLE:
                 tables.append(pa.Table.from_pylist(rows, RECORDS))
                 rows.clear()
     except MalformedError as error:
-        raise InputError(f"{task.where}.root: {path}: {error}; {FORMS}") from None
+        raise InputError(f"{task.config_path}.root: {path}: {error}; {FORMS}") from None
     except OSError as error:
-        raise InputError(f"{task.where}.root: {path}: {UNREADABLE}: {error.strerror}") from None
+        raise InputError(f"{task.config_path}.root: {path}: {UNREADABLE}: {error.strerror}") from None
     return pa.concat_tables([*tables, pa.Table.from_pylist(rows, RECORDS)])
 
 
-def _looked_at(path: Path, number: int, record: Record, corpus: JsonCorpus) -> dict[str, Any]:
-    """What a record holds, as `LOOKED` has it."""
+def _scan_record(path: Path, number: int, record: Record, corpus: JsonCorpus) -> dict[str, Any]:
+    """Return those columns of `SCAN` that are read from the record itself."""
     rate_hz = corpus.sample_rate_hz if record.sample_rate_hz is None else record.sample_rate_hz
     reason, samples, label, group = record.reason, np.empty(0, np.float32), None, None
     if not reason:
@@ -178,7 +186,7 @@ def _looked_at(path: Path, number: int, record: Record, corpus: JsonCorpus) -> d
 
 
 def _label(value: Any, labels: Mapping[str, str]) -> str | None:
-    """The class that a label means; none without a label. Raises `ValueError` for an unknown one."""
+    """Return the class that a label means, None without a label. Raises `ValueError` for an unknown one."""
     if (text := _text(value)) is None:
         return None
     if text not in labels:
@@ -187,7 +195,7 @@ def _label(value: Any, labels: Mapping[str, str]) -> str | None:
 
 
 def _text(value: Any) -> str | None:
-    """Return a label or group as text without blanks around it: `1`, `1.0` and `"1 "` are the same; null for none.
+    """Return a label or group as text without blanks around it, None if there is none: `1`, `1.0`, `"1 "` are equal.
 
     Raises `ValueError` for half of a character.
     """
@@ -213,7 +221,7 @@ def _is_rate(value: Any) -> bool:
 
 
 def record_at(path: Path, number: int) -> JsonArray:
-    """One record of a file, at the rate that the file states or else at the default one."""
+    """Return one record of a file, at the rate that the file states or else at the default one."""
     corpus, count = JsonCorpus(root=path.parent), 0
     try:
         for record in records(path, corpus):

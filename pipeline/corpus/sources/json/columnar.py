@@ -1,19 +1,32 @@
-"""A JSON object with all waveforms of a file in one array, and what is said of them in others."""
+"""Records of a columnar JSON object: all waveforms of a file in one array, their labels and groups in others."""
 
 from array import array
 from collections.abc import Iterator
 from mmap import mmap
 from typing import Any
 
-from pipeline.corpus.sources.json_members import Members, Record, value_at
-from pipeline.corpus.sources.json_splitter import MalformedError, Span, Splitter, TruncatedError
+from pipeline.corpus.sources.json.members import Members, Record, value_at
+from pipeline.corpus.sources.json.splitter import MalformedError, Span, Splitter, TruncatedError
 
 
-def together(data: mmap, splitter: Splitter, members: Members, group: str | None) -> Iterator[Record]:
-    """The records of such an object, past which the splitter is; `group` names the array with their sources.
+def columnar_records(data: mmap, splitter: Splitter, members: Members, group: str | None) -> Iterator[Record]:
+    """Yield the records of a columnar object, whose end the splitter has passed.
 
-    Broken waveforms, and those of which a file that is cut does not say all, have their reasons. Raises
-    `MalformedError` where it is not certain which label is whose.
+    Broken waveforms have a reason, and so have those whose label, group or rate is missing because the file is cut.
+
+    Parameters
+    ----------
+    data : mmap
+    splitter : Splitter
+    members : Members
+        Those of the object.
+    group : str or None
+        Name of the array with the sources of the records.
+
+    Raises
+    ------
+    MalformedError
+        If it is not certain which label belongs to which waveform.
     """
     cut = isinstance(members.error, TruncatedError)
     if members.error is not None and not cut:
@@ -26,7 +39,7 @@ def together(data: mmap, splitter: Splitter, members: Members, group: str | None
     assert places is not None
     spans = dict(members.spans)
     doubtful = cut or members.torn
-    unsaid = [name for name in ("labels", group, "fs") if name and name not in spans] if doubtful else []
+    missing = [name for name in ("labels", group, "fs") if name and name not in spans] if doubtful else []
     if "labels" in spans and data[spans["labels"].start : spans["labels"].end] == b"null":
         del spans["labels"]
     columns = {}
@@ -37,13 +50,13 @@ def together(data: mmap, splitter: Splitter, members: Members, group: str | None
     rate_hz = value_at(data, spans["fs"]) if "fs" in spans else None
     count = len(places) // 2
     total = max(count, *(len(column) // 2 for column in columns.values())) if columns else count
-    lost = bool(unsaid)
+    lost = bool(missing)
     for number in range(total):
         span, reason = _place(places, number, len(data) if cut else -1)
         lost = lost or bool(reason)
-        if not reason and unsaid:
+        if not reason and missing:
             broken = "truncated: the file ends before" if cut else "broken: the array of waveforms has no end before"
-            reason = f"{broken} it says {', '.join(unsaid)}"
+            reason = f"{broken} it says {', '.join(missing)}"
         if reason:
             yield Record(span, reason=reason)
             continue
@@ -58,7 +71,7 @@ def together(data: mmap, splitter: Splitter, members: Members, group: str | None
 
 
 def _place(places: "array[int]", number: int, cut_at: int) -> tuple[Span, str]:
-    """Return where a waveform stands, and why that is none, in a file that is cut at a byte if it is."""
+    """Return the place of a waveform, and the reason if it is broken; `cut_at` is the end of a cut file, or -1."""
     if 2 * number >= len(places):
         return Span(cut_at, cut_at), "truncated: the file ends before this waveform"
     start, end = places[2 * number], places[2 * number + 1]
@@ -70,7 +83,7 @@ def _place(places: "array[int]", number: int, cut_at: int) -> tuple[Span, str]:
 
 
 def _column(name: str, data: mmap, splitter: Splitter, span: Span | None) -> "array[int]":
-    """Start and end of each element of an array."""
+    """Return start and end of each element of an array."""
     if span is None or data[span.start : span.start + 1] != b"[":
         raise MalformedError(f"expected an array of {name} beside the waveforms")
     places = array("q")
@@ -81,13 +94,13 @@ def _column(name: str, data: mmap, splitter: Splitter, span: Span | None) -> "ar
     return places
 
 
-def _refuse_other_count(name: str, found: int, places: "array[int]", cut: bool) -> None:
+def _refuse_other_count(name: str, values: int, places: "array[int]", cut: bool) -> None:
     count = len(places) // 2
-    if found == count or (cut and found > count):
+    if values == count or (cut and values > count):
         return
     broken = [place for place in range(count) if places[2 * place + 1] < 0]
     such = f"; {len(broken)} of them are broken, from byte {places[2 * broken[0]]} on" if broken else ""
-    raise MalformedError(f"expected as many {name} as waveforms, found {found} and {count}{such}")
+    raise MalformedError(f"expected as many {name} as waveforms, found {values} and {count}{such}")
 
 
 def _value(data: mmap, column: "array[int] | None", number: int) -> Any:

@@ -1,8 +1,8 @@
-"""The demo of background music: tracks with Japanese tags, and a dictionary of how positive words are.
+"""Demo of background music: tracks with Japanese tags, and a polarity dictionary.
 
-A track has a genre, an instrument and an emotion, drawn apart from each other. A genre is what is played, an
-instrument who plays the chords and the lead, an emotion in which scale, how high, how bright and how fast. Pops is
-vague, as it is in catalogues: its tracks are rock, fusion or ballad with something of another of them.
+A track has a genre, an instrument and an emotion, drawn independently. The genre gives the patterns; the instrument
+plays the chords and the lead; the emotion gives scale, pitch, brightness and tempo. Pops is vague, as it is in
+catalogues: its tracks are rock, fusion or ballad with parts of another of these.
 """
 
 import csv
@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
-from pipeline.config.corpora import TagsCorpus
-from pipeline.demos import bgm_words as words
-from pipeline.demos import music
-from pipeline.demos.instruments import instrument
-from pipeline.demos.music import MAJOR, MINOR, PARTS, Genre, finish, perform, tone
-from pipeline.demos.sounds import generator
+from pipeline.demos.bgm import words
+from pipeline.demos.bgm.instruments import instrument
+from pipeline.demos.synthesis import music
+from pipeline.demos.synthesis.music import MAJOR, MINOR, PARTS, Genre, finish, perform, tone
+from pipeline.demos.synthesis.sounds import generator
 from stores.files import write_bytes, write_json
 
 RATE_HZ = music.RATE_HZ
@@ -50,7 +50,7 @@ CHANGED = 0.06  # share of its genre's steps that a track strikes or leaves out 
 
 @dataclass(frozen=True)
 class Emotion:
-    """How a mood is played, whatever the genre: its scale replaces the genre's own."""
+    """Way to play a mood, in any genre: its scale replaces the genre's own."""
 
     scale: tuple[int, ...]
     semitones: tuple[float, float]  # of the root above A2
@@ -68,7 +68,7 @@ EMOTIONS = {
 
 @dataclass(frozen=True)
 class Track:
-    """What a track is, and what its row in the table says."""
+    """Track: its classes, and the text of its row in the table."""
 
     number: int
     genre: str
@@ -81,15 +81,17 @@ class Track:
 
     @property
     def file(self) -> str:
+        """Return the name of the track's file."""
         return f"track-{self.number:03d}.flac"
 
     @property
     def row(self) -> tuple[str, str, str, str]:
+        """Return the track's row in the table: file, title, tags, description."""
         return self.file, self.title, self.separator.join(self.tags), self.description
 
 
 def track(number: int) -> Track:
-    """Track `number` of the catalogue."""
+    """Return track `number` of the catalogue."""
     rng = generator(VERSION, "bgm", number)
     (genre,), (player,) = _some(list(words.GENRE_TAGS), 1, rng), _some(list(words.INSTRUMENT_TAGS), 1, rng)
     emotion = str(rng.choice(list(EMOTION_SHARES), p=list(EMOTION_SHARES.values())))
@@ -113,20 +115,20 @@ def track(number: int) -> Track:
     )
 
 
-def _some(of: Sequence[str], count: int, rng: np.random.Generator) -> list[str]:
-    """So many of them at most, each once, in any order."""
-    return [of[place] for place in rng.permutation(len(of))[:count]]
+def _some(names: Sequence[str], count: int, rng: np.random.Generator) -> list[str]:
+    """Return at most `count` of the names, each once, in random order."""
+    return [names[place] for place in rng.permutation(len(names))[:count]]
 
 
 def _naming(name: str, tags: dict[str, str], rng: np.random.Generator) -> list[str]:
-    """The tags that name a class: its own, or also that of another class, or none."""
+    """Return the tags that name a class: its own, or also that of another class, or none."""
     (other,) = _some([tag for key, tag in tags.items() if key != name], 1, rng)
     chance = rng.uniform()
     return [] if chance < NONE else [tags[name], other] if chance < NONE + TWO else [tags[name]]
 
 
 def synthesise(track: Track) -> np.ndarray:
-    """The sound of a track: `(samples,)` float32 at 22 050 Hz, peaking below 1."""
+    """Return the sound of a track, `(samples,)` float32 at 22 050 Hz, peaking below 1."""
     rng = generator(VERSION, "bgm", track.number, "sound")
     emotion = EMOTIONS[track.emotion]
     genre = replace(_played(track.genre, rng), scale=emotion.scale)
@@ -143,13 +145,13 @@ def synthesise(track: Track) -> np.ndarray:
 
 
 def _played(genre: str, rng: np.random.Generator) -> Genre:
-    """A genre as one track plays it: here and there a step more or less."""
+    """Return a genre as one track plays it: with a step more or less here and there."""
     spec = GENRES[genre] if genre in GENRES else pops(rng)
     return _with(spec, {part: _varied(getattr(spec, part), rng) for part in PARTS})
 
 
 def pops(rng: np.random.Generator) -> Genre:
-    """A genre of `VAGUE` on the way to another one: with two of its parts, and half-way to its tempo."""
+    """Return a genre of `VAGUE` with two parts of another one, half-way to its tempo."""
     own, other = (GENRES[name] for name in _some(VAGUE, 2, rng))
     low, high = np.mean([own.bpm, other.bpm], axis=0).tolist()
     return _with(replace(own, bpm=(low, high)), {part: getattr(other, part) for part in _some(PARTS, 2, rng)})
@@ -160,7 +162,7 @@ def _with(genre: Genre, patterns: dict[str, str]) -> Genre:
 
 
 def _varied(pattern: str, rng: np.random.Generator) -> str:
-    """A pattern with some steps struck that rest, and the other way round; a part that never plays stays silent."""
+    """Return a pattern with some of its strikes and rests exchanged; a part that never plays stays silent."""
     struck = sorted({*pattern} - {"."})
     steps = [
         symbol if not struck or rng.uniform() > CHANGED else "." if symbol in struck else _some(struck, 1, rng)[0]
@@ -184,12 +186,14 @@ def write(root: Path, done: Path) -> None:
     write_json(done, {"tracks": TRACKS, "version": VERSION})
 
 
-def corpus(root: Path) -> TagsCorpus:
-    return TagsCorpus(
-        root=root / "tracks",
-        table=root / "tracks.csv",
-        dictionary=root / "polarity.dic",
-        path="file",
-        each=70,
-        segments=3,
-    )
+def corpus(root: Path) -> dict[str, Any]:
+    """Return the `corpus:` section by which the demo is read."""
+    return {
+        "source": "tags",
+        "root": root / "tracks",
+        "table": root / "tracks.csv",
+        "dictionary": root / "polarity.dic",
+        "path": "file",
+        "each": 70,
+        "segments": 3,
+    }

@@ -1,4 +1,4 @@
-"""Tables of ready spectrograms: a label and the values on each line of a CSV file, with a header or without."""
+"""Reader of ready-made spectrograms: a label and the values on each line of a CSV file, with or without a header."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.audio import content_hash
-from pipeline.config.corpora import CsvCorpus
-from pipeline.corpus.numerals import parse_values, split_line
-from pipeline.corpus.recordings import CsvRow, Recording
-from pipeline.corpus.sources.base import LOOKED, SEEN, PassedOver, Recordings, status
+from pipeline.corpus.recordings import Recording
+from pipeline.corpus.sources.base import SCAN, SCAN_CACHE, PassedOver, Recordings, status
+from pipeline.corpus.sources.csv.numbers import parse_values, split_line
+from pipeline.corpus.sources.csv.recording import CsvRow
+from pipeline.corpus.sources.csv.settings import CsvCorpus
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine
 from stores.files import replacing
@@ -28,7 +29,7 @@ PLACES = pa.schema(
         ("separator", pa.string()),
     ]
 )
-LINES = pa.schema([*LOOKED, *PLACES])
+LINES = pa.schema([*SCAN, *PLACES])
 SEPARATORS = {b";": "semicolons", b"\t": "tabs", b",": "commas"}
 TRAIN, TEST = 1, 2  # folds
 LONGEST_LINE = 64 << 20  # bytes
@@ -37,71 +38,75 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Line:
+    """Line of a table that holds anything."""
+
     number: int  # from 1
     start: int  # in bytes
     text: bytes
 
 
 class CsvSource:
-    """`corpus: {source: csv, …}` of one experiment; `where` names that section in error messages."""
+    """Reader of `corpus: {source: csv, …}`; `config_path` names that section of the configuration in messages."""
 
-    def __init__(self, corpus: CsvCorpus, where: str) -> None:
+    def __init__(self, corpus: CsvCorpus, config_path: str) -> None:
         self._corpus = corpus
-        self._where = where
+        self._config_path = config_path
         self.passed_over = PassedOver()
 
     def fingerprint(self) -> str:
-        known = blake2b(digest_size=16)
+        """Return a hash of path, size and modification time of the tables."""
+        hasher = blake2b(digest_size=16)
         for path in self._tables().values():
-            known.update("{}\0{}\0{}\n".format(path, *status(path)).encode())
-        return known.hexdigest()
+            hasher.update("{}\0{}\0{}\n".format(path, *status(path)).encode())
+        return hasher.hexdigest()
 
-    def look(self, folder: Path, engine: Engine) -> pa.Table:
-        tables = self._tables()
-        looked = {key: self._look_at(key, path) for key, path in tables.items()}
-        if "test" in looked:
-            self._refuse_other_labels(looked["train"], looked["test"])
-        rows = pa.concat_tables(looked.values()).sort_by("id")
+    def scan(self, folder: Path, engine: Engine) -> pa.Table:
+        """Return all lines of both tables, columns `SCAN`; a table is read as a whole each time."""
+        tables = {key: self._scan_table(key, path) for key, path in self._tables().items()}
+        if "test" in tables:
+            self._refuse_other_labels(tables["train"], tables["test"])
+        lines = pa.concat_tables(tables.values()).sort_by("id")
         folder.mkdir(parents=True, exist_ok=True)
-        with replacing(folder / SEEN) as file:
-            pq.write_table(rows, file)
-        return rows.select(LOOKED.names)
+        with replacing(folder / SCAN_CACHE) as file:
+            pq.write_table(lines, file)
+        return lines.select(SCAN.names)
 
     def recordings(self, folder: Path, clips: pa.Table) -> Recordings:
-        rows = pq.read_table(folder / SEEN, columns=["id", *PLACES.names])
-        there = rows.drop_columns(["id"]).take(pc.index_in(clips["id"], value_set=rows["id"].combine_chunks()))
+        """Return a function from a range of rows of `clips` to their lines."""
+        lines = pq.read_table(folder / SCAN_CACHE, columns=["id", *PLACES.names])
+        places = lines.drop_columns(["id"]).take(pc.index_in(clips["id"], value_set=lines["id"].combine_chunks()))
         tables = self._tables()
 
         def some(rows: range) -> list[Recording]:
-            found = there.slice(rows.start, len(rows)).to_pylist()
-            return [CsvRow(path=tables[row.pop("table")], **row) for row in found]
+            records = places.slice(rows.start, len(rows)).to_pylist()
+            return [CsvRow(path=tables[record.pop("table")], **record) for record in records]
 
         return some
 
     def _tables(self) -> dict[str, Path]:
-        """The files by the key that names them."""
+        """Return the files by the key of the configuration that names them."""
         named = {"train": self._corpus.train, "test": self._corpus.test}
         tables = {key: path for key, path in named.items() if path is not None}
         for key, path in tables.items():
             if not path.is_file():
-                found = "is a folder" if path.is_dir() else "does not exist"
+                fault = "is a folder" if path.is_dir() else "does not exist"
                 raise InputError(
-                    f"{self._where}.{key}: expected a CSV table, but {str(path)!r} {found}; correct the path"
+                    f"{self._config_path}.{key}: expected a CSV table, but {str(path)!r} {fault}; correct the path"
                 )
         if len(tables) == 2 and tables["train"].resolve() == tables["test"].resolve():
             raise InputError(
-                f"{self._where}.test: expected another table than for training; leave test out for a split"
+                f"{self._config_path}.test: expected another table than for training; leave test out for a split"
             )
         return tables
 
-    def _look_at(self, key: str, path: Path) -> pa.Table:
-        """`LINES` of one table."""
+    def _scan_table(self, key: str, path: Path) -> pa.Table:
+        """Return all lines of one table, columns `LINES`."""
         fold = None if self._corpus.test is None else {"train": TRAIN, "test": TEST}[key]
         separator = _separator(path, self._corpus.values)
-        found = []
+        rows = []
         for line in _lines(path, separator):
             label, digest, reason = self._read(line, separator)
-            found.append(
+            rows.append(
                 {
                     "id": f"{key}/{path.name}#{line.number}",
                     "label": label,
@@ -119,12 +124,12 @@ class CsvSource:
                     "separator": separator.decode(),
                 }
             )
-        if not found:
-            raise InputError(f"{self._where}.{key}: {path}: expected lines of a label and values, found none")
-        return pa.Table.from_pylist(found, LINES)
+        if not rows:
+            raise InputError(f"{self._config_path}.{key}: {path}: expected lines of a label and values, found none")
+        return pa.Table.from_pylist(rows, LINES)
 
     def _read(self, line: Line, separator: bytes) -> tuple[str, str, str]:
-        """Label, content hash, and why the line cannot be used."""
+        """Return label, content hash, and the reason that the line cannot be used, or an empty one."""
         first, *fields = split_line(line.text, separator)
         expected = f"a label and {self._corpus.values} values between {SEPARATORS[separator]}"
         if len(fields) != self._corpus.values:
@@ -143,13 +148,15 @@ class CsvSource:
         labels = [set(table.filter(pc.equal(table["reason"], ""))["label"].to_pylist()) for table in (train, test)]
         if labels[0] != labels[1]:
             train_only, test_only = (", ".join(sorted(these - those)) for these, those in (labels, labels[::-1]))
-            found = [f"{self._corpus.train} alone has {train_only}"] if train_only else []
-            found += [f"{self._corpus.test} alone has {test_only}"] if test_only else []
-            raise InputError(f"{self._where}: expected the same labels in both tables, but {' and '.join(found)}")
+            faults = [f"{self._corpus.train} alone has {train_only}"] if train_only else []
+            faults += [f"{self._corpus.test} alone has {test_only}"] if test_only else []
+            raise InputError(
+                f"{self._config_path}: expected the same labels in both tables, but {' and '.join(faults)}"
+            )
 
 
 def _separator(path: Path, values: int) -> bytes:
-    """Return the separator of the fields: of the first two lines that hold anything, as many as there should be.
+    """Return the separator that gives one of the first two lines as many fields as there should be.
 
     Semicolons and tabs come first, since the commas of such a table are in its numbers.
     """
@@ -162,12 +169,12 @@ def _separator(path: Path, values: int) -> bytes:
 
 
 def _lines(path: Path, separator: bytes) -> Iterator[Line]:
-    """Lines that hold anything, after a header if there is one."""
+    """Yield the lines that hold anything, after a header if there is one."""
     return (line for line in _content(path) if not (line.number == 1 and _is_header(line.text, separator)))
 
 
 def _content(path: Path) -> Iterator[Line]:
-    """Lines that hold anything."""
+    """Yield the lines that hold anything."""
     start = number = 0
     with open(path, "rb") as file:
         while raw := file.readline(LONGEST_LINE):
@@ -181,7 +188,7 @@ def _content(path: Path) -> Iterator[Line]:
 
 
 def _is_header(text: bytes, separator: bytes) -> bool:
-    """Whether the first line names columns: the first is no number, nor are others; or they are just numbered."""
+    """Return True if the first line names columns, by words or by consecutive numbers."""
     first, *others = fields = split_line(text, separator)
     numbered = [str(n).encode() for n in range(len(fields) + 1)]
     if fields in (numbered[:-1], numbered[1:]):
@@ -200,7 +207,7 @@ def _is_value(field: bytes) -> bool:
 
 
 def _label(field: bytes) -> int | None:
-    """A whole number, also written as 3.0."""
+    """Return a whole number, also one written as 3.0; None for anything else."""
     try:
         value = float(field)
     except ValueError:

@@ -1,9 +1,9 @@
-"""Numbers in the text of JSON arrays and of CSV lines, as float32."""
+"""Numbers in the text of JSON arrays, as float32."""
 
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,43 +15,8 @@ _NOT_FLAT = re.compile(rb'[\[{"]')
 _SHOWN = re.compile(rb'"[^"\\]{0,18}')
 
 
-def split_line(text: bytes, separator: bytes) -> list[bytes]:
-    """The fields of a line of a CSV table, without the quotes that some programs put around each."""
-    fields = text.split(separator)
-    return [_unquoted(field) for field in fields] if b'"' in text else fields
-
-
-def parse_values(fields: Sequence[bytes]) -> np.ndarray:
-    """Finite numbers, `(fields,)` float32. Raises `ValueError` that says which one is not."""
-    try:
-        values = np.array(fields, dtype=np.bytes_).astype(np.float64)
-    except ValueError:
-        place, field = next((n, field) for n, field in enumerate(fields, start=1) if not _is_number(field))
-        comma = "; write its decimal comma as a point" if _is_number(field.replace(b",", b".", 1)) else ""
-        raise ValueError(f"value {place} is {field[:20].decode(errors='replace')!r}, not a number{comma}") from None
-    with np.errstate(over="ignore"):
-        narrow = values.astype(np.float32)
-    if not np.isfinite(narrow).all():
-        place = int(np.flatnonzero(~np.isfinite(narrow))[0])
-        raise ValueError(f"value {place + 1} is {values[place]:g}, not a finite number of float32")
-    return narrow
-
-
-def _unquoted(field: bytes) -> bytes:
-    stripped = field.strip()
-    return stripped[1:-1] if len(stripped) > 1 and stripped[:1] == stripped[-1:] == b'"' else field
-
-
-def _is_number(field: bytes) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True
-
-
 def parse_samples(text: bytes) -> np.ndarray:
-    """A JSON array of finite numbers, `(samples,)` float32. Raises `ValueError` that says which one is not."""
+    """Return the finite numbers of a JSON array, `(samples,)` float32. Raises `ValueError` that says which is none."""
     import simdjson  # for those whose recordings are JSON
 
     try:
@@ -102,7 +67,7 @@ def _pieces(inner: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _checked(number: int, start: int, piece: bytes) -> np.ndarray:
-    """The numbers of a piece of an array, `(samples,)` float64."""
+    """Return the numbers of a piece of an array, `(samples,)` float64."""
     try:
         values: list[Any] = json.loads(b"[" + piece + b"]")
     except json.JSONDecodeError as error:

@@ -1,7 +1,7 @@
-"""Ten kinds of sound around us, synthesised: what the demos of environment sounds and of spectrogram tables hold.
+"""Ten kinds of environment sound, for the demos of environment sounds and of spectrogram tables.
 
-A source has a character of its own, its takes differ in what happens when; all of it lies in noise, behind a random
-equaliser.
+A source has a character of its own; its takes differ in the times of their events. Noise and a random equaliser are on
+all of them.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def generator(*names: object) -> np.random.Generator:
-    """A generator of its own for whatever is named."""
+    """Return a random generator that depends on the names alone."""
     key = blake2b(" ".join(map(str, names)).encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
 
@@ -19,7 +19,7 @@ def generator(*names: object) -> np.random.Generator:
 def synthesise(
     kind: str, seconds: float, rate_hz: int, source: np.random.Generator, take: np.random.Generator
 ) -> np.ndarray:
-    """One take of a source: `(samples,)` float64, peaking below 1."""
+    """Return one take of a source, `(samples,)` float64, peaking below 1."""
     time_s = np.arange(round(seconds * rate_hz)) / rate_hz
     sound = KINDS[kind](time_s, rate_hz, source, take)
     sound /= np.sqrt(np.mean(sound**2)) + 1e-12
@@ -36,7 +36,7 @@ def _band(sound: np.ndarray, rate_hz: int, low_hz: float, high_hz: float) -> np.
 
 
 def _equalised(sound: np.ndarray, rate_hz: int, source: np.random.Generator) -> np.ndarray:
-    """Gains of sd 5 dB at ten frequencies, joined smoothly."""
+    """Apply a random equaliser: gains of sd 5 dB at ten frequencies, interpolated."""
     spectrum = np.fft.rfft(sound)
     octaves = np.log2(np.maximum(np.fft.rfftfreq(len(sound), 1 / rate_hz), 30))
     gains_db = np.interp(octaves, np.linspace(5, np.log2(rate_hz / 2), 10), source.normal(0, 5, 10))
@@ -44,29 +44,29 @@ def _equalised(sound: np.ndarray, rate_hz: int, source: np.random.Generator) -> 
 
 
 def _events(time_s: np.ndarray, per_second: float, take: np.random.Generator) -> np.ndarray:
-    """Moments in s, at random, but one at least."""
+    """Return random moments in s, at least one."""
     seconds = time_s[-1]
     return np.sort(take.uniform(0, seconds, max(1, take.poisson(per_second * seconds))))
 
 
 def _placed(time_s: np.ndarray, rate_hz: int, moments_s: np.ndarray, sounds: list[np.ndarray]) -> np.ndarray:
-    """Sounds added up, each from its moment on."""
-    whole = np.zeros_like(time_s)
+    """Return the sum of sounds, each from its moment on."""
+    mix = np.zeros_like(time_s)
     for moment_s, sound in zip(moments_s, sounds, strict=True):
         start = round(moment_s * rate_hz)
-        end = min(len(whole), start + len(sound))
-        whole[start:end] += sound[: max(0, end - start)]
-    return whole
+        end = min(len(mix), start + len(sound))
+        mix[start:end] += sound[: max(0, end - start)]
+    return mix
 
 
 def _ring(rate_hz: int, hz: np.ndarray, decays_s: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Damped modes."""
+    """Return damped modes."""
     t = np.arange(round(6 * decays_s.max() * rate_hz)) / rate_hz
     return (levels[:, None] * np.sin(2 * np.pi * hz[:, None] * t) * np.exp(-t / decays_s[:, None])).sum(axis=0)
 
 
 def _click(rate_hz: int, hz: float, decay_s: float, take: np.random.Generator) -> np.ndarray:
-    """A burst of noise around a frequency."""
+    """Return a burst of noise around a frequency."""
     t = np.arange(round(6 * decay_s * rate_hz)) / rate_hz
     return take.standard_normal(len(t)) * np.exp(-t / decay_s) * np.sin(2 * np.pi * hz * t + take.uniform(0, 6))
 
@@ -141,11 +141,11 @@ def _fire(time_s: np.ndarray, rate_hz: int, source: np.random.Generator, take: n
 
 
 def _wind(time_s: np.ndarray, rate_hz: int, source: np.random.Generator, take: np.random.Generator) -> np.ndarray:
-    whole = np.zeros_like(time_s)
+    wind = np.zeros_like(time_s)
     for low_hz in source.uniform(80, 900, 3):
         gust = 1 + np.sin(2 * np.pi * source.uniform(0.2, 0.9) * time_s + take.uniform(0, 6))
-        whole += gust**2 * _band(take.standard_normal(len(time_s)), rate_hz, low_hz, 1.3 * low_hz) / low_hz**0.3
-    return whole
+        wind += gust**2 * _band(take.standard_normal(len(time_s)), rate_hz, low_hz, 1.3 * low_hz) / low_hz**0.3
+    return wind
 
 
 def _keyboard(time_s: np.ndarray, rate_hz: int, source: np.random.Generator, take: np.random.Generator) -> np.ndarray:

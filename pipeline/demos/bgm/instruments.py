@@ -8,18 +8,18 @@ from functools import cache
 
 import numpy as np
 
-from pipeline.demos.music import RATE_HZ, Voice
+from pipeline.demos.synthesis.music import RATE_HZ, Voice
 
 HARMONICS = 14
 
 
 def instrument(name: str, bright: float, rng: np.random.Generator) -> Voice:
-    """One of `INSTRUMENTS` as a voice, which makes each note once, like a sampler."""
+    """Return one of `INSTRUMENTS` as a voice that synthesises each note once, like a sampler."""
     return cache(INSTRUMENTS[name](bright, rng))
 
 
 def _piano(bright: float, rng: np.random.Generator) -> Voice:
-    """Struck strings: stiff, so that high harmonics are sharp; those fade sooner than the low ones. A hammer thumps."""
+    """Return struck strings: stiff, with sharp high harmonics that fade sooner than low ones, and a hammer's thump."""
     stiffness, decay_s, thump = rng.uniform(2e-4, 8e-4), rng.uniform(0.9, 1.5), rng.uniform(0.1, 0.3)
 
     def note(hz: float, seconds: float) -> np.ndarray:
@@ -33,7 +33,7 @@ def _piano(bright: float, rng: np.random.Generator) -> Voice:
 
 
 def _synthesiser(bright: float, rng: np.random.Generator) -> Voice:
-    """A sawtooth with vibrato that swells and stays, through a filter that opens with it."""
+    """Return a sawtooth with vibrato that swells and stays, through a filter that opens with it."""
     attack_s, vibrato_hz, depth = rng.uniform(0.03, 0.08), rng.uniform(4.5, 6.5), rng.uniform(0.25, 0.45)
 
     def note(hz: float, seconds: float) -> np.ndarray:
@@ -48,7 +48,7 @@ def _synthesiser(bright: float, rng: np.random.Generator) -> Voice:
 
 
 def _guitar(bright: float, rng: np.random.Generator) -> Voice:
-    """Strings plucked at some point, whose harmonics with a node there are missing; they fade fast; a pick's click."""
+    """Return plucked strings: they fade fast, lack the harmonics with a node at the pick, and begin with its click."""
     point, decay_s, click = rng.uniform(0.12, 0.3), rng.uniform(0.16, 0.28), rng.uniform(0.4, 0.8)
 
     def note(hz: float, seconds: float) -> np.ndarray:
@@ -63,7 +63,7 @@ def _guitar(bright: float, rng: np.random.Generator) -> Voice:
 
 
 def _electric(bright: float, rng: np.random.Generator) -> Voice:
-    """Two strings a little apart through an overdriven amplifier, which sustains what it flattens."""
+    """Return two strings a little out of tune through an overdriven amplifier, which sustains them."""
     drive, apart, decay_s = rng.uniform(10, 20), rng.uniform(1.003, 1.008), rng.uniform(1.5, 3)
 
     def note(hz: float, seconds: float) -> np.ndarray:
@@ -81,12 +81,12 @@ def _time(seconds: float) -> np.ndarray:
 
 
 def _harmonics(hz: float) -> np.ndarray:
-    """The numbers of the harmonics well below half the sampling rate."""
+    """Return the numbers of the harmonics well below half the sampling rate."""
     return np.arange(1, max(1, min(HARMONICS, int(0.45 * RATE_HZ / hz))) + 1)
 
 
 def _ringing(t: np.ndarray, hz: np.ndarray, levels: np.ndarray, decays_s: np.ndarray) -> np.ndarray:
-    """Damped partials, `(samples,)`."""
+    """Return damped partials, `(samples,)`."""
     wave = np.zeros_like(t)
     for partial_hz, level, decay_s in zip(hz, levels, decays_s, strict=True):
         wave += level * np.sin(2 * np.pi * partial_hz * t) * np.exp(-t / decay_s)

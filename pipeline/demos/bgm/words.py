@@ -1,4 +1,4 @@
-"""The words of the background-music demo: tags, titles, descriptions, and a dictionary that knows what moods are worth.
+"""Words of the background-music demo: tags, titles, descriptions, and a polarity dictionary.
 
 The dictionary knows more words than the tags use, and some of its words are of hardly any polarity.
 """
@@ -33,7 +33,7 @@ TITLES = (
      "色", "約束", "物語", "景色", "声", "扉", "メモ"],
 )  # fmt: skip
 MOODS = "{}をイメージした、"
-DESCRIPTIONS = (  # some say what the tags may leave out
+DESCRIPTIONS = (  # some name classes that the tags may leave out
     "{use}向けの、{instrument}が主役の{genre}です。",
     "{use}向けの、{instrument}の音色が印象的な曲です。",
     "{use}向けの{genre}です。",

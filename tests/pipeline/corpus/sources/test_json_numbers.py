@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.corpus import numerals
-from pipeline.corpus.numerals import parse_samples, parse_values, split_line
+from pipeline.corpus.sources.json import numbers
+from pipeline.corpus.sources.json.numbers import parse_samples
 
 NUMBERS = st.floats(-1e6, 1e6, width=32) | st.integers(-(2**53), 2**53) | st.integers(-(10**35), 10**35)
 
@@ -39,7 +39,7 @@ def test_numbers_are_parsed_as_the_standard_library_does(values: list[float]) ->
 def test_the_fault_is_named_however_the_text_is_cut(
     monkeypatch: pytest.MonkeyPatch, piece: int, last: str, reason: str
 ) -> None:
-    monkeypatch.setattr(numerals, "PIECE", piece)
+    monkeypatch.setattr(numbers, "PIECE", piece)
     text = "[" + ", ".join(["12"] * 30) + ", " + last + "]"
     with pytest.raises(ValueError, match="^" + re.escape(reason)):
         parse_samples(text.encode())
@@ -48,9 +48,3 @@ def test_the_fault_is_named_however_the_text_is_cut(
 def test_the_first_fault_is_named() -> None:
     with pytest.raises(ValueError, match="sample 1 is null"):
         parse_samples(b"[0, null, [1], 2]")
-
-
-def test_quotes_are_no_part_of_a_field() -> None:
-    assert split_line(b'"1";"0.5" ; 2;""', b";") == [b"1", b"0.5", b" 2", b""]
-    with pytest.raises(ValueError, match="value 2 is '0,5', not a number; write its decimal comma as a point"):
-        parse_values([b"1", b"0,5"])
