@@ -15,14 +15,28 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pyarrow.compute as pc
 
-from features import engine
-from features.recipe import ORIGINAL, LogMelRecipe, Recipe, SoundRecipe, WaveformRecipe
+from features import extractor
+from features.recipe import ORIGINAL, SoundRecipe
+from features.tensors.four_channel import Recipe
+from features.tensors.log_mel import LogMelRecipe
+from features.tensors.spectrogram import SpectrogramRecipe
+from features.tensors.waveform import WaveformRecipe
 from stores import Store, open_store
 
 if TYPE_CHECKING:
     from training.stream import ClipStream
 
-__all__ = ["LogMelRecipe", "Recipe", "Store", "WaveformRecipe", "__version__", "extract", "open_store", "stream"]
+__all__ = [
+    "LogMelRecipe",
+    "Recipe",
+    "SpectrogramRecipe",
+    "Store",
+    "WaveformRecipe",
+    "__version__",
+    "extract",
+    "open_store",
+    "stream",
+]
 
 __version__ = "0.1.0"
 
@@ -60,7 +74,7 @@ def extract(path: str | Path, recipe: SoundRecipe | None = None, variant: str = 
     >>> tensor.shape, tensor.dtype
     ((128, 216, 4), dtype('float16'))
     """
-    return engine.extract(path, recipe or Recipe(), variant)
+    return extractor.extract(path, recipe or Recipe(), variant)
 
 
 def stream(

@@ -10,8 +10,9 @@ from threadpoolctl import threadpool_limits
 from benchmarks.measure import Row, medians, row
 from benchmarks.peers import librosa_vectorised, published_genre, scipy_fft
 from features.draws import generator
-from features.engine import Engine, drawn
-from features.recipe import Recipe, SoundRecipe
+from features.extractor import FeatureExtractor, draw_parameters
+from features.recipe import SoundRecipe
+from features.tensors.four_channel import Recipe
 
 RATE_HZ = 22050
 SECONDS = 30
@@ -24,7 +25,7 @@ LEAST_SNR_DB = 80.0
 def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
     with threadpool_limits(limits=1):
         recipe = Recipe()
-        engine = Engine(recipe)
+        engine = FeatureExtractor(recipe)
         clips = {hash_of(number): music(number) for number in range(CLIPS)}
 
         def ours() -> None:
@@ -76,10 +77,10 @@ def draws(
         recipe.augmentations["noise"].draw(rng)
         return rng.standard_normal(samples, dtype=np.float32)
 
-    return drawn(recipe, content), noise
+    return draw_parameters(recipe, content), noise
 
 
-def check(engine: Engine, clips: dict[bytes, np.ndarray], peer: ModuleType) -> None:
+def check(engine: FeatureExtractor, clips: dict[bytes, np.ndarray], peer: ModuleType) -> None:
     """A peer is timed only if it computes the same. Raises `AssertionError`."""
     recipe = engine.recipe
     content, samples = next(iter(clips.items()))
@@ -89,6 +90,6 @@ def check(engine: Engine, clips: dict[bytes, np.ndarray], peer: ModuleType) -> N
     assert ours.keys() == theirs.keys()
     for variant in ("original", "noise", "shift", "rolloff"):
         np.testing.assert_allclose(theirs[variant], ours[variant], rtol=2e-3, atol=4e-3, err_msg=variant)
-    for variant, waveform in librosa_vectorised.exactly(samples, drawn(recipe, content)).items():
+    for variant, waveform in librosa_vectorised.exactly(samples, draw_parameters(recipe, content)).items():
         error = engine.waveform(clip, content, variant) - waveform
         assert 10 * np.log10(np.sum(waveform**2) / np.sum(error**2)) > LEAST_SNR_DB, variant

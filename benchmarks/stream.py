@@ -20,8 +20,8 @@ import torch
 from benchmarks.features import RATE_HZ, music
 from benchmarks.measure import Row, medians, row
 from benchmarks.scratch import scratch
-from features.engine import Engine
-from features.recipe import Recipe
+from features.extractor import FeatureExtractor
+from features.tensors.four_channel import Recipe
 from stores import Store, open_store
 from stores.codec import Compression
 from stores.layout import ArraySpec
@@ -118,7 +118,7 @@ def noise(shape: tuple[int, ...]) -> np.ndarray:
 
 def short() -> np.ndarray:
     """As many original tensors of five-second recordings, sixteen of them different."""
-    engine = Engine(Recipe())
+    engine = FeatureExtractor(Recipe())
     heard = [engine.clip(music(number)[: 5 * RATE_HZ], RATE_HZ) for number in range(BATCH)]
     tensors = [engine.assembly(sound).values for sound in heard]
     return np.stack([tensors[number % BATCH] for number in range(CLIPS)])

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.measure import Row, medians, row
 from benchmarks.scratch import scratch
 from benchmarks.stream import BATCH, SHAPE, UNIT, Batches, noise, taken, two_cores, written
-from features.recipe import Recipe
+from features.tensors.four_channel import Recipe
 from stores import Store
 from stores.open_files import OpenFiles, affordable
 from training.stream import ClipStream

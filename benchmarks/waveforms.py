@@ -12,13 +12,14 @@ import numpy as np
 from benchmarks.measure import Row, medians, row
 from benchmarks.peers import json_stdlib, published_anomaly, simdjson_alone
 from benchmarks.scratch import scratch
-from features.recipe import Variants, WaveformRecipe
+from features.augmentations import Variants
+from features.tensors.waveform import WaveformRecipe
 from pipeline.build.store import build_store
-from pipeline.config.corpora import JsonCorpus
 from pipeline.corpus.index import update_index
-from pipeline.corpus.recordings import JsonArray
-from pipeline.corpus.sources.json import JsonSource
-from pipeline.corpus.sources.json_records import records
+from pipeline.corpus.sources.json.recording import JsonArray
+from pipeline.corpus.sources.json.records import records
+from pipeline.corpus.sources.json.settings import JsonCorpus
+from pipeline.corpus.sources.json.source import JsonSource
 from pipeline.support.executors import Engine
 from stores import open_store
 from training.stream import ClipStream
@@ -79,7 +80,7 @@ def check(found: list[np.ndarray], waveforms: np.ndarray) -> None:
 def epoch_row(name: str, root: Path, path: Path) -> Row:
     """One epoch in batches of 4 from the store, against a data set that parses the file for each sample."""
     source, index = JsonSource(JsonCorpus(root=root), "bench"), root.parent / "index"
-    clips = update_index(index, source.look(index, Engine()), max_quarantine=0.0, where="bench").clips
+    clips = update_index(index, source.scan(index, Engine()), max_quarantine=0.0, config_path="bench").clips
     augmentations = (field.name for field in fields(Variants))
     recipe = WaveformRecipe(variants=Variants(**dict.fromkeys(augmentations)))
     recordings = source.recordings(index, clips)

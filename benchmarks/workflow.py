@@ -15,10 +15,10 @@ from benchmarks.features import RATE_HZ, SECONDS, music
 from benchmarks.measure import Row, medians, row
 from benchmarks.scratch import run, scratch
 from features.audio import content_hash, decode
-from features.engine import Engine as Features
-from features.recipe import Recipe
+from features.extractor import FeatureExtractor
+from features.tensors.four_channel import Recipe
 from pipeline.build.store import ShardTask, array_specs, build_shard
-from pipeline.corpus.recordings import AudioFile
+from pipeline.corpus.sources.audio.recording import AudioFile
 from pipeline.support.executors import Engine
 from stores.layout import Layout
 
@@ -81,7 +81,7 @@ class Site:
     @cached_property
     def tasks(self) -> list[ShardTask]:
         recipe = Recipe()
-        features = Features(recipe)
+        features = FeatureExtractor(recipe)
         paths = sorted(self.folder.glob("corpus/*/*.wav"))
         tasks = []
         for shard in range(SHARDS_FOR_WORKERS):

@@ -1,53 +1,132 @@
-"""Draws the pictures of the README from the demo's own store and run.
+"""Pictures of the README: a clip of the demo, the way from recordings to answers, and the speed.
 
 make demo && .venv/bin/python docs/pictures.py
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
+from librosa import mel_frequencies
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import otogura
 from stores.files import read_json
-from training.report import curves
 
 HERE = Path(__file__).parent
 WORK = HERE.parent / "work"
 LABEL = "blues"
 
+CHANNELS = {"log_mel": "log-mel", "mfcc": "MFCC", "delta": "delta", "delta_delta": "delta-delta"}
+DRAWN: dict[str, Callable[[dict[str, Any]], str]] = {
+    "original": lambda row: "as recorded",
+    "noise": lambda row: f"white noise, SNR {row['noise_snr_db']:.0f} dB",
+    "shift": lambda row: f"{abs(row['shift_fraction']):.0%} {'later' if row['shift_fraction'] > 0 else 'earlier'}",
+    "stretch": lambda row: f"{row['stretch_rate']:.2f} times as fast",
+    "pitch": lambda row: f"{row['pitch_semitones']:+.1f} semitones",
+    "rolloff": lambda row: f"× {row['rolloff_gain']:.2f} above {row['rolloff_cutoff_hz'] / 1000:.1f} kHz",
+}
+MEL_TICKS_HZ = (100, 1000, 4000, 10000)
+SPEED = {  # rows of `make bench`, as the README names them
+    "features/six_variants_vs_librosa": "features: librosa",
+    "stream/vs_numpy_dataloader": "batches: .npy, DataLoader",
+    "stream/vs_litdata": "batches: litdata",
+    "stream/vs_h5py": "batches: h5py, DataLoader",
+    "stream/vs_zarr_dataloader": "batches: zarr, DataLoader",
+}
+GREY, ACCENT = "#7d8590", "#c2410c"  # legible on white and on black
+
 
 def variants() -> None:
-    """Six variants of one recording, four channels each, as they lie in the store."""
+    """Draw six variants of one recording, four channels each, as they lie in the store."""
     (family,) = (WORK / "stores").glob("genres-demo-*")
     store = otogura.open_store(family)
     row = store.rows["label"].to_pylist().index(LABEL)
-    figure = Figure(figsize=(12, 5.2), layout="constrained")
-    channels = store.manifest["channels"]
-    grid = figure.subplots(len(channels), len(store.variants), sharex=True, sharey=True)
+    drawn = store.rows.slice(row, 1).to_pylist()[0]
+    recipe = store.manifest["recipe"]
+    seconds = recipe["frames"] * recipe["hop_length"] / recipe["sample_rate_hz"]
+    figure = Figure(figsize=(12, 6), layout="constrained")
+    grid = figure.subplots(len(CHANNELS), len(store.variants), sharex=True)
     for column, variant in enumerate(store.variants):
         clip = store.clip(row, variant).astype(np.float32)
-        for channel, name in enumerate(channels):
+        for channel, title in enumerate(CHANNELS.values()):
             axes = grid[channel, column]
-            axes.imshow(clip[:, :, channel], origin="lower", aspect="auto", vmin=-2.5, vmax=2.5, cmap="magma")
-            axes.set(xticks=[], yticks=[])
-            if not column:
-                axes.set_ylabel(name)
-        drawn = [
-            f"{value:.3g} {key.removeprefix(variant + '_').replace('_', ' ')}"
-            for key, value in store.rows.slice(row, 1).to_pylist()[0].items()
-            if key.startswith(variant + "_")
-        ]
-        grid[0, column].set_title("\n".join([variant, *drawn]), fontsize=9)
+            extent = (0, seconds, -0.5, recipe["n_mels"] - 0.5)
+            image = axes.imshow(clip[:, :, channel], "magma", aspect="auto", origin="lower", extent=extent,
+                                vmin=-2.5, vmax=2.5)  # fmt: skip
+            _rows(axes, channel, title, recipe, labelled=not column)
+        grid[0, column].set_title(f"{variant}\n{DRAWN[variant](drawn)}", fontsize=10)
+        grid[-1, column].set_xlabel("seconds")
+    figure.colorbar(image, ax=grid, label="standard deviations from the mean", shrink=0.6)
     figure.savefig(HERE / "variants.png", dpi=80, metadata={"Software": None})
 
 
-def learning() -> None:
-    """Learning curves of the demo's report."""
-    metrics = read_json(WORK / "runs" / "genre" / "metrics.json")
-    (HERE / "curves.svg").write_text(curves(metrics["history"]))
+def _rows(axes: Axes, channel: int, title: str, recipe: dict[str, Any], *, labelled: bool) -> None:
+    """Number the rows of a channel: mel bands by their frequency, the others by their coefficient."""
+    if channel:
+        places = [number * (recipe["n_mels"] - 1) / (recipe["n_mfcc"] - 1) for number in (0, 6, 12)]
+        axes.set_yticks(places, ["0", "6", "12"])
+    else:
+        centres_hz = mel_frequencies(recipe["n_mels"], fmin=0, fmax=recipe["sample_rate_hz"] / 2)
+        axes.set_yticks(np.interp(MEL_TICKS_HZ, centres_hz, np.arange(len(centres_hz))), map(str, MEL_TICKS_HZ))
+    axes.tick_params(labelleft=labelled, labelsize=8)
+    if labelled:
+        axes.set_ylabel(f"{title}\n{'coefficient' if channel else 'Hz'}")
+
+
+def speed() -> None:
+    """Draw how many times as long other ways take, from `make bench`."""
+    ratios = {entry["name"]: entry["ratio"] for entry in read_json(WORK / "bench" / "results.json")}
+    figure = Figure(figsize=(7.5, 2.1), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.barh(list(SPEED.values()), [ratios[name] for name in SPEED], color=ACCENT, height=0.6)
+    axes.bar_label(bars, fmt="%.1f ×", padding=4, color=GREY)
+    axes.axvline(1, color=GREY, linewidth=1)
+    axes.invert_yaxis()
+    axes.set_xlabel("time of the other ÷ time of otogura; the line at 1 is otogura", color=GREY)
+    axes.margins(x=0.12)
+    axes.tick_params(colors=GREY)
+    axes.spines[:].set_visible(False)
+    _save(figure, "speed.svg")
+
+
+STEPS = [
+    ("recordings", "WAV, FLAC, MP3,\nJSON, CSV, tags"),
+    ("index", "pipeline/corpus\nlabels, groups, sides"),
+    ("store", "features, stores\nsix variants, Zarr"),
+    ("batches", "training/stream\nread ahead, pinned"),
+    ("model", "training\nfit, schedule, resume"),
+    ("scores", "training/report\nmetrics, one page"),
+]
+
+
+def architecture() -> None:
+    """Draw the way from recordings to scores, with the folders that each step lies in."""
+    figure = Figure(figsize=(11, 1.6))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, len(STEPS)), ylim=(0, 1))
+    axes.axis("off")
+    for place, (name, detail) in enumerate(STEPS):
+        box = {"boxstyle": "round,pad=0.5", "facecolor": "none", "edgecolor": ACCENT if place == 2 else GREY}
+        axes.text(place + 0.5, 0.72, name, ha="center", va="center", fontsize=13, color=GREY, bbox=box)
+        axes.text(place + 0.5, 0.26, detail, ha="center", va="center", fontsize=9, color=GREY, family="monospace")
+        if place:
+            axes.annotate(
+                "", (place + 0.12, 0.72), (place - 0.12, 0.72), arrowprops={"arrowstyle": "->", "color": GREY}
+            )
+    _save(figure, "architecture.svg")
+
+
+def _save(figure: Figure, name: str) -> None:
+    """Write an SVG whose text is text, the same bytes each time."""
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "otogura"}):
+        figure.savefig(HERE / name, transparent=True, metadata={"Date": None, "Creator": None})
 
 
 if __name__ == "__main__":
+    architecture()
     variants()
-    learning()
+    speed()

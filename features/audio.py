@@ -10,11 +10,11 @@ from blake3 import blake3
 
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".au", ".aif", ".aiff"})
 BLOCK_FRAMES = 1 << 18
-UNKNOWN_FRAMES = 2**63 - 1  # what libsndfile takes a FLAC stream that does not state its length to have
+UNKNOWN_FRAMES = 2**63 - 1  # the length that libsndfile gives a FLAC stream that does not state one
 
 
 def open_sound(path: str | Path) -> soundfile.SoundFile:
-    """An open file, which is read forwards only where its length is unknown: libsndfile cannot seek in it.
+    """Open a file for decoding. Where its length is unknown it is read forwards only: libsndfile cannot seek in it.
 
     Raises `soundfile.SoundFileError` when it cannot be decoded.
     """
@@ -25,12 +25,12 @@ def open_sound(path: str | Path) -> soundfile.SoundFile:
 
 
 def mono(samples: np.ndarray) -> np.ndarray:
-    """Mean over channels: `(samples, channels)` float32 to `(samples,)` float32."""
+    """Return the mean over channels: `(samples, channels)` float32 to `(samples,)` float32."""
     return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
 
 
 def blocks(sound: soundfile.SoundFile) -> Iterator[np.ndarray]:
-    """Mono float32 blocks `(samples,)` of an open file at its own rate, in bounded memory.
+    """Yield mono float32 blocks `(samples,)` of an open file at its own rate, in bounded memory.
 
     Ends where decoding ends, whatever length the header states (`SoundFile.blocks` would repeat its last block).
     """
@@ -45,16 +45,16 @@ def decode(path: str | Path) -> tuple[np.ndarray, int]:
     `soundfile.SoundFileError` when the file cannot be decoded.
     """
     with open_sound(path) as sound:
-        return joined(blocks(sound)), sound.samplerate
+        return join_blocks(blocks(sound)), sound.samplerate
 
 
-def joined(parts: Iterator[np.ndarray]) -> np.ndarray:
-    """Blocks as one array `(samples,)` float32."""
+def join_blocks(parts: Iterator[np.ndarray]) -> np.ndarray:
+    """Concatenate blocks to one array `(samples,)` float32."""
     return np.concatenate([np.zeros(0, np.float32), *parts])
 
 
 def resample(samples: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
-    """Band-limited resampling of `(samples,)`, at least one, by libsoxr's HQ recipe (20 bit)."""
+    """Resample `(samples,)`, at least one, band-limited by libsoxr's HQ recipe (20 bit)."""
     if from_hz == to_hz:
         return samples
     resampled = soxr.resample(samples, from_hz, to_hz, quality="HQ")
@@ -62,7 +62,7 @@ def resample(samples: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
 
 
 class ContentHash:
-    """Hash of what the features start from: mono float32 samples at the file's own rate.
+    """Hash of the input of the features: mono float32 samples at the file's own rate.
 
     A WAV file and its FLAC twin, or a file with edited tags, hash alike. 16 bytes of BLAKE3 over the rate in Hz
     (little-endian int64) and the samples (little-endian float32).
@@ -79,7 +79,7 @@ class ContentHash:
 
 
 def content_hash(samples: np.ndarray, sample_rate_hz: int) -> bytes:
-    """`ContentHash` of mono float32 `(samples,)` at `sample_rate_hz`: 16 bytes."""
-    whole = ContentHash(sample_rate_hz)
-    whole.update(samples)
-    return whole.digest()
+    """Return the `ContentHash` of mono float32 `(samples,)` at `sample_rate_hz`: 16 bytes."""
+    hasher = ContentHash(sample_rate_hz)
+    hasher.update(samples)
+    return hasher.digest()

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def generator(content_hash: bytes, variant: str, seed: int) -> np.random.Generator:
-    """Generator that belongs to one recording, variant and seed, whatever else is computed and in what order.
+    """Return the generator of one recording, variant and seed, whatever else is computed and in what order.
 
     The key of Philox is blake2b over the content hash, the variant's name and the seed as little-endian uint64.
     """

@@ -1,4 +1,4 @@
-"""Faults that keep a recording from being used, in words: for the index and for features of one file."""
+"""Faults that keep a recording from being used, in the words of the index."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from features.audio import SUFFIXES, UNKNOWN_FRAMES, blocks, joined, open_sound
+from features.audio import SUFFIXES, UNKNOWN_FRAMES, blocks, join_blocks, open_sound
 
 SILENT_PEAK = 1e-4  # 80 dB below full scale
 LOUDEST_PEAK = 1e6  # far beyond any recording, and far below where float32 power overflows
@@ -34,7 +34,7 @@ class FaultyError(ValueError):
 
 @dataclass
 class Levels:
-    """Count and range of samples, which are seen block by block."""
+    """Count and range of samples, updated block by block."""
 
     samples: int = 0
     lowest: float = inf
@@ -42,7 +42,7 @@ class Levels:
 
     @classmethod
     def of(cls, samples: np.ndarray) -> "Levels":
-        """Those of `(samples,)`."""
+        """Return the levels of `(samples,)`."""
         levels = cls()
         levels.update(samples)
         return levels
@@ -59,8 +59,8 @@ class Levels:
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[soundfile.SoundFile]:
-    """A recording that is open for decoding.
+def open_checked(path: str | Path) -> Iterator[soundfile.SoundFile]:
+    """Open a recording for decoding, and close it when the block ends.
 
     Raises `FaultyError` where it cannot be decoded, also while it is open, or where its header states more than is
     there, and `OSError` where the file cannot be read.
@@ -76,9 +76,9 @@ def opened(path: str | Path) -> Iterator[soundfile.SoundFile]:
         if sound.format == "RAW":  # which libsndfile takes an .au file without a header for
             raise FaultyError("undecodable: it has no header that states its format and rate")
         if sound.format not in _LOSSY and (cut := _SHORTER.search(sound.extra_info)):
-            stated, there = int(cut[1]), int(cut[2])
-            if there < stated < _UNKNOWN_LENGTH:
-                raise FaultyError(f"truncated: the header states {stated} bytes of samples, {there} are there")
+            stated, present = int(cut[1]), int(cut[2])
+            if present < stated < _UNKNOWN_LENGTH:
+                raise FaultyError(f"truncated: the header states {stated} bytes of samples, {present} are there")
         try:
             yield sound
         except soundfile.SoundFileError as error:
@@ -90,22 +90,22 @@ def decode_checked(path: str | Path) -> tuple[np.ndarray, int]:
 
     Raises `FaultyError` with the reason that the index would give, and `OSError` where the file cannot be read.
     """
-    with opened(path) as sound:
-        samples = joined(blocks(sound))
+    with open_checked(path) as sound:
+        samples = join_blocks(blocks(sound))
         if reason := fault_of(Levels.of(samples), truncated=truncation(sound, len(samples))):
             raise FaultyError(reason)
         return samples, sound.samplerate
 
 
 def truncation(sound: soundfile.SoundFile, decoded: int) -> str:
-    """Why a file of which so many samples decode is not whole; empty if it is."""
+    """Return the reason why a file of which that many samples decode is incomplete; empty if it is complete."""
     if sound.format in _LOSSY or sound.frames == UNKNOWN_FRAMES or decoded >= sound.frames:
         return ""
     return f"truncated: the header states {sound.frames} samples, {decoded} decode"
 
 
 def fault_of(levels: Levels, refuse_silence: bool = False, truncated: str = "") -> str:
-    """Why a recording of these levels cannot be used, or else that it is truncated; empty if it can be used."""
+    """Return the reason why a recording of these levels cannot be used; empty if it can be."""
     if not levels.finite:
         return "NaN or infinite samples"
     if truncated or not levels.samples:
@@ -119,7 +119,7 @@ def fault_of(levels: Levels, refuse_silence: bool = False, truncated: str = "") 
 
 
 def _undecodable(error: Exception, path: str | Path) -> FaultyError:
-    """libsndfile's own words without the path, which stands beside the reason, or better ones."""
+    """Return an error in libsndfile's words, or better ones, without the path, which stands beside the reason."""
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         named = f"files that end in {suffix}" if suffix else "files without an ending"

@@ -2,7 +2,7 @@
 
 Definitions are those of librosa 0.11 (`stft`, `istft`): periodic Hann window, frames centred with zero padding.
 A block of spectra is `(2, bins, frames)`: real and imaginary parts, and the frames of one bin are contiguous, so that
-whatever is done to a bin is done to many frames at once.
+an operation on a bin is one on many frames at once.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +21,7 @@ BLOCK_FRAMES = 64  # of 2048 samples: half a megabyte to each side of a pass of 
 
 @dataclass(frozen=True)
 class Fourier:
-    """An STFT of `n_fft` samples every `hop_length` samples."""
+    """STFT of `n_fft` samples every `hop_length` samples."""
 
     n_fft: int
     hop_length: int
@@ -44,15 +44,15 @@ class Fourier:
         return Tables.of(self.n_fft, np.float64)
 
     def frames(self, samples: int) -> int:
-        """Number of centred frames of a signal of that many samples."""
+        """Return the number of centred frames of a signal of that many samples."""
         return 1 + (samples + 2 * (self.n_fft // 2) - self.n_fft) // self.hop_length
 
     def spectra(self, signal: np.ndarray) -> Iterator[np.ndarray]:
-        """Spectra of `(samples,)` float32, block after block, rounded to float32 from float64."""
+        """Yield the spectra of `(samples,)` float32, block after block, rounded to float32 from float64."""
         return self._blocks(fft.forward, self.double, signal, (2, self.bins))
 
     def power(self, signal: np.ndarray) -> Iterator[np.ndarray]:
-        """Squared magnitudes `(bins, frames)` of the spectra of `(samples,)`, block after block, in float32."""
+        """Yield squared magnitudes `(bins, frames)` of the spectra of `(samples,)`, block after block, in float32."""
         return self._blocks(fft.forward_power, self.single, signal, (self.bins,))
 
     def _blocks(
@@ -70,7 +70,7 @@ class Fourier:
             yield block
 
     def inverse(self, blocks: Iterable[np.ndarray], length: int) -> np.ndarray:
-        """Inverse STFT of blocks of float32 spectra to `(length,)` float32 by weighted overlap-add.
+        """Invert the STFT: blocks of float32 spectra to `(length,)` float32 by weighted overlap-add.
 
         Frames past `length` are left out; what no frame covers is zero. Source: Griffin and Lim, 1984, as in
         librosa's `istft`.
@@ -97,12 +97,12 @@ class Fourier:
         return signal
 
     def _work(self, dtype: type[np.floating]) -> np.ndarray:
-        """What the kernels go back and forth between."""
+        """Return the buffers of the kernels' passes."""
         return aligned((4, self.n_fft // 2 * BLOCK_FRAMES + APART // np.dtype(dtype).itemsize), dtype)
 
     @property
     def _overlap(self) -> int:
-        """Hops that a frame reaches into."""
+        """Number of hops that a frame reaches into."""
         return -(-self.n_fft // self.hop_length)
 
     @cached_property
@@ -113,7 +113,7 @@ class Fourier:
         return squares
 
     def _mend_edges(self, hops: np.ndarray, frames: int) -> None:
-        """Hops under fewer frames than overlap were divided by too much."""
+        """Correct the hops under fewer frames than overlap, which were divided by too much."""
         squares = self._squared_windows
         everywhere = _or_one(squares.sum(axis=0))
         for hop in {*range(min(self._overlap - 1, hops.shape[1])), *range(frames, hops.shape[1])}:
@@ -122,5 +122,5 @@ class Fourier:
 
 
 def _or_one(weights: np.ndarray) -> np.ndarray:
-    """Weights, but 1 where there is nothing to divide."""
+    """Return the weights, with 1 in place of those that are 0."""
     return np.where(weights > np.finfo(np.float32).tiny, weights, 1.0)

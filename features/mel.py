@@ -5,14 +5,14 @@ from collections.abc import Iterable
 import numpy as np
 
 from features.kernels.mel import mel_power
-from features.recipe import LogMelRecipe, Recipe
+from features.recipe import MelRecipe
 
 
 class MelBank:
-    """librosa's mel filters, without the zeros around each band."""
+    """Bank of librosa's mel filters, without the zeros around each band."""
 
     def __init__(self, filters: np.ndarray) -> None:
-        """From `(bands, bins)` float32 whose rows are each zero but for one stretch of bins."""
+        """Take the bands from `(bands, bins)` float32 whose rows are each zero but for one stretch of bins."""
         bands = [np.flatnonzero(row) for row in filters]
         self.starts = np.array([band[0] if len(band) else 0 for band in bands])
         self.ends = np.array([band[-1] + 1 if len(band) else 0 for band in bands])
@@ -20,7 +20,7 @@ class MelBank:
         self.weights = np.concatenate(stretches).astype(np.float32)
 
     def power(self, blocks: Iterable[np.ndarray], frames: int) -> np.ndarray:
-        """Mel power `(bands, frames)` float32 from blocks of power `(bins, some frames)`."""
+        """Return mel power `(bands, frames)` float32 from blocks of power `(bins, some frames)`."""
         mel = np.empty((len(self.starts), frames), np.float32)
         first = 0
         for block in blocks:
@@ -29,8 +29,8 @@ class MelBank:
         return mel
 
 
-def mel_filters(recipe: Recipe | LogMelRecipe) -> np.ndarray:
-    """librosa's mel filters of a recipe: `(n_mels, bins)` float32.
+def mel_filters(recipe: MelRecipe) -> np.ndarray:
+    """Return librosa's mel filters of a recipe: `(n_mels, bins)` float32.
 
     librosa takes seconds to import, so it is imported here alone, and never in a worker.
     """

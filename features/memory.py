@@ -1,4 +1,4 @@
-"""Where arrays begin in memory, which decides how fast a kernel goes through them."""
+"""Alignment of arrays in memory, which decides how fast a kernel goes through them."""
 
 from math import prod
 
@@ -9,11 +9,11 @@ APART = 256  # bytes between arrays of power-of-two sizes, which would else comp
 
 
 def aligned(shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
-    """An uninitialised array that begins with a cache line.
+    """Return an uninitialised array that begins with a cache line.
 
     numpy's begin 16 bytes past one as a rule, so that every vector would lie across two lines.
     """
     size = prod(shape) * np.dtype(dtype).itemsize
-    whole = np.empty(size + CACHE_LINE, np.uint8)
-    start = -whole.ctypes.data % CACHE_LINE
-    return whole[start : start + size].view(dtype).reshape(shape)
+    buffer = np.empty(size + CACHE_LINE, np.uint8)
+    start = -buffer.ctypes.data % CACHE_LINE
+    return buffer[start : start + size].view(dtype).reshape(shape)

@@ -1,4 +1,4 @@
-"""numpy's standard normals, bit for bit, added to a signal."""
+"""Addition of numpy's standard normals, bit for bit, to a signal."""
 
 from functools import cache
 from math import erfc, exp, log, pi, sqrt
@@ -13,7 +13,7 @@ _WORDS_PER_NUMBER = 1.03  # 1.0222 on average
 
 
 def plus_noise(signal: np.ndarray, amplitude: float, rng: np.random.Generator) -> np.ndarray:
-    """`signal` plus `amplitude` times `rng.standard_normal(samples, dtype=np.float32)`, `(samples,)` float32.
+    """Return `signal` plus `amplitude` times `rng.standard_normal(samples, dtype=np.float32)`, `(samples,)` float32.
 
     A generator keeps half of 64 bits when it gives 32; this one must have none left, as after float64 draws.
     """
@@ -28,7 +28,7 @@ def plus_noise(signal: np.ndarray, amplitude: float, rng: np.random.Generator) -
 
 @cache
 def layers() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The ziggurat for float32 numbers: per layer its width and that of its inside, in steps, and its height."""
+    """Return the ziggurat for float32: per layer its width and that of its inside, in steps, and its height."""
 
     def density(x: float) -> float:
         return exp(-x * x / 2)

@@ -1,4 +1,4 @@
-"""A waveform and its spectrum: what augmentations read and tensors are made of."""
+"""A waveform and its spectrum, the input of augmentations and tensors."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from features.vocoder import Phasors
 
 @dataclass(frozen=True)
 class Sound:
-    """Samples `(samples,)` float32 and how they are transformed."""
+    """Waveform `(samples,)` float32 and its Fourier transform."""
 
     samples: np.ndarray
     fourier: Fourier
@@ -23,13 +23,13 @@ class Sound:
         return self.fourier.frames(len(self.samples))
 
     def power(self) -> Iterator[np.ndarray]:
-        """Squared magnitudes of the STFT, `(bins, frames)` float32, block after block."""
+        """Yield squared magnitudes of the STFT, `(bins, frames)` float32, block after block."""
         return self.fourier.power(self.samples)
 
 
 @dataclass(frozen=True)
 class Clip(Sound):
-    """The cut of a recording that all variants start from, and what several of them share, computed when needed."""
+    """Cut of a recording that all variants start from, with intermediates that several share, computed when needed."""
 
     sample_rate_hz: int
 

@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Tables:
-    """What a real transform of `n_fft` samples needs besides its window, in one precision."""
+    """Constants of a real transform of `n_fft` samples besides its window, in one precision."""
 
     radices: np.ndarray  # factors of n_fft / 2, in the order of the passes
     twiddles: np.ndarray
@@ -21,23 +21,23 @@ class Tables:
 
 
 def roots(powers: np.ndarray, n: int) -> np.ndarray:
-    """exp(-2πi · powers / n) as cosines and sines `(..., 2)` float64."""
+    """Return exp(-2πi · powers / n) as cosines and sines `(..., 2)` float64."""
     angles = -2 * np.pi * (powers % n) / n
     return np.stack([np.cos(angles), np.sin(angles)], axis=-1)
 
 
 def factors(n: int) -> list[int]:
-    """Fours first, then primes; their product is n."""
-    found = []
+    """Return factors whose product is n: fours first, then primes."""
+    radices = []
     for factor in (4, *range(2, n + 1)):
         while n % factor == 0:
-            found.append(factor)
+            radices.append(factor)
             n //= factor
-    return found
+    return radices
 
 
 def twiddles(radices: list[int]) -> np.ndarray:
-    """The factors of all passes of `kernels.fft.transform`, one pass after the other, float64."""
+    """Return the factors of all passes of `kernels.fft.transform`, one pass after the other, float64."""
     n = int(np.prod(radices))
     passes = [np.zeros(0)]
     for radix in radices:

@@ -1,4 +1,4 @@
-"""The phasors of a spectrum, and what they sound like at another speed."""
+"""Phasors of a spectrum, and spectra of another speed made of them."""
 
 from collections.abc import Iterable, Iterator
 from math import ceil
@@ -17,7 +17,7 @@ class Phasors:
     """
 
     def __init__(self, blocks: Iterable[np.ndarray], frames: int, bins: int) -> None:
-        """From blocks of float32 spectra, `frames` frames in all."""
+        """Take the phasors of blocks of float32 spectra, `frames` frames in all."""
         self.frames = frames
         self._magnitude, self._real, self._imag = np.empty((3, frames + 2, bins), np.float32)
         self._magnitude[frames:], self._real[frames:], self._imag[frames:] = 0, 1, 0
@@ -27,7 +27,7 @@ class Phasors:
             first += block.shape[2]
 
     def stretched(self, rate: float) -> Iterator[np.ndarray]:
-        """Blocks of the spectrum sped up by `rate`, ceil(frames / rate) frames in all."""
+        """Yield blocks of the spectrum sped up by `rate`, ceil(frames / rate) frames in all."""
         total = ceil(self.frames / rate)
         running = np.stack([self._real[0], self._imag[0]])
         for first in range(0, total, BLOCK_FRAMES):

@@ -20,10 +20,10 @@ log = logging.getLogger("otogura")
 
 
 def _demo(text: str, options: argparse.Namespace) -> None:
-    from pipeline.demos import DEMOS
+    from pipeline.demos import demo
 
     receipt = Path(text)
-    DEMOS[receipt.stem].write(receipt.with_suffix(""), receipt)
+    demo(receipt.stem).write(receipt.with_suffix(""), receipt)
 
 
 def _fetch(text: str, options: argparse.Namespace) -> None:
@@ -59,10 +59,10 @@ def _index(text: str, options: argparse.Namespace) -> None:
     where = f"{options.config_path}.corpus"
     # Decoding and hashing run without Python's lock.
     source = source_of(job.corpus, where)
-    looked = source.look(job.folder, Engine("threads", options.workers))
+    scan = source.scan(job.folder, Engine("threads", options.workers))
     if passed_over := str(source.passed_over):
         log.info("%s: passed over %s", job.folder.name, passed_over)
-    index = update_index(job.folder, looked, max_quarantine=job.corpus.max_quarantine, where=where)
+    index = update_index(job.folder, scan, max_quarantine=job.corpus.max_quarantine, config_path=where)
     unlabelled = index.clips["label"].null_count
     said = f", {unlabelled} without a label" if unlabelled else ""
     log.info("%s: %d recordings, %d quarantined%s", job.folder.name, len(index.clips), index.quarantined, said)
@@ -160,8 +160,8 @@ def _search(text: str, options: argparse.Namespace) -> None:
 
 
 def _report(text: str, options: argparse.Namespace) -> None:
-    from pipeline.results import compare
     from pipeline.workflow.jobs import ReportJob
+    from training.report.comparison import compare
 
     job = ReportJob.model_validate_json(text)
     compare(job.folder, job.runs, job.unfinished)

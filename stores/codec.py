@@ -17,7 +17,7 @@ BLOSC_COMPRESSOR, BLOSC_LEVEL = "lz4", 5
 
 @cache
 def codec(compression: Compression) -> "Codec":
-    """Encodes and decodes clips; `blosc` is lz4 of the first bytes of all values and then of the second ones."""
+    """Return a codec; `blosc` is lz4 of the first bytes of all values and then of the second ones."""
     from numcodecs import Blosc, Zstd, blosc  # a tenth of a second that other stores do without
 
     if compression == "zstd":
@@ -27,7 +27,7 @@ def codec(compression: Compression) -> "Codec":
 
 
 def codec_metadata(compression: Compression, itemsize: int) -> dict[str, Any]:
-    """How the metadata of a Zarr array whose values have `itemsize` bytes names that codec."""
+    """Return the codec as the metadata of a Zarr array names it whose values have `itemsize` bytes."""
     if compression == "zstd":
         return {"name": "zstd", "configuration": {"level": ZSTD_LEVEL, "checksum": False}}
     options = {"cname": BLOSC_COMPRESSOR, "clevel": BLOSC_LEVEL, "shuffle": "shuffle"}

@@ -16,16 +16,16 @@ BUFFER_BYTES = 256 * ALIGNMENT
 
 @cache
 def writer() -> Executor:
-    """The thread of this process that waits for the disk."""
+    """Return the thread of this process that waits for the disk."""
     return ThreadPoolExecutor(1, "writer")
 
 
 class DirectFile:
-    """A new file that is written from its start to its end.
+    """New file that is written from its start to its end.
 
     Shards are written once and read much later, so the page cache would only copy them, and throw out what others
     keep there. Where the system knows no direct writes, these are ordinary ones. One buffer is written while the other
-    is filled; what goes wrong there is raised by a later `write` or by `finish`.
+    is filled; an error there is raised by a later `write` or by `finish`.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -46,7 +46,7 @@ class DirectFile:
                 self._flush()
 
     def finish(self) -> None:
-        """Wait until all is written; whether it is on the disk is for fsync to say."""
+        """Wait until all is written; fsync makes it durable."""
         self._flush()
         self._wait()
 
@@ -61,7 +61,7 @@ class DirectFile:
             self._writing.result()
 
     def _write(self, count: int) -> None:
-        with memoryview(self._waiting) as whole, whole[:count] as view:
+        with memoryview(self._waiting) as buffer, buffer[:count] as view:
             written = 0
             while written < count:
                 if (count - written) % ALIGNMENT:  # the end of the file, or a disk that took a part
@@ -80,7 +80,7 @@ class DirectFile:
 
 @contextmanager
 def writing(path: Path) -> Iterator[DirectFile]:
-    """A `DirectFile` at a path where none is, finished when the block ends without an error."""
+    """Open a new `DirectFile`, and finish it when the block ends without an error."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         file = DirectFile(descriptor)

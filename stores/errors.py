@@ -1,2 +1,2 @@
 class StoreError(Exception):
-    """A store that cannot be used as asked: the message says which, what was found and what to do."""
+    """Error of a store that cannot be used as asked. The message says which, what was found and what to do."""

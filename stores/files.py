@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, also after a power cut, and that say when they are not as written."""
+"""Files that are complete or absent, also after a power cut, and that carry checksums."""
 
 import json
 import os
@@ -16,16 +16,16 @@ CHECKSUM = "checksum"
 
 
 def _partial_name(path: Path) -> Path:
-    """A temporary name beside `path` that no other process uses.
+    """Return a temporary name beside `path` that no other process uses.
 
-    A worker may outlive the run that started it; under a name of its own it can at worst put a whole, equal file
-    in place, and after a sweep it can put none.
+    A worker may outlive the run that started it; under a name of its own it can at worst put a complete, equal
+    file in place, and after a sweep it can put none.
     """
     return path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
 
 
 def remove_partials(paths: Iterable[Path]) -> None:
-    """Remove those of these files that an interrupted writer has left; a worker that outlived its run may use one."""
+    """Remove the temporary files of an interrupted writer; a worker that outlived its run may use one."""
     for path in paths:
         if path.name.endswith(PARTIAL_SUFFIX):
             path.unlink(missing_ok=True)
@@ -33,7 +33,7 @@ def remove_partials(paths: Iterable[Path]) -> None:
 
 @contextmanager
 def taking_place(path: Path) -> Iterator[Path]:
-    """A temporary path to write to; on success its file is synced and renamed to `path`, and the folder synced."""
+    """Yield a temporary path; on success its file is synced and renamed to `path`, and the folder synced."""
     partial = _partial_name(path)
     try:
         yield partial
@@ -46,7 +46,7 @@ def taking_place(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """`taking_place` with the file open for writing."""
+    """Yield a file open for writing, which takes the place of `path` on success (see `taking_place`)."""
     with taking_place(path) as partial, open(partial, "wb") as file:
         yield file
 
@@ -69,7 +69,7 @@ def sync(path: Path) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> bool:
-    """Replace a file's content. A file that holds just that already is left untouched; says whether it was not."""
+    """Replace a file's content. Return False, and leave the file untouched, if it holds just that already."""
     if path.is_file() and path.read_bytes() == data:
         return False
     make_folder(path.parent)
@@ -79,7 +79,7 @@ def write_bytes(path: Path, data: bytes) -> bool:
 
 
 def write_json(path: Path, value: Any) -> bool:
-    """`write_bytes` of indented JSON with its keys in order."""
+    """Write indented JSON with its keys in order. Return False if the file holds just that already."""
     return write_bytes(path, (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
 
 
@@ -88,12 +88,12 @@ def read_json(path: Path) -> Any:
 
 
 def write_checked(path: Path, value: dict[str, Any]) -> bool:
-    """`write_json` with a checksum of all the rest among the keys."""
+    """Write JSON with a checksum of all other keys. Return False if the file holds just that already."""
     return write_json(path, {**value, CHECKSUM: _checksum(value)})
 
 
 def read_checked(path: Path) -> dict[str, Any]:
-    """What `write_checked` wrote. Raises `StoreError` for anything else."""
+    """Read what `write_checked` wrote. Raises `StoreError` for anything else."""
     try:
         value = read_json(path)
         checksum = value.pop(CHECKSUM)
@@ -111,10 +111,10 @@ def _checksum(value: dict[str, Any]) -> str:
 
 
 def digest(data: bytes) -> str:
-    """16 bytes of blake2b in hexadecimal digits."""
+    """Return 16 bytes of blake2b in hexadecimal digits."""
     return blake2b(data, digest_size=16).hexdigest()
 
 
 def damaged(path: Path, what: str) -> StoreError:
-    """What is wrong with a file of a store, and what mends it."""
+    """Return the error of a damaged file, with the command that mends the store."""
     return StoreError(f"{path}: {what}; to mend the store: otogura verify --repair and its folder")

@@ -1,4 +1,4 @@
-"""Copying clips into a batch past the processor's caches, all of them in one call without Python's lock."""
+"""Copies of clips into a batch past the processor's caches, in one call without Python's lock."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ LEAST_BYTES = 4 << 20
 
 
 def suits(batch: np.ndarray) -> bool:
-    """Whether `gather` can and should copy clips into this batch."""
+    """Return True if `gather` can and should copy clips into this batch."""
     clip_bytes = batch[:1].nbytes
     return (
         batch.nbytes >= LEAST_BYTES
@@ -39,7 +39,7 @@ def gather(sources: Sequence[int], batch: np.ndarray, places: Sequence[int]) -> 
 
 @intrinsic
 def _copy(context: Any, source: Any, clip_bytes: Any, target: Any) -> Any:
-    """Copies `clip_bytes`, a multiple of 256, to a `target` that is aligned to 64; numba gives the context."""
+    """Copy `clip_bytes`, a multiple of 256, to a `target` that is aligned to 64; numba gives the context."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         start, size, end = arguments
@@ -59,7 +59,7 @@ def _copy(context: Any, source: Any, clip_bytes: Any, target: Any) -> Any:
 
 @intrinsic
 def _fence(context: Any) -> Any:
-    """Other threads see what was stored before: non-temporal stores are not ordered by themselves."""
+    """Let other threads see all stores before this: non-temporal stores are not ordered by themselves."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         builder.fence("seq_cst")

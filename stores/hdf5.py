@@ -1,4 +1,4 @@
-"""A store as one HDF5 file: the same tensors, read by the same stream and by whatever else reads HDF5.
+"""A store as one HDF5 file: the same tensors, for the same streams and for all other software that reads HDF5.
 
 /<variant>               (clips, *clip_shape), one clip a chunk, not compressed, with Zarr's attributes of the variant
 /statistics/<variant>    (clips, groups, 2) float64
@@ -10,7 +10,6 @@ attribute `manifest`     the store's manifest as JSON
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import google_crc32c
 import h5py
@@ -18,18 +17,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stores.clips import OpenClips
+from stores.clips import ClipReader, reader_of
 from stores.errors import StoreError
 from stores.files import read_json, taking_place
-from stores.layout import Layout
+from stores.layout import ArraySpec, Layout
 from stores.positioned import ALIGNMENT, File
 from stores.reader import Store
+from stores.storage import LocalStorage, Manifest
 
 _MISSING_INT, _MISSING_TEXT = -1, ""
 
 
 def export(store: Store, path: Path) -> None:
-    """Write a store to an HDF5 file, clip by clip; it takes its name when it is whole."""
+    """Write a store to an HDF5 file, clip by clip; the file takes its name when it is complete."""
     with taking_place(path) as partial, h5py.File(partial, "x", alignment_interval=ALIGNMENT) as file:
         file.attrs["manifest"] = json.dumps(store.manifest | {"compression": None}, sort_keys=True)
         _write_rows(file.create_group("rows", track_order=True), store.rows)
@@ -72,48 +72,44 @@ def _read_column(dataset: h5py.Dataset) -> pa.Array:
     return pa.array(values, pa.string() if texts else None, mask=mask)
 
 
-class Hdf5Store(Store):
-    """What `export` wrote."""
+class Hdf5Storage(LocalStorage):
+    """Storage of a store that `export` wrote; a reader reads all clips of a variant, at the places that HDF5 tells."""
 
-    @cached_property
-    def rows(self) -> pa.Table:
-        with h5py.File(self.path) as file:
-            return pa.table({name: _read_column(column) for name, column in file["rows"].items()})
-
-    def statistics(self, variant: str = "original") -> np.ndarray:
-        with h5py.File(self.path) as file:
-            return np.asarray(file["statistics"][variant])
-
-    def _read_manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         try:
             with h5py.File(self.path) as file:
                 return dict(json.loads(file.attrs["manifest"]))
         except (OSError, KeyError, ValueError) as error:
             raise StoreError(f"{self.path}: expected an HDF5 file that `otogura export` wrote ({error})") from None
 
-    def _place(self, row: int, variant: str) -> tuple[int, int]:
-        super()._place(row, variant)
-        return 0, row
+    def rows(self, manifest: Manifest) -> pa.Table:
+        with h5py.File(self.path) as file:
+            return pa.table({name: _read_column(column) for name, column in file["rows"].items()})
 
-    def _open_shard(self, variant: str, shard: int) -> OpenClips:
-        """All clips of a variant."""
-        places, checksums = self._index(variant)
-        file = File(self.path, self._direct and not (places % ALIGNMENT).any())
-        return OpenClips(file, self.specs[variant], places, mappable=self._mappable, checksums=checksums)
+    def statistics(self, spec: ArraySpec, clips: int) -> np.ndarray:
+        with h5py.File(self.path) as file:
+            return np.asarray(file["statistics"][spec.variant])
 
-    def _index(self, variant: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """Offset and byte count of each clip in the file, which HDF5 says, and the checksums if they are compared."""
-        if variant not in self._indices:
-            self._indices[variant] = self._read_index(variant)
-        return self._indices[variant]
+    def clips_per_file(self, manifest: Manifest) -> int:
+        return max(1, int(manifest["clips"]))
+
+    def open_clips(self, spec: ArraySpec, file: int, clips: int) -> ClipReader:
+        if spec.variant not in self._indices:
+            self._indices[spec.variant] = self._read_index(spec, clips)
+        places, checksums = self._indices[spec.variant]
+        aligned = not (places % ALIGNMENT).any()
+        return reader_of(
+            File(self.path, self.direct and aligned), spec, places, mappable=self.mappable, checksums=checksums
+        )
 
     @cached_property
     def _indices(self) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
         return {}
 
-    def _read_index(self, variant: str) -> tuple[np.ndarray, np.ndarray | None]:
-        spec = self.specs[variant]
-        places = np.full((len(self), 2), -1, np.int64)
+    def _read_index(self, spec: ArraySpec, clips: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Ask HDF5 for offset and size of each clip, and read the checksums if they are to be compared."""
+        variant = spec.variant
+        places = np.full((clips, 2), -1, np.int64)
         with h5py.File(self.path) as file:
             array = file[variant]
             if array.chunks != (1, *spec.clip_shape) or array.compression or array.dtype != spec.dtype:
@@ -121,7 +117,7 @@ class Hdf5Store(Store):
             array.id.chunk_iter(
                 lambda chunk: places.__setitem__(chunk.chunk_offset[0], (chunk.byte_offset, chunk.size))
             )
-            checksums = file["checksums"][variant][:] if self._check else None
+            checksums = file["checksums"][variant][:] if self.check else None
         if missing := (places[:, 0] < 0).sum():
             raise StoreError(f"{self.path}: {missing} clips of {variant} are missing; export it again")
         return places, checksums

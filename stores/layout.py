@@ -1,4 +1,4 @@
-"""Where everything in a store lies, and what one array of it looks like.
+"""Layout of a store: the paths of its files, and the shape of its arrays.
 
 <store>/tensors.zarr/<variant>/               (clips, rows, frames, channels), one clip a chunk, many a shard;
                                               waveforms (clips, samples)
@@ -28,7 +28,7 @@ INDEX_ENTRY_BYTES, INDEX_CHECKSUM_BYTES = 16, 4
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """One variant's array: what a clip looks like, and the identity under which its shards can be reused."""
+    """Array of one variant: the shape of a clip, and the identity under which shards can be reused."""
 
     variant: str
     identity: str
@@ -55,7 +55,7 @@ class ArraySpec:
         return self.clips_per_shard * INDEX_ENTRY_BYTES + INDEX_CHECKSUM_BYTES
 
     def shard_key(self, content_hashes: Sequence[str]) -> str:
-        """Name of a shard's bytes: array identity, shard size, compression, and the recordings in their order."""
+        """Return a name for a shard's bytes: array identity, shard size, compression, recordings in their order."""
         text = "\n".join([self.identity, str(self.clips_per_shard), str(self.compression), *content_hashes])
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -86,11 +86,11 @@ class Layout:
         return self.group / "statistics" / spec.variant / f"c.{shard}.0.0"
 
     def metadata(self) -> list[Path]:
-        """The files, where they are, that say what the arrays are and which clip is in which row."""
+        """Return the files that exist of the row table and the metadata of the arrays."""
         return [path for path in (self.rows, *sorted(self.group.rglob("zarr.json"))) if path.is_file()]
 
     def metadata_digests(self) -> dict[str, str]:
-        """Digest of each file of `metadata`, by its path inside the store."""
+        """Return the digest of each file of `metadata`, by its path inside the store."""
         return {path.relative_to(self.path).as_posix(): digest(path.read_bytes()) for path in self.metadata()}
 
     def markers(self, variant: str) -> Path:
@@ -101,5 +101,5 @@ class Layout:
 
 
 def shard_ranges(clips: int, clips_per_shard: int) -> list[range]:
-    """The rows of each shard."""
+    """Return the rows of each shard."""
     return [range(start, min(start + clips_per_shard, clips)) for start in range(0, clips, clips_per_shard)]

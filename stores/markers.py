@@ -1,7 +1,6 @@
-"""Markers of finished shards: checksums of what a shard holds, and with what that was made.
+"""Markers of finished shards: checksums of the content, and the environment that computed it.
 
-A marker is a promise: whoever writes the shard again, since it is damaged, writes the same bytes or says that they are
-others. It holds
+A marker is a promise: a damaged shard is written again with the same bytes, or the difference is an error. It holds
 
 key                 of `ArraySpec.shard_key`
 crc32c              of each clip as it is stored
@@ -23,7 +22,7 @@ from stores.layout import ArraySpec, Layout
 Marker = dict[str, Any]
 
 
-def finished(layout: Layout, spec: ArraySpec, shard: int, content_hashes: Sequence[str]) -> Marker | None:
+def finished_marker(layout: Layout, spec: ArraySpec, shard: int, content_hashes: Sequence[str]) -> Marker | None:
     """Return the marker of a shard of just these recordings, if there is one and it is not damaged."""
     try:
         marker = read_checked(layout.marker(spec.variant, shard))
@@ -33,7 +32,7 @@ def finished(layout: Layout, spec: ArraySpec, shard: int, content_hashes: Sequen
 
 
 def written_with(marker: Marker) -> list[Any]:
-    """Return what a shard was made with; [None] where the marker does not say."""
+    """Return the environments of a shard; [None] where the marker does not say."""
     return list(marker.get("written_with", [None]))
 
 
@@ -42,7 +41,7 @@ def distinct(environments: Iterable[Any]) -> list[Any]:
     return [json.loads(text) for text in sorted({json.dumps(one, sort_keys=True) for one in environments})]
 
 
-def linked(marker: Marker) -> Marker:
+def linked_marker(marker: Marker) -> Marker:
     """Return the marker of the same shard in another store, which has promised nothing yet."""
     return {name: value for name, value in marker.items() if name != "accepted"}
 
@@ -90,16 +89,16 @@ def differs(promised: Marker, written: Marker) -> bool:
 
 
 def differences(before: Sequence[Any], now: Sequence[Any]) -> str:
-    """Say in which versions two lists of environments differ."""
+    """Return the versions in which two lists of environments differ, as text."""
     if None in before:
         return "its marker does not say with which versions"
-    then, here = _values(before), _values(now)
-    found = [
-        f"{name} was {_text(then.get(name))}, is {_text(here.get(name))}"
-        for name in sorted(then.keys() | here.keys())
-        if then.get(name) != here.get(name)
+    old, new = _values(before), _values(now)
+    changes = [
+        f"{name} was {_text(old.get(name))}, is {_text(new.get(name))}"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
     ]
-    return ", ".join(found) or "by the same versions on the same processor"
+    return ", ".join(changes) or "by the same versions on the same processor"
 
 
 def _values(environments: Iterable[Any]) -> dict[str, set[str]]:

@@ -1,4 +1,4 @@
-"""The files that stay open between reads: one budget for all stores of a process."""
+"""Files that stay open between reads: one budget for all stores of a process."""
 
 import os
 from collections import OrderedDict
@@ -17,12 +17,12 @@ except ImportError:  # not a Unix system
 # More would not be faster, and a mapped file takes memory for its page tables, two thousandths of its size.
 MOST_FILES = 2048
 
-Key = tuple[int, str, int]  # the owner, which is a number, a variant, and a shard
+Key = tuple[int, str, int]  # the owner, which is a number, a variant, and the number of a file
 Item = TypeVar("Item")
 
 
 class OpenFiles(Generic[Item]):
-    """Items that hold one file descriptor each until nothing refers to them; the least recently used go first.
+    """Cache of items that hold one file descriptor each; the least recently used are closed first.
 
     Attributes
     ----------
@@ -38,15 +38,15 @@ class OpenFiles(Generic[Item]):
         self.renew_lock()
 
     def __len__(self) -> int:
-        """Number of items that are kept open."""
+        """Return the number of items that are kept open."""
         return len(self._kept)
 
     def renew_lock(self) -> None:
-        """After a fork: in the other process a thread may have held it."""
+        """Replace the lock after a fork: a thread of the other process may have held it."""
         self._lock = RLock()  # garbage may be collected, and a store with it, while this thread holds it
 
     def get(self, key: Key, open_item: Callable[[str, int], Item]) -> Item:
-        """The item of an owner, variant and shard, opened if it is not open."""
+        """Return the item of an owner, variant and file, opened if it is not open."""
         with self._lock:
             if (item := self._kept.get(key)) is not None:
                 self._kept.move_to_end(key)
@@ -74,7 +74,7 @@ class OpenFiles(Generic[Item]):
 
 @cache
 def open_files() -> OpenFiles[object]:
-    """The budget of this process."""
+    """Return the budget of this process."""
     files: OpenFiles[object] = OpenFiles(affordable())
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=files.renew_lock)
@@ -89,9 +89,9 @@ def affordable() -> int:
     if resource is None:
         return 256
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    unlimited, wanted = resource.RLIM_INFINITY, 2 * MOST_FILES
-    if soft != unlimited and soft < wanted:
-        raised = wanted if hard == unlimited else max(soft, min(wanted, hard))
+    unlimited, target = resource.RLIM_INFINITY, 2 * MOST_FILES
+    if soft != unlimited and soft < target:
+        raised = target if hard == unlimited else max(soft, min(target, hard))
         with suppress(ValueError, OSError):  # some systems allow less than they say
             resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
             soft = raised

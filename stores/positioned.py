@@ -13,11 +13,11 @@ try:
 except ImportError:  # not a Unix system
     fcntl = None  # type: ignore[assignment]
 
-ALIGNMENT = 4096  # what direct access wants of addresses, lengths and offsets on all common disks
+ALIGNMENT = 4096  # of addresses, lengths and offsets for direct access, on all common disks
 
 
 def page_aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Zeros that begin with a page of memory, in large pages where the system has them."""
+    """Return zeros that begin with a page of memory, in large pages where the system has them."""
     count = int(np.prod(shape))
     memory = mmap.mmap(-1, max(1, count * dtype.itemsize))
     if hasattr(mmap, "MADV_HUGEPAGE"):
@@ -39,7 +39,7 @@ def set_direct(descriptor: int, on: bool) -> None:
 
 
 class File:
-    """A file open for reading, past the page cache if asked and possible; closed when nothing refers to it any more."""
+    """File open for reading, past the page cache if asked and possible; closed when nothing refers to it any more."""
 
     def __init__(self, path: Path, direct: bool = False) -> None:
         self.path = path
@@ -61,7 +61,7 @@ class File:
         return os.fstat(self._descriptor).st_size
 
     def read_into(self, offset: int, data: memoryview) -> int:
-        """Fill `data` from `offset` on; returns how many bytes there were.
+        """Fill `data` from `offset` on; return the number of bytes read, which is less at the end of the file.
 
         Where the system refuses to read past the page cache, into memory that is not aligned for that or on this file
         system, this file is read through it from then on.
@@ -74,8 +74,8 @@ class File:
             except OSError as error:
                 if error.errno != EINVAL or not direct:
                     raise
-                self._direct = False
                 set_direct(self._descriptor, False)
+                self._direct = False  # after that, or another thread would not know why its read was refused
                 continue
             if not count:
                 break

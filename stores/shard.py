@@ -21,7 +21,7 @@ EMPTY = np.uint64(2**64 - 1)
 
 
 class ShardWriter:
-    """Appends clips to an open file, one at a time, and closes with the index."""
+    """Writer of one shard: appends clips to an open file, one at a time, and ends with the index."""
 
     def __init__(self, file: DirectFile, spec: ArraySpec) -> None:
         self._file = file
@@ -38,7 +38,7 @@ class ShardWriter:
         self._position += len(data)
 
     def checksum(self, clip: np.ndarray) -> int:
-        """CRC32C of a clip as it would be stored."""
+        """Return the CRC32C of a clip as it would be stored."""
         return int(google_crc32c.value(self._encoded(clip)))
 
     def _encoded(self, clip: np.ndarray) -> np.ndarray:
@@ -56,7 +56,7 @@ def check_size(path: Path, spec: ArraySpec, count: int) -> None:
 
 
 def open_shard(path: Path, spec: ArraySpec, count: int, direct: bool = False) -> tuple[File, np.ndarray]:
-    """Open a shard of `count` clips; returns the file, and the offset and byte count of each clip, `(count, 2)` int64.
+    """Open a shard of `count` clips; return the file, and offset and byte count of each clip, `(count, 2)` int64.
 
     Where clips are not compressed these follow from their size, so that nothing is read. Raises `StoreError` if the
     shard is missing or its size is not that of its clips.
@@ -81,7 +81,7 @@ def _equal_places(clip_bytes: int, count: int) -> np.ndarray:
 
 
 def index_places(file: File, spec: ArraySpec, count: int) -> np.ndarray:
-    """Offset and byte count of each of a shard's clips, `(count, 2)` int64, as its index says.
+    """Read offset and byte count of each of a shard's clips, `(count, 2)` int64, from its index.
 
     Raises `StoreError` unless they lie one after the other, fill the file and, if they are not compressed, are as they
     are in memory.
@@ -96,12 +96,12 @@ def index_places(file: File, spec: ArraySpec, count: int) -> np.ndarray:
     if google_crc32c.value(bytes(index)) != checksum:
         raise damaged(path, "the index does not match its checksum")
     entries = np.frombuffer(index, dtype="<u8").reshape(-1, 2)
-    found = entries[:count].astype(np.int64)
-    sizes = found[:, 1] if spec.compression else np.full(count, spec.clip_bytes)
+    places = entries[:count].astype(np.int64)
+    sizes = places[:, 1] if spec.compression else np.full(count, spec.clip_bytes)
     expected = np.stack([np.cumsum(sizes) - sizes, sizes], axis=1)
-    if not np.array_equal(found, expected) or (entries[count:] != EMPTY).any():
+    if not np.array_equal(places, expected) or (entries[count:] != EMPTY).any():
         kind = "clips" if spec.compression else f"uncompressed clips of {spec.clip_bytes} bytes"
         raise damaged(path, f"expected {count} {kind}, one after the other")
     if end != sizes.sum():
         raise damaged(path, f"expected {sizes.sum() + spec.index_bytes} bytes, found {end + spec.index_bytes}")
-    return found
+    return places

@@ -1,4 +1,4 @@
-"""Comparing all that a store holds with its checksums, which lie apart from what they check."""
+"""Comparison of a store with its checksums, which lie apart from the files that they check."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import numpy as np
 
 from stores.errors import StoreError
 from stores.files import read_checked
+from stores.folder import FolderStorage
 from stores.layout import POINTER, ArraySpec, Layout
 from stores.positioned import File
 from stores.reader import Store
@@ -17,7 +18,7 @@ from stores.shard import index_places
 
 @dataclass(frozen=True)
 class Damage:
-    """One thing that is not as it was written. `variant` and `shard` say which shard has to be written again."""
+    """Damage to one file. `variant` and `shard` say which shard has to be written again."""
 
     path: Path
     what: str
@@ -29,9 +30,9 @@ class Damage:
 
 
 def verify(path: Path) -> Iterator[Damage]:
-    """All that is damaged in a store, or in the current one of a folder of stores; reads every byte of it.
+    """Yield all damage to a store, or to the current one of a folder of stores; every byte is read.
 
-    Where the manifest or the row table is damaged, what depends on them is looked at once they are mended.
+    Where the manifest or the row table is damaged, the files that depend on them are checked once they are mended.
     """
     pointer = path / POINTER
     if pointer.is_file() or any(path.glob("*/manifest.json")):
@@ -44,17 +45,17 @@ def verify(path: Path) -> Iterator[Damage]:
     if not layout.group.is_dir():
         raise StoreError(f"{path}: expected a store, or a folder with a complete one")
     try:
-        store = Store(path)
+        store = Store(FolderStorage(path))
     except StoreError as error:
         yield Damage(layout.manifest, _without_path(error, layout.manifest))
         return
-    found = layout.metadata_digests()
+    digests = layout.metadata_digests()
     for name, expected in store.manifest["files"].items():
-        if name not in found:
+        if name not in digests:
             yield Damage(path / name, "this file is missing")
-        elif found[name] != expected:
+        elif digests[name] != expected:
             yield Damage(path / name, "it does not match its checksum")
-    if found.get(layout.rows.name) != store.manifest["files"][layout.rows.name]:
+    if digests.get(layout.rows.name) != store.manifest["files"][layout.rows.name]:
         return
     hashes = store.rows["content_hash"].to_pylist()
     for spec in store.specs.values():
@@ -98,5 +99,5 @@ def _shard(layout: Layout, spec: ArraySpec, shard: int, content_hashes: Sequence
 
 
 def _without_path(error: StoreError, path: Path) -> str:
-    """What an error says is wrong, without what stands beside it anyway."""
+    """Return the text of an error without the path and the advice."""
     return str(error).removeprefix(f"{path}: ").split(";")[0]

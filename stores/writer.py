@@ -1,4 +1,4 @@
-"""Writing a store shard by shard, so that whatever ends the work on the way, finished shards stay."""
+"""Writer of a store, shard by shard: finished shards stay, whatever ends the work on the way."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,12 +14,12 @@ from stores.direct import writing
 from stores.errors import StoreError
 from stores.files import make_folder, remove_partials, replacing, taking_place, write_checked
 from stores.layout import ArraySpec, Layout, shard_ranges
-from stores.markers import History, Marker, differs, distinct, finished, refuse_other_bytes
+from stores.markers import History, Marker, differs, distinct, finished_marker, refuse_other_bytes
 from stores.shard import ShardWriter, check_size
 
 
 class VariantShard:
-    """One shard of one variant while it is written: tensors to disk, statistics in memory."""
+    """Shard of one variant while it is written: tensors go to disk, statistics stay in memory."""
 
     def __init__(self, tensors: ShardWriter, spec: ArraySpec, promised: Marker | None) -> None:
         self._tensors = tensors
@@ -28,7 +28,7 @@ class VariantShard:
         self._promised = promised
 
     def append(self, values: np.ndarray, statistics: np.ndarray, written_with: Sequence[Any] = ()) -> None:
-        """The next clip: values of `clip_shape`, its `(groups, 2)` locations and scales, and with what it was made."""
+        """Append a clip: values of `clip_shape`, `(groups, 2)` locations and scales, and its environments."""
         self._statistics[len(self._tensors.checksums)] = statistics
         self._tensors.append(values)
         self._written_with = distinct([*self._written_with, *written_with])
@@ -40,7 +40,7 @@ class VariantShard:
         return self._tensors.checksum(values) == self._promised["crc32c"][len(self._tensors.checksums)]
 
     def finish(self) -> tuple[bytes, Marker]:
-        """Write the index; returns the statistics' bytes and the marker, but for its key."""
+        """Write the index; return the statistics' bytes and the marker, but for its key."""
         self._tensors.finish()
         statistics = self._statistics.tobytes()
         return statistics, {
@@ -67,7 +67,7 @@ def writing_shard(
     they are accepted.
     """
     finishing = {}
-    promised = {spec.variant: finished(layout, spec, shard, content_hashes) for spec in specs}
+    promised = {spec.variant: finished_marker(layout, spec, shard, content_hashes) for spec in specs}
     with ExitStack() as files:
         shards = {}
         for spec in specs:
@@ -93,7 +93,7 @@ def writing_shard(
 
 
 class StoreWriter:
-    """Creates, resumes or mends one store. The caller holds the lock that keeps other writers out."""
+    """Writer that creates, resumes or mends one store. The caller holds the lock that keeps other writers out."""
 
     def __init__(self, path: Path, specs: Sequence[ArraySpec], content_hashes: Sequence[str]) -> None:
         self.layout = Layout(path)
@@ -118,35 +118,35 @@ class StoreWriter:
             make_folder(self.layout.markers(variant))
 
     def missing(self, redo: Collection[tuple[str, int]] = ()) -> dict[int, list[str]]:
-        """The variants that each shard lacks: it has no marker, or no file of the right size, or is to be redone."""
+        """Return the variants that each shard lacks: no marker, no file of the right size, or to be redone."""
         lacking: dict[int, list[str]] = {}
         for variant, spec in self.specs.items():
             done = {int(marker.stem) for marker in self.layout.markers(variant).glob("*.json")}
             for shard, rows in enumerate(self.shards):
-                if shard not in done or (variant, shard) in redo or not self._whole(spec, shard, len(rows)):
+                if shard not in done or (variant, shard) in redo or not self._complete(spec, shard, len(rows)):
                     lacking.setdefault(shard, []).append(variant)
         return lacking
 
     def shard_hashes(self, shard: int) -> Sequence[str]:
-        """Content hashes of the clips of a shard, in their order."""
+        """Return the content hashes of the clips of a shard, in their order."""
         rows = self.shards[shard]
         return self.content_hashes[rows.start : rows.stop]
 
     def finish(self, manifest: dict[str, Any]) -> None:
         """Write the manifest with the digests of all metadata: from here on readers accept the store.
 
-        It lists with what the shards were made, and its identity is another one if new bytes were accepted.
+        It lists the environments of the shards, and its identity is another one if new bytes were accepted.
         """
         history = History()
         for variant, spec in self.specs.items():
             for shard in range(len(self.shards)):
-                marker = finished(self.layout, spec, shard, self.shard_hashes(shard))
+                marker = finished_marker(self.layout, spec, shard, self.shard_hashes(shard))
                 if marker is not None:  # one that is damaged is for `verify` to find
                     history.add(variant, shard, marker)
-        told = {"identity": history.identity(manifest["identity"]), "written_with": history.written_with}
-        write_checked(self.layout.manifest, {**manifest, **told, "files": self.layout.metadata_digests()})
+        summary = {"identity": history.identity(manifest["identity"]), "written_with": history.written_with}
+        write_checked(self.layout.manifest, {**manifest, **summary, "files": self.layout.metadata_digests()})
 
-    def _whole(self, spec: ArraySpec, shard: int, clips: int) -> bool:
+    def _complete(self, spec: ArraySpec, shard: int, clips: int) -> bool:
         try:
             check_size(self.layout.shard(spec, shard), spec, clips)
         except StoreError:

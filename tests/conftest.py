@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import Phase, settings
 
-from features.recipe import Recipe
+from features.tensors.four_channel import Recipe
 
 # The same examples in every run, however long one takes on a machine that does other work as well.
 settings.register_profile("steady", deadline=None, derandomize=True)

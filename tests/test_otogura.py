@@ -10,10 +10,9 @@ from corpora import write_corpus
 from stores_of import indexed
 
 import otogura
-from features.recipe import Recipe
 from pipeline.build.store import build_store
-from pipeline.config.corpora import AudioCorpus
 from pipeline.corpus.sources import source_of
+from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.support.executors import Engine
 from training.stream import ClipStream
 
@@ -30,7 +29,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clips = indexed(source, folder / "index")
     recordings = source.recordings(folder / "index", clips)
     store = folder / "work" / "stores" / "genres-demo-34bfcb93"
-    build_store(store, clips, recordings, Recipe(frames=216), name="tones", clips_per_shard=64, engine=Engine())
+    build_store(store, clips, recordings, otogura.Recipe(frames=216), name="tones", clips_per_shard=64, engine=Engine())
     recording = folder / "work" / "demo" / "genres" / "funk" / "funk-00.wav"
     recording.parent.mkdir(parents=True)
     recording.write_bytes((folder / "corpus" / "a" / "0.wav").read_bytes())

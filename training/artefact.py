@@ -1,4 +1,4 @@
-"""The trained model as it is used elsewhere: weights in safetensors, and JSON that says all else."""
+"""The trained model as it is used elsewhere: weights in safetensors, and a description in JSON."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from stores.files import read_json, write_bytes, write_json
-from training.settings import Model
+from training.models import Model
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
@@ -27,10 +27,10 @@ class Artefact:
 
 
 def read_artefact(folder: Path) -> Artefact:
-    """What `write_artefact` wrote."""
-    described = read_json(folder / DESCRIPTION)
+    """Return the weights and the description that `write_artefact` wrote."""
+    description = read_json(folder / DESCRIPTION)
     weights = load_file(folder / WEIGHTS)
-    return Artefact(folder, weights, described["classes"], described["recipe"], described["version"])
+    return Artefact(folder, weights, description["classes"], description["recipe"], description["version"])
 
 
 def write_artefact(
@@ -43,17 +43,17 @@ def write_artefact(
     store: str,
     decision: dict[str, Any],
 ) -> str:
-    """Write `model.safetensors` and `model.json`; returns the version, a hash of both.
+    """Write `model.safetensors` and `model.json`; return the version, a hash of both.
 
     `decision` has the `positive` of two classes and the `threshold` from which on its probability means it; it is empty
     where the likeliest class counts.
     """
     weights = save({name: value.contiguous() for name, value in network.state_dict().items()})
-    described = {"model": model.model_dump(mode="json"), "classes": classes, "recipe": recipe, "store": store}
-    described |= {"normalise": "train" if hasattr(network, "renormalise") else "clip"} | decision
+    description = {"model": model.model_dump(mode="json"), "classes": classes, "recipe": recipe, "store": store}
+    description |= {"normalise": "train" if hasattr(network, "renormalise") else "clip"} | decision
     version = hashlib.blake2b(digest_size=8)
     version.update(weights)
-    version.update(json.dumps(described, sort_keys=True).encode())
+    version.update(json.dumps(description, sort_keys=True).encode())
     write_bytes(folder / WEIGHTS, weights)
-    write_json(folder / DESCRIPTION, described | {"version": version.hexdigest()})
+    write_json(folder / DESCRIPTION, description | {"version": version.hexdigest()})
     return version.hexdigest()

@@ -21,7 +21,7 @@ MASKS = {ROWS: 32, FRAMES: 64}
 
 
 def uniform(keys: Tensor, first: int, count: int) -> Tensor:
-    """Numbers from [0, 1), `(items, count)` float64: draws `first`, `first` + 1, … of each of the int64 `keys`.
+    """Return numbers from [0, 1), `(items, count)` float64: draws `first`, `first` + 1, … of each of the int64 `keys`.
 
     A counter through the finaliser of SplitMix64 (Steele, Lea and Flood, 2014), in torch's integers, which wrap as
     they should and are the same on every device.
@@ -34,23 +34,23 @@ def uniform(keys: Tensor, first: int, count: int) -> Tensor:
 
 
 def _shifted(values: Tensor, bits: int) -> Tensor:
-    """To the right, with zeros from the left."""
+    """Shift to the right, with zeros from the left."""
     return (values >> bits) & ((1 << (64 - bits)) - 1)
 
 
 def crop_at_random(images: Tensor, size: tuple[int, int], keys: Tensor) -> Tensor:
-    """A part of `size` of each of `(items, channels, rows, frames)`, from anywhere in it."""
+    """Cut a part of `size` from anywhere in each of `(items, channels, rows, frames)`."""
     rows, frames = size
     free = images.shape[ROWS] - rows + 1, images.shape[FRAMES] - frames + 1
-    top, left = ((drawn * places).long() for drawn, places in zip(uniform(keys, CROP, 2).T, free, strict=True))
+    top, left = ((share * places).long() for share, places in zip(uniform(keys, CROP, 2).T, free, strict=True))
     parts = images.unfold(ROWS, rows, 1).unfold(FRAMES, frames, 1)
     return parts[torch.arange(len(images), device=images.device), :, top, left]
 
 
 def filtered(images: Tensor, settings: Augment, keys: Tensor) -> Tensor:
-    """As if recorded louder or softer and by another microphone: in dB, `(items, channels, rows, frames)` float32.
+    """Add gains in dB, as if recorded louder and by another microphone; `(items, channels, rows, frames)` float32.
 
-    A gain for the whole and a curve over the rows (FilterAugment: Nam and others, 2022).
+    One gain for the whole image and a curve over its rows (FilterAugment: Nam and others, 2022).
     """
     if settings.gain_db:
         gains = (2 * uniform(keys, GAIN, 1) - 1) * settings.gain_db
@@ -92,12 +92,12 @@ def mask(images: Tensor, settings: Augment, fill: Tensor, keys: Tensor) -> Tenso
 
 
 def _along(axis: int, values: Tensor) -> Tensor:
-    """`(items, size)` for images whose rows or frames are so many."""
+    """Return values `(items, size)` in a shape that fits the axis of images that has this size."""
     return values[:, None, :, None] if axis == ROWS else values[:, None, None, :]
 
 
 def augmented(images: Tensor, settings: Augment, size: tuple[int, int], fill: Tensor, keys: Tensor) -> Tensor:
-    """What a network is shown in training of `(items, channels, rows, frames)`: float32, of `size` rows and frames."""
+    """Return images `(items, channels, rows, frames)` as a network sees them in training: float32, cut to `size`."""
     images = filtered(images.float(), settings, keys)
     if tuple(images.shape[2:]) != size:
         images = crop_at_random(images, size, keys)
@@ -105,7 +105,7 @@ def augmented(images: Tensor, settings: Augment, size: tuple[int, int], fill: Te
 
 
 def mixture(keys: Tensor, alpha: float) -> Tensor:
-    """How much of each item is kept when it is mixed with another, `(items,)` float32: Beta(alpha, alpha).
+    """Draw the share of each item when it is mixed with another, `(items,)` float32, from Beta(alpha, alpha).
 
     On the CPU, whose scipy has the quantiles.
     """
@@ -113,7 +113,7 @@ def mixture(keys: Tensor, alpha: float) -> Tensor:
 
 
 def mixed(images: Tensor, share: Tensor) -> Tensor:
-    """Each item with the next of the batch, whose order is random already (mixup: Zhang and others, 2018): float32."""
+    """Mix each item with the next of the batch, whose order is random (mixup: Zhang and others, 2018); float32."""
     images = images.float()  # torch's autocast on a CPU rolls no float16
     share = share.view(-1, *[1] * (images.ndim - 1))
     return share * images + (1 - share) * images.roll(-1, dims=0)

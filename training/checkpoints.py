@@ -1,4 +1,4 @@
-"""The two checkpoints of a run, whole or not there at all, and when to stop."""
+"""The two checkpoints of a run, complete or missing, and the epoch at which to stop."""
 
 import math
 from pathlib import Path
@@ -29,20 +29,20 @@ class Checkpoints(Checkpoint):
         self._training = training
 
     def clear(self) -> None:
-        """Remove what another run has left."""
+        """Remove the checkpoints of another run."""
         for path in (self.last_path, self.best_path):
             path.unlink(missing_ok=True)
 
     def kept(self) -> dict[str, Any]:
-        """The checkpoint of a finished run."""
+        """Return the checkpoint of a finished run."""
         return _load(self.kept_path)
 
     def history(self) -> list[dict[str, float]]:
-        """Of all finished epochs."""
+        """Return the history of all finished epochs."""
         return _load(self.last_path)["history"] if self.last_path.is_file() else []
 
     def finished(self) -> bool:
-        """Whether there is nothing left to train, and the weights to be kept are there."""
+        """Return True if nothing is left to train and the weights to be kept exist."""
         if not self.kept_path.is_file():
             self.clear()
             return False
@@ -50,7 +50,7 @@ class Checkpoints(Checkpoint):
         return len(history) >= self._training.epochs or self._patience_ended(history)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """After the module's own hook, which adds the epoch to the history: Lightning calls checkpoints last."""
+        """Write the checkpoints, after the module's own hook has added the epoch to the history."""
         assert isinstance(pl_module, Classifier)
         if self._is_best(pl_module.history):
             _save(trainer, self.best_path)
@@ -72,7 +72,7 @@ class Checkpoints(Checkpoint):
 
 
 def _losses(history: list[dict[str, float]]) -> list[float]:
-    """Validation losses; one that is not a number is the worst."""
+    """Return the validation losses; one that is not a number becomes infinite, the worst."""
     return [math.inf if math.isnan(row["validation_loss"]) else row["validation_loss"] for row in history]
 
 

@@ -5,12 +5,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from features.recipe import Recipe
-from features.tensors.four_channel import spline_matrix
+from features.tensors.four_channel import Recipe
+from features.tensors.four_channel.assembly import spline_matrix
 
 
 class Expand(nn.Module):
-    """Compact rows `(batch, n_mels + 3 · n_mfcc, frames)` to `(batch, 4, n_mels, frames)` float32, channels_last."""
+    """Module that expands compact rows to dense planes.
+
+    From `(batch, n_mels + 3 · n_mfcc, frames)` to `(batch, 4, n_mels, frames)` float32, channels_last.
+    """
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()

@@ -18,16 +18,18 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import nn
 from torch.utils.data import DataLoader
 
-from features.recipe import recorded_recipe
+from features.tensors import recorded_recipe
 from stores.files import read_json, write_json
 from training.artefact import Artefact
 from training.checkpoints import Checkpoints
 from training.errors import TrainingError
 from training.imports import imported_files
-from training.models import NETWORKS, Standard, build
+from training.models import Model
+from training.models.build import build
+from training.models.crops import Standard
 from training.module import Classifier
 from training.normalise import TrainStatistics
-from training.settings import Model, Training
+from training.settings import Training
 from training.start import start_from
 from training.stream import ClipStream
 
@@ -59,7 +61,7 @@ def fit(
     callbacks: Sequence[pl.Callback] = (),
     until: float | None = None,
 ) -> Fitted:
-    """Train, or go on training, or take what the folder holds when just this has been trained before.
+    """Train, or go on training, or load the weights if the same has been trained in this folder before.
 
     Parameters
     ----------
@@ -84,19 +86,19 @@ def fit(
     Raises `TrainingError` when it has come, or training has gone astray.
     """
     settings = training.model_dump(mode="json", exclude={"max_time"})
-    whole = {**identity, "model": model.model_dump(mode="json"), "training": settings, "class_weights": class_weights}
-    whole |= {"code": code_digest(model.name)} | ({} if start is None else {"start": start.version})
-    state = folder / "run.json"
+    state = {**identity, "model": model.model_dump(mode="json"), "training": settings, "class_weights": class_weights}
+    state |= {"code": code_digest(model.name)} | ({} if start is None else {"start": start.version})
+    state_path = folder / "run.json"
     checkpoints = Checkpoints(folder / "checkpoints", training)
-    if not state.is_file() or read_json(state) != json.loads(json.dumps(whole)):
+    if not state_path.is_file() or read_json(state_path) != json.loads(json.dumps(state)):
         checkpoints.clear()
-        write_json(state, whole)
+        write_json(state_path, state)
     pl.seed_everything(training.seed, verbose=False)
     recipe = recorded_recipe(train.store.manifest["recipe"])
     network = build(model, len(classes), recipe, standard)
     if start is not None:
-        kept = start_from(network, start, model=model, classes=list(classes), recipe=recipe)
-        log.info("starting from %s, with the rows of %s", start.folder, ", ".join(kept) or "no class")
+        kept_classes = start_from(network, start, model=model, classes=list(classes), recipe=recipe)
+        log.info("starting from %s, with the rows of %s", start.folder, ", ".join(kept_classes) or "no class")
     if not checkpoints.finished():
         limit = [] if until is None else [_TimeLimit(until)]
         _train(checkpoints, network, train, validation, training, class_weights, [*callbacks, *limit])
@@ -112,14 +114,14 @@ def fit(
 
 
 def device_of(training: Training) -> torch.device:
-    """The GPU when there is one, unless the settings name a device."""
+    """Return the GPU if there is one, unless the settings name a device."""
     if training.device != "auto":
         return torch.device(training.device)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def precision_of(training: Training) -> str:
-    """Lightning's name of the precision; `auto` is bf16 where the hardware computes it, not where it emulates it."""
+    """Return Lightning's name of the precision; `auto` is bf16 only where the hardware computes it itself."""
     names = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
     if training.precision != "auto":
         return names[training.precision]
@@ -181,7 +183,7 @@ def _train(
 
 
 class _Epochs(pl.Callback):
-    """Tells the stream which epoch's order comes next."""
+    """Callback that tells the stream the number of each epoch."""
 
     def __init__(self, stream: ClipStream) -> None:
         self._stream = stream
@@ -191,7 +193,7 @@ class _Epochs(pl.Callback):
 
 
 class _TimeLimit(pl.Callback):
-    """Stops after an epoch when another one would take longer than is left.
+    """Callback that stops after an epoch when another one would take longer than is left.
 
     Lightning's own timer counts what earlier runs took as well, or stops within an epoch.
     """
@@ -209,7 +211,7 @@ class _TimeLimit(pl.Callback):
 
 
 def _loader(stream: ClipStream) -> DataLoader[Any]:
-    """What Lightning wants to iterate over; it passes the stream's own batches on."""
+    """Return a loader for Lightning, which passes the stream's own batches on."""
     return DataLoader(stream, batch_size=None)
 
 
@@ -222,10 +224,10 @@ def code_digest(model: str) -> str:
 
 
 def weights_code(model: str) -> list[Path]:
-    """Return the files of `training` that decide what weights a model gets: what this module imports.
+    """Return the files of `training` that decide the weights of a model: imports of this module and of its network.
 
     Reports, evaluation and other networks may change without training again. Code of `features` and `stores` does not
     count: the identity of a store stands for what made its tensors.
     """
-    others = {network.__module__ for name, network in NETWORKS.items() if name != model}
-    return imported_files([__name__], within=("training",), without=others)
+    folder = f"training.models.{model}"
+    return imported_files([__name__, f"{folder}.settings", f"{folder}.network"], within=("training",), discovered=False)

@@ -11,15 +11,19 @@ PACKAGES = ("features", "pipeline", "stores", "training")
 
 # The Snakefile is read often: `ast` gets the import statements alone, in a tenth of the time of whole modules.
 _STATEMENT = re.compile(rf"^[ \t]*((?:from|import)[ \t]+(?:{'|'.join(PACKAGES)})\b(?:.*\([^)]*\)|.*))", re.MULTILINE)
+_WALK = re.compile(r"pkgutil\.iter_modules\(__path__\)")
+_BY_NAME = re.compile(r"import_module\(\s*f\"([\w.{}]+)\"")
 
 
 def imported_files(
-    modules: Iterable[str], *, within: Collection[str] = PACKAGES, without: Collection[str] = ()
+    modules: Iterable[str], *, within: Collection[str] = PACKAGES, discovered: bool = True
 ) -> list[Path]:
     """Return the files of modules and of all that they import, sorted; absolute paths.
 
     Imports count wherever they stand, in functions as well, and so do the packages that a module lies in, which Python
-    runs before it.
+    runs before it. Modules that are imported by a computed name count as well: of `import_module(f"….{…}.…")` every
+    module that fits, each `{…}` standing for one name; of a package whose `__init__.py` walks over its own folder by
+    `pkgutil.iter_modules(__path__)`, and has no such call, every module below it.
 
     Parameters
     ----------
@@ -27,8 +31,8 @@ def imported_files(
         Dotted names.
     within : collection of str, optional
         Packages that count; imports of others end there.
-    without : collection of str, optional
-        Modules that are left out, and so is what they alone import.
+    discovered : bool, optional
+        If False, modules that are imported by a computed name do not count.
 
     Raises
     ------
@@ -39,13 +43,14 @@ def imported_files(
     left = list(modules)
     while left:
         name = left.pop()
-        if name in files or name in without or name.split(".")[0] not in within:
+        if name in files or name.split(".")[0] not in within:
             continue
         if (path := module_path(name)) is None:
             raise ValueError(f"{name}: no such module below {ROOT}")
         files[name] = path
         left += [name.rpartition(".")[0]] if "." in name else []
         left += _imports_of(path)
+        left += discovered_modules(path) if discovered else ()
     return sorted(files.values())
 
 
@@ -68,6 +73,20 @@ def imported_modules(tree: ast.AST) -> set[str]:
     return {name for name in names if _is_ours(name)}
 
 
+@cache
+def discovered_modules(path: Path) -> frozenset[str]:
+    """Return the names of those modules of ours that a file imports by computed names."""
+    text = path.read_text(encoding="utf-8")
+    own_name = _name_of(path)
+    patterns = [pattern.replace("{__name__}", own_name) for pattern in _BY_NAME.findall(text)]
+    globs = [re.sub(r"\{[^}]*\}", "*", pattern).replace(".", "/") for pattern in patterns if _is_ours(pattern)]
+    if path.name == "__init__.py" and _WALK.search(text) and not globs:
+        return frozenset(map(_name_of, path.parent.rglob("*.py")))
+    return frozenset(
+        _name_of(file) for glob in globs for end in (".py", "/__init__.py") for file in ROOT.glob(glob + end)
+    )
+
+
 def _is_ours(name: str) -> bool:
     return name.split(".")[0] in PACKAGES
 
@@ -80,3 +99,7 @@ def _imports_of(path: Path) -> frozenset[str]:
     except SyntaxError:  # a line of prose that begins like one, or a bracket in a comment
         tree = ast.parse(text)
     return frozenset(imported_modules(tree))
+
+
+def _name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

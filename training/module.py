@@ -23,14 +23,14 @@ log = logging.getLogger("otogura")
 BETAS = (0.9, 0.999)
 EPS = 1e-7
 
-SAID = ("train_loss", "validation_loss", "validation_accuracy")  # of an epoch, in its line of the log
+LOGGED = ("train_loss", "validation_loss", "validation_accuracy")  # of an epoch, in its line of the log
 
 
 class Classifier(pl.LightningModule):
-    """Trains a network on batches of a `ClipStream`. `history` has one dictionary per finished epoch.
+    """Lightning module that trains a network on batches of a `ClipStream`.
 
-    `kept_network` is the one to be kept: the weights' moving average, if the settings ask for it, or else the network
-    itself.
+    `history` has one dictionary per finished epoch. `kept_network` is the one to be kept: the weights' moving average,
+    if the settings ask for it, or else the network itself.
 
     The loss of a step is the weighted sum over all clips of its batches divided by their number. So is that of an epoch
     in the history.
@@ -65,7 +65,7 @@ class Classifier(pl.LightningModule):
         return self.network if self.average is None else self.average.module
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logits `(batch, classes)` of features in any float type."""
+        """Return logits `(batch, classes)` of features in any float type."""
         network = self.network if self.training else self.kept_network
         return network(features.float())
 
@@ -86,7 +86,7 @@ class Classifier(pl.LightningModule):
             self._schedule.load_state_dict(self._schedule_state)
 
     def on_before_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
-        """What is drawn on the CPU goes to the GPU with the batch."""
+        """Add to a batch the shares of its mixture, which are drawn on the CPU."""
         alpha = self._settings.augment.mixup
         return {**batch, "share": mixture(batch["key"], alpha)} if alpha and self.training else batch
 
@@ -100,7 +100,7 @@ class Classifier(pl.LightningModule):
         return self._step("train", features, batch["label"], share) * (settings.accumulate / self._addends(batch_idx))
 
     def _addends(self, batch_idx: int) -> int:
-        """Number of batches, all equally large, whose gradients are added up for the step of this batch."""
+        """Return the number of batches, all equally large, whose gradients are added up for the step of this batch."""
         accumulate = self._settings.accumulate
         return min(accumulate, int(self.trainer.num_training_batches) - batch_idx // accumulate * accumulate)
 
@@ -117,23 +117,23 @@ class Classifier(pl.LightningModule):
         self._sums = {}
 
     def on_train_epoch_end(self) -> None:
-        """Lightning validates before it calls this, and writes checkpoints after it."""
+        """Add the epoch to the history: after Lightning has validated, and before it writes checkpoints."""
         epoch = {"epoch": self.current_epoch, "learning_rate": self._schedule.optimizer.param_groups[0]["lr"]}
         for side in ("train", "validation")[: 2 if "validation loss" in self._sums else 1]:
-            for what in ("loss", "accuracy"):
-                epoch[f"{side}_{what}"] = float(self._mean(side, what))
+            for metric in ("loss", "accuracy"):
+                epoch[f"{side}_{metric}"] = float(self._mean(side, metric))
         if not math.isfinite(epoch["train_loss"]):
             raise TrainingError(
                 f"the training loss is not finite in epoch {self.current_epoch + 1}; lower training.learning_rate"
             )
         self.history.append(epoch)
         self._schedule.step(epoch.get("validation_loss"))
-        said = [f"{name.replace('_', ' ')} {epoch[name]:.3f}" for name in SAID if name in epoch]
+        metrics = [f"{name.replace('_', ' ')} {epoch[name]:.3f}" for name in LOGGED if name in epoch]
         log.info(
             "epoch %d/%d: loss %s, %.1f s",
             self.current_epoch + 1,
             self._settings.epochs,
-            ", ".join(said).removeprefix("train loss "),
+            ", ".join(metrics).removeprefix("train loss "),
             time.monotonic() - self._started,
         )
 
@@ -149,7 +149,7 @@ class Classifier(pl.LightningModule):
         set_random_states(checkpoint["random"], self.trainer.strategy.root_device)
 
     def _step(self, side: str, features: Tensor, label: Tensor, share: Tensor | None = None) -> Tensor:
-        """Mean loss of a batch; `share` `(batch,)` is what is left of each item where it was mixed with the next."""
+        """Return the mean loss of a batch; `share` `(batch,)` is that of each item that was mixed with the next."""
         logits = self(features).float()
         target = F.one_hot(label, logits.shape[1]).float()
         if share is not None:
@@ -164,8 +164,8 @@ class Classifier(pl.LightningModule):
     def _add(self, name: str, value: Tensor) -> None:
         self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
 
-    def _mean(self, side: str, what: str) -> Tensor:
-        return self._sums[f"{side} {what}"] / self._sums[f"{side} clips"]
+    def _mean(self, side: str, metric: str) -> Tensor:
+        return self._sums[f"{side} {metric}"] / self._sums[f"{side} clips"]
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:

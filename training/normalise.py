@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from features.recipe import Recipe
-from features.tensors.four_channel import DEGENERATE_SD, spline_matrix
+from features.tensors.four_channel import Recipe
+from features.tensors.four_channel.assembly import DEGENERATE_SD, spline_matrix
 from stores.reader import Store
 
 # Groups of rows that share one location and one scale, in the order of `Recipe.statistics`: log-mel, coefficient 0, the
@@ -41,7 +41,7 @@ def fitted_statistics(store: Store, rows: np.ndarray, variants: Sequence[str]) -
 
 
 class Renormalise(nn.Module):
-    """Undoes the normalisation of each clip and normalises by the statistics of training clips.
+    """Module that undoes the normalisation of each clip and normalises by the statistics of training clips.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def features_for(network: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
     Parameters
     ----------
     network : nn.Module
-        As `training.models.build` makes it.
+        As `training.models.build.build` returns it.
     batch : mapping
         `features`, and `statistics` where the network has been built with those of training clips.
     """

@@ -22,7 +22,7 @@ class Permutation:
         self._keys = np.frombuffer(digest, dtype="<u8")
 
     def __call__(self, positions: np.ndarray) -> np.ndarray:
-        """What stands at these positions: int64, same shape."""
+        """Return the numbers at these positions: int64, same shape."""
         values = np.asarray(positions, dtype=np.uint64)
         values = self._encrypt(values)
         while (outside := values >= self.size).any():
@@ -52,7 +52,7 @@ class Blocks:
     window: int
 
     def __call__(self, positions: np.ndarray) -> np.ndarray:
-        """What stands at these positions: int64, same shape."""
+        """Return the numbers at these positions: int64, same shape."""
         positions = np.asarray(positions, dtype=np.int64)
         span = self.length * self.window
         windows, within = np.divmod(positions, span)
@@ -61,10 +61,10 @@ class Blocks:
             here = windows == window
             inner[here] = Permutation(min(span, self.size - window * span), f"{self.key} {window}")(within[here])
         runs, member = np.divmod(windows * span + inner, self.length)
-        whole = self.size // self.length
-        order = Permutation(max(1, whole), self.key)(np.minimum(runs, max(0, whole - 1)))
+        full_runs = self.size // self.length
+        order = Permutation(max(1, full_runs), self.key)(np.minimum(runs, max(0, full_runs - 1)))
         start = int(Permutation(self.size, f"{self.key} start")(np.zeros(1, np.int64))[0])
-        return (np.where(runs < whole, order, runs) * self.length + member + start) % self.size
+        return (np.where(runs < full_runs, order, runs) * self.length + member + start) % self.size
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ class Items:
 
     @property
     def _once(self) -> int:
-        """Items of one view."""
+        """Return the number of items of one view."""
         return len(self.rows) * (len(self.variants) if self.choice == "all" else 1)
 
     def at(self, places: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Row, variant number and number of the view of these items, all int64."""
+        """Return row, variant number and number of the view of these items, all int64."""
         views, places = np.divmod(places, self._once)
         if self.choice == "all":
             if self.by_variant:
@@ -102,9 +102,9 @@ class Items:
 
 
 def turns(places: np.ndarray, cycles: np.ndarray, numbers: np.ndarray, size: int, key: str) -> np.ndarray:
-    """Return what stands at `numbers` of a random order of range(size): another order for every place and cycle.
+    """Return the values at `numbers` of a random order of range(size): another order for every place and cycle.
 
-    Places, cycles and numbers are int64 of one shape, as is what is returned. An order is that of `size` random values,
+    Places, cycles and numbers are int64 of one shape, as are the values. An order is that of `size` random values,
     so that all of them are drawn at once.
     """
     seed = np.frombuffer(blake2b(key.encode(), digest_size=8).digest(), "<u8")
@@ -114,7 +114,7 @@ def turns(places: np.ndarray, cycles: np.ndarray, numbers: np.ndarray, size: int
 
 
 def scrambled(values: np.ndarray, key: np.uint64 | np.ndarray) -> np.ndarray:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014), keyed; wraps modulo 2**64."""
+    """Return the finaliser of SplitMix64 (Steele, Lea and Flood, 2014), keyed; wraps modulo 2**64."""
     mixed = values + key
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

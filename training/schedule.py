@@ -13,12 +13,12 @@ COSINE_TO = 0.01  # of the base rate
 
 
 def cosine_factor(epoch: int, epochs: int) -> float:
-    """Factor on the base learning rate in `epoch` (from 0) of `epochs`: half a cosine from 1 to a hundredth."""
+    """Return the factor on the base learning rate in `epoch` (from 0) of `epochs`: half a cosine from 1 to 0.01."""
     return COSINE_TO + (1 - COSINE_TO) * 0.5 * (1 + math.cos(math.pi * epoch / max(1, epochs - 1)))
 
 
 def decay_factor(epoch: int, epochs: int) -> float:
-    """Factor on the base learning rate in `epoch` (from 0) of `epochs`.
+    """Return the factor on the base learning rate in `epoch` (from 0) of `epochs`.
 
     For 120 epochs: (e+1)/15 up to 15, 0.96^(e-14) up to 60, then half a cosine from there down. Other lengths
     scale the two joints.
@@ -34,7 +34,7 @@ def decay_factor(epoch: int, epochs: int) -> float:
 
 
 class Schedule:
-    """Sets the optimiser's learning rate once per epoch: the base × 1, `cosine_factor`, or `decay_factor` × plateau
+    """Scheduler that sets the learning rate once per epoch: the base × 1, `cosine_factor`, or `decay_factor` × plateau
     factor.
 
     The plateau factor starts at 1 and is halved after 10 epochs without a better validation loss, where clips validate.
@@ -55,7 +55,7 @@ class Schedule:
         self._set()
 
     def step(self, validation_loss: float | None) -> None:
-        """At the end of an epoch."""
+        """Set the learning rate of the next epoch."""
         if validation_loss is None:
             pass
         elif validation_loss < self._best:

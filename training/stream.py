@@ -1,6 +1,5 @@
-"""Batches from a store: clips read into the memory of tensors by threads, ahead of the model."""
+"""The stream of batches that a model learns from, read by threads ahead of it."""
 
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,18 +11,15 @@ import torch
 from joblib import cpu_count
 from torch.utils.data import IterableDataset, get_worker_info
 
-from features.recipe import Recipe
-from features.tensors.base import channels_last
-from features.tensors.four_channel import expanded, spline_matrix
-from stores.positioned import page_aligned
 from stores.reader import Store
-from training.order import Blocks, Items, Permutation, scrambled
+from training.batches import BatchReader
+from training.order import Blocks, Items, Permutation
 
 READ_AHEAD = 3  # batches that are assembled while the model works on one
 WINDOW = 16  # runs of neighbouring clips whose members are shuffled together
 
 
-Order = Callable[[np.ndarray], np.ndarray]  # what of `Items` stands at some positions of an epoch
+Order = Callable[[np.ndarray], np.ndarray]  # numbers of `Items` at some positions of an epoch
 
 
 @dataclass(frozen=True)
@@ -41,49 +37,6 @@ class Epoch:
     number: int
     order: Order
     start: int
-
-
-class Buffers:
-    """Memory for batches, taken again as soon as nothing refers to a batch any more.
-
-    New memory is zeroed page by page when it is first written, which takes longer than the copy itself.
-    """
-
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self._shape, self._dtype = shape, dtype
-        self._free: list[np.ndarray] = []
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Buffers, (self._shape, self._dtype)
-
-    def take(self, count: int) -> torch.Tensor:
-        """`count` clips' worth."""
-        try:
-            whole = self._free.pop()
-        except IndexError:
-            whole = page_aligned(self._shape, self._dtype)
-        part = whole[:count]  # what the tensor's storage holds on to
-        weakref.finalize(part, self._free.append, whole).atexit = False
-        return torch.from_numpy(part)
-
-
-class _Expansion:
-    """Compact clips of a store as dense ones."""
-
-    def __init__(self, store: Store) -> None:
-        self._recipe = Recipe(**store.manifest["recipe"])
-        self._spline = spline_matrix(self._recipe.n_mfcc, self._recipe.n_mels).astype(np.float32)
-        self.shape = (*self._spline.shape[:1], self._recipe.frames, len(self._recipe.channels))
-
-    def __call__(self, rows: np.ndarray) -> np.ndarray:
-        planes = expanded(rows.astype(np.float32), self._spline)
-        return channels_last(planes, self._recipe.frames, self._recipe.dtype)
-
-
-def _content_keys(store: Store) -> np.ndarray:
-    """64 bits of each row's content hash, uint64."""
-    digits = "".join(text[:16] for text in store.rows["content_hash"].to_pylist())
-    return np.frombuffer(bytes.fromhex(digits), ">u8").astype(np.uint64)
 
 
 class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
@@ -170,14 +123,10 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
                 f"variants: expected some of {', '.join(store.variants)}, got {', '.join(sorted(unknown))}"
             )
         self.store = store
-        self._expansion = (
-            _Expansion(store) if expand and store.manifest.get("recipe", {}).get("layout") == "compact" else None
-        )
         self._shuffle = shuffle
         self._block = block
         self._seed = seed
         self._rank, self._world_size = rank, world_size
-        self._pin = pin
         self.epoch = 0
         self._start = 0  # of the next iteration
         self._position = Position(0, 0)
@@ -189,9 +138,6 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
             rows = rows[np.lexsort([columns["id"].to_numpy(), columns["content_hash"].to_numpy()])]
         by_variant = shuffle and block > 1
         self._items = Items(rows, labels, tuple(variants), choice, views, f"{seed}", by_variant)
-        self._content = _content_keys(store)
-        kept = [store.statistics(variant).astype(np.float32) for variant in variants] if statistics else None
-        self._statistics = None if kept is None else np.stack(kept)  # (variants, clips of the store, groups, 2)
         if shuffle:  # fewer clips than a batch are one smaller batch
             if len(self._items) < world_size:
                 raise ValueError(
@@ -199,22 +145,22 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
                 )
             batch_size = min(batch_size, len(self._items) // world_size)
         self._batch_size = batch_size
-        self._shape = self._expansion.shape if self._expansion else store.clip_shape
-        self._buffers = Buffers((batch_size, *self._shape), store.dtype)
-        self._compact = Buffers((batch_size, *store.clip_shape), store.dtype) if self._expansion else None
+        self._reader = BatchReader(
+            store, self._items, batch_size, seed=seed, pin=pin, expand=expand, statistics=statistics
+        )
 
     def __len__(self) -> int:
-        """Batches per epoch and rank."""
+        """Return the number of batches per epoch and rank."""
         return self._batches(0)
 
     def set_epoch(self, epoch: int) -> None:
-        """The order that the next iteration takes; another one than that of `load_state_dict` begins at its start."""
+        """Give the next iteration the order of an epoch, from its start unless `load_state_dict` named this one."""
         if epoch != self.epoch:
             self._start, self._position = 0, Position(epoch, 0)
         self.epoch = epoch
 
     def state_dict(self) -> dict[str, int]:
-        """Where the last iteration stands: the epoch, and how many of its clips all ranks together have been given."""
+        """Return the position of the last iteration: the epoch, and the clips of it that all ranks have been given."""
         return asdict(self._position)
 
     def load_state_dict(self, state: dict[str, int]) -> None:
@@ -249,9 +195,9 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
                     future.cancel()
 
     def _batches(self, start: int) -> int:
-        """Batches of this rank when an epoch goes on from `start`."""
-        left, whole = len(self._items) - start, self._batch_size * self._world_size
-        return left // whole if self._shuffle else -(-left // whole)
+        """Return the number of batches of this rank when an epoch goes on from `start`."""
+        left, global_batch = len(self._items) - start, self._batch_size * self._world_size
+        return left // global_batch if self._shuffle else -(-left // global_batch)
 
     def _order(self) -> Order:
         count, key = len(self._items), f"{self._seed} {self.epoch}"
@@ -260,7 +206,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         return Blocks(count, key, self._block, WINDOW) if self._block > 1 else Permutation(count, key)
 
     def _positions(self, number: int, epoch: Epoch) -> np.ndarray:
-        """Positions in an epoch of this rank's part of a batch."""
+        """Return the positions in an epoch of this rank's part of a batch."""
         start = epoch.start + (number * self._world_size + self._rank) * self._batch_size
         return np.arange(start, min(start + self._batch_size, len(self._items)))
 
@@ -268,42 +214,13 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         if self._shuffle and self._block > 1:
             self._announce(number, epoch)
         rows, variants, views = self._items.at(epoch.order(self._positions(number, epoch)), epoch.number)
-        features = self._memory(len(rows))
-        target = features.numpy()
-        names = [self._items.variants[variant] for variant in variants.tolist()]
-        if self._expansion and self._compact:
-            stored = self._compact.take(len(rows)).numpy()
-            self.store.read_batch(rows.tolist(), names, stored)
-            for place, clip in enumerate(stored):
-                target[place] = self._expansion(clip)
-        else:
-            self.store.read_batch(rows.tolist(), names, target)
-        given = {} if self._statistics is None else {"statistics": torch.from_numpy(self._statistics[variants, rows])}
-        return given | {
-            "features": features.permute(0, 3, 1, 2) if features.ndim == 4 else features,  # channels last: no copy
-            "label": torch.from_numpy(self._items.labels[rows]),
-            "row": torch.from_numpy(rows),
-            "variant": torch.from_numpy(variants),
-            "key": torch.from_numpy(self._keys(rows, variants, views, epoch.number)),
-        }
-
-    def _keys(self, rows: np.ndarray, variants: np.ndarray, views: np.ndarray, epoch: int) -> np.ndarray:
-        keys = self._content[rows]
-        for part in (variants, views, np.full(1, epoch), np.full(1, self._seed)):
-            keys = scrambled(keys, part.astype(np.uint64))
-        return keys.view(np.int64)
-
-    def _memory(self, count: int) -> torch.Tensor:
-        if self._pin:  # torch keeps its pinned memory for the next batch by itself, and knows of copies under way
-            dtype = torch.from_numpy(np.empty(0, self.store.dtype)).dtype
-            return torch.empty((count, *self._shape), dtype=dtype, pin_memory=True)
-        return self._buffers.take(count)
+        return self._reader.read(rows, variants, views, epoch.number)
 
     def _announce(self, number: int, epoch: Epoch) -> None:
         """Have the system read as much of the next window as this batch takes of its own, in the order of the disk."""
-        span, whole = self._block * WINDOW, self._batch_size * self._world_size
-        begin = epoch.start + number * whole
-        end = min(begin + whole, len(self._items))
+        span, global_batch = self._block * WINDOW, self._batch_size * self._world_size
+        begin = epoch.start + number * global_batch
+        end = min(begin + global_batch, len(self._items))
         for window in range(begin // span, -(-end // span)):
             rows, variants = self._on_disk(window + 1, epoch)
             part = [min(max(place - window * span, 0), span) * len(rows) // span for place in (begin, end)]
@@ -311,7 +228,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
                 self.store.announce(row, self._items.variants[variant])
 
     def _on_disk(self, window: int, epoch: Epoch) -> tuple[np.ndarray, np.ndarray]:
-        """Row and variant number of this rank's clips in a window, in the order of the disk."""
+        """Return row and variant number of this rank's clips in a window, in the order of the disk."""
         span = self._block * WINDOW
         positions = np.arange(window * span, min((window + 1) * span, len(self._items)))
         mine = (positions - epoch.start) // self._batch_size % self._world_size == self._rank

@@ -1,4 +1,4 @@
-"""What all augmentations share: the contract, and the ranges that they draw from."""
+"""The contract of augmentations, and the ranges that they draw from."""
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
@@ -28,7 +28,7 @@ def _positive(value: tuple[float, float]) -> tuple[float, float]:
 
 
 def within(low: float, high: float) -> AfterValidator:
-    """Beyond these a draw is surely a mistake, and may take all memory."""
+    """Return a validator of ranges beyond which a draw is surely a mistake, and may take all memory."""
 
     def check(value: tuple[float, float]) -> tuple[float, float]:
         if not low <= value[0] <= value[1] <= high:
@@ -44,19 +44,30 @@ PositiveRange = Annotated[Range, AfterValidator(_positive)]
 
 
 def uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
-    """One float64 draw from [low, high). A fixed value takes its place in the stream as well."""
+    """Draw a float64 from [low, high). A fixed value takes its place in the stream as well."""
     return float(rng.uniform(*bounds))
 
 
 class Augmentation(Protocol):
-    """Draw first, apply second: what was drawn is recorded, and applying it again gives the same waveform."""
+    """A frozen dataclass of ranges that changes waveforms: draw first, apply second.
 
-    version: ClassVar[int]  # raised whenever the output of `apply` changes
+    The drawn parameters are recorded, and applying them again gives the same waveform.
+
+    Attributes
+    ----------
+    version : int
+        Raised whenever the output of `apply` changes.
+    order : int
+        Place among the variants of a store.
+    """
+
+    version: ClassVar[int]
+    order: ClassVar[int]
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
-        """Parameters, named with their units, in the order in which they are drawn."""
+        """Draw parameters, named with their units, in the order in which they are drawn."""
         ...
 
-    def apply(self, clip: "Clip", drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
-        """The augmented waveform `(samples,)` float32, not clipped; `rng` continues where `draw` stopped."""
+    def apply(self, clip: "Clip", parameters: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+        """Return the augmented waveform `(samples,)` float32, not clipped; `rng` continues where `draw` stopped."""
         ...

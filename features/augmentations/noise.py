@@ -27,19 +27,20 @@ class Noise:
     amplitude: PositiveRange | None = None
 
     version: ClassVar[int] = 1
+    order: ClassVar[int] = 1
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         if self.amplitude is not None:
             return {"amplitude": uniform(rng, self.amplitude)}
         return {"snr_db": uniform(rng, self.snr_db)}
 
-    def apply(self, clip: "Clip", drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+    def apply(self, clip: "Clip", parameters: dict[str, float], rng: np.random.Generator) -> np.ndarray:
         from features.normal import plus_noise  # compiled code is not for those who read the configuration only
 
-        if "amplitude" in drawn:
-            amplitude = drawn["amplitude"]
+        if "amplitude" in parameters:
+            amplitude = parameters["amplitude"]
         else:
             exact = clip.samples.astype(np.float64)
             power = np.vdot(exact, exact) / len(exact)
-            amplitude = np.sqrt(power / 10 ** (drawn["snr_db"] / 10))
+            amplitude = np.sqrt(power / 10 ** (parameters["snr_db"] / 10))
         return plus_noise(clip.samples, float(amplitude), rng)

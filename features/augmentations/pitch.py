@@ -26,12 +26,13 @@ class Pitch:
     semitones: Annotated[Range, within(-24, 24)] = (-2.0, 2.0)
 
     version: ClassVar[int] = 1
+    order: ClassVar[int] = 4
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         return {"semitones": uniform(rng, self.semitones)}
 
-    def apply(self, clip: "Clip", drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
-        rate = 2.0 ** (-drawn["semitones"] / 12)
+    def apply(self, clip: "Clip", parameters: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+        rate = 2.0 ** (-parameters["semitones"] / 12)
         stretched = time_stretch(clip, rate)
         shifted = resample(stretched, clip.sample_rate_hz / rate, clip.sample_rate_hz)[: len(clip.samples)]
         missing = len(clip.samples) - len(shifted)

@@ -26,12 +26,13 @@ class Rolloff:
     gain: Annotated[Range, within(0, 10)] = (0.1, 0.5)
 
     version: ClassVar[int] = 1
+    order: ClassVar[int] = 5
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         return {"cutoff_hz": uniform(rng, self.cutoff_hz), "gain": uniform(rng, self.gain)}
 
-    def apply(self, clip: "Clip", drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+    def apply(self, clip: "Clip", parameters: dict[str, float], rng: np.random.Generator) -> np.ndarray:
         frequencies_hz = np.arange(clip.fourier.bins) * (clip.sample_rate_hz / clip.fourier.n_fft)
-        gains = np.where(frequencies_hz > drawn["cutoff_hz"], np.float32(drawn["gain"]), np.float32(1))
+        gains = np.where(frequencies_hz > parameters["cutoff_hz"], np.float32(parameters["gain"]), np.float32(1))
         rolled_off = (block * gains[:, np.newaxis] for block in clip.spectrum)
         return clip.fourier.inverse(rolled_off, len(clip.samples))

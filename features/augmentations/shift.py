@@ -27,13 +27,14 @@ class Shift:
     wrap: bool = False
 
     version: ClassVar[int] = 1
+    order: ClassVar[int] = 2
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         return {"fraction": uniform(rng, self.fraction)}
 
-    def apply(self, clip: "Clip", drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+    def apply(self, clip: "Clip", parameters: dict[str, float], rng: np.random.Generator) -> np.ndarray:
         count = len(clip.samples)
-        later = round(drawn["fraction"] * count)
+        later = round(parameters["fraction"] * count)
         if self.wrap:
             return np.roll(clip.samples, later)
         shifted = np.zeros_like(clip.samples)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def time_stretch(clip: "Clip", rate: float) -> np.ndarray:
-    """librosa's `effects.time_stretch`: `(round(samples / rate),)` float32, at least one."""
+    """Stretch a clip as librosa's `effects.time_stretch`: `(round(samples / rate),)` float32, at least one sample."""
     return clip.fourier.inverse(clip.phasors.stretched(rate), max(1, round(len(clip.samples) / rate)))
 
 
@@ -29,9 +29,10 @@ class Stretch:
     rate: Annotated[Range, within(0.25, 4)] = (0.85, 1.15)
 
     version: ClassVar[int] = 1
+    order: ClassVar[int] = 3
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         return {"rate": uniform(rng, self.rate)}
 
-    def apply(self, clip: "Clip", drawn: dict[str, float], rng: np.random.Generator) -> np.ndarray:
-        return time_stretch(clip, drawn["rate"])
+    def apply(self, clip: "Clip", parameters: dict[str, float], rng: np.random.Generator) -> np.ndarray:
+        return time_stretch(clip, parameters["rate"])

@@ -1,4 +1,4 @@
-"""How the kernels are compiled."""
+"""Compilation of the kernels by numba."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

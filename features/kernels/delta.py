@@ -7,7 +7,7 @@ from features.kernels.compiled import compiled
 
 @compiled("void(float64[:, ::1], float64[::1], float64[:, ::1])")
 def correlate(rows: np.ndarray, weights: np.ndarray, filtered: np.ndarray) -> None:
-    """`filtered` `(rows, frames - n + 1)` becomes the weighted sums of each n successive of `(rows, frames)`."""
+    """Fill `filtered` `(rows, frames - n + 1)` with the weighted sums of each n successive of `(rows, frames)`."""
     for row in range(len(rows)):
         target = filtered[row]
         target[:] = 0

@@ -18,7 +18,7 @@ from features.kernels.compiled import compiled, part
 def radix_4(
     xr: np.ndarray, xi: np.ndarray, yr: np.ndarray, yi: np.ndarray, count: int, run: int, twiddles: np.ndarray
 ) -> None:
-    """One pass of `count` butterflies, each of four contiguous runs of x to four of y."""
+    """Run one pass of `count` butterflies, each of four contiguous runs of x to four of y."""
     apart = count * run
     for p in range(count):
         w = twiddles[6 * p : 6 * p + 6]
@@ -59,7 +59,7 @@ def any_radix(
     run: int,
     twiddles: np.ndarray,
 ) -> None:
-    """The same for any number of runs, by the sum that defines a transform.
+    """Run one pass as `radix_4` does, for any number of runs, by the sum that defines a transform.
 
     Twiddles hold the factor from each input of each butterfly to each of its outputs.
     """
@@ -90,7 +90,7 @@ def transform(
     radices: np.ndarray,
     twiddles: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Complex transform of `(n · lanes,)` x; the product of the radices is n. Returns the pair that holds the result.
+    """Transform complex `(n · lanes,)` x; the product of the radices is n. Returns the pair that holds the result.
 
     With real and imaginary parts in each other's place, in and out, it is the inverse without its factor 1/n.
     """
@@ -110,7 +110,7 @@ def transform(
 
 @part
 def load(hops: np.ndarray, first: int, window: np.ndarray, lanes: int, xr: np.ndarray, xi: np.ndarray) -> None:
-    """Windowed frames: even samples to `(n_fft / 2 · lanes,)` xr, odd ones to xi."""
+    """Load windowed frames: even samples to `(n_fft / 2 · lanes,)` xr, odd ones to xi."""
     row, column = 0, first
     for sample in range(len(window)):
         source, weight = hops[row, column : column + lanes], window[sample]
@@ -140,7 +140,7 @@ def add(xr: np.ndarray, xi: np.ndarray, window: np.ndarray, lanes: int, first: i
 
 @part
 def split(xr: np.ndarray, xi: np.ndarray, turns: np.ndarray, spectra: np.ndarray) -> None:
-    """Twice the spectrum of the real signal from the transform of its even and odd samples."""
+    """Compute twice the spectrum of the real signal from the transform of its even and odd samples."""
     lanes, half = spectra.shape[2], spectra.shape[1] - 1
     for k in range(half + 1):
         here, mirrored = k % half * lanes, (half - k) % half * lanes
@@ -155,7 +155,7 @@ def split(xr: np.ndarray, xi: np.ndarray, turns: np.ndarray, spectra: np.ndarray
 
 @part
 def split_power(xr: np.ndarray, xi: np.ndarray, turns: np.ndarray, power: np.ndarray) -> None:
-    """Squared magnitude of what `split` gives."""
+    """Compute the squared magnitude of the spectrum that `split` computes."""
     lanes, half = power.shape[1], power.shape[0] - 1
     for k in range(half + 1):
         here, mirrored = k % half * lanes, (half - k) % half * lanes
@@ -171,7 +171,7 @@ def split_power(xr: np.ndarray, xi: np.ndarray, turns: np.ndarray, power: np.nda
 
 @part
 def join(spectra: np.ndarray, turns: np.ndarray, xr: np.ndarray, xi: np.ndarray) -> None:
-    """Twice what `split` started from. The imaginary parts of the first and the last bin count as zero."""
+    """Compute twice the input of `split`. The imaginary parts of the first and the last bin count as zero."""
     lanes, half = spectra.shape[2], spectra.shape[1] - 1
     for k in range(half):
         ar, ai, br, bi = spectra[0, k], spectra[1, k], spectra[0, half - k], spectra[1, half - k]
@@ -201,7 +201,7 @@ def forward(
     work: np.ndarray,
     spectra: np.ndarray,
 ) -> None:
-    """Twice the spectra `(2, bins, frames)`, real and imaginary, of the windowed frames from number `first` on.
+    """Compute twice the spectra `(2, bins, frames)`, real and imaginary, of windowed frames from number `first` on.
 
     In float64, and rounded to float32 at the end.
 
@@ -229,7 +229,7 @@ def forward_power(
     work: np.ndarray,
     power: np.ndarray,
 ) -> None:
-    """Squared magnitude `(bins, frames)` of what `forward` gives."""
+    """Compute the squared magnitude `(bins, frames)` of the spectra that `forward` computes."""
     lanes = power.shape[1]
     size = len(window) // 2 * lanes
     xr, xi, yr, yi = work[0, :size], work[1, :size], work[2, :size], work[3, :size]

@@ -14,7 +14,7 @@ _BITS_OF_ONE_HALF = np.uint32(126 << 23)
 
 @part
 def half_bits(value: np.float32) -> np.uint16:
-    """The bits of a float32 in float16: rounded to nearest, ties to even, and clipped to ±65 504. Not for NaN."""
+    """Return a float32 as bits of float16: rounded to nearest, ties to even, clipped to ±65 504. Not for NaN."""
     size = min(np.float32(abs(value)), _LARGEST)
     bits = np.float32(size).view(np.uint32)
     odd = (bits >> _MANTISSA_BITS_LOST) & np.uint32(1)
@@ -28,7 +28,7 @@ def half_bits(value: np.float32) -> np.uint16:
 
 @compiled("void(float32[:, :, ::1], int64, uint16[:, :, ::1])")
 def interleave_half(planes: np.ndarray, first: int, values: np.ndarray) -> None:
-    """Four planes `(4, rows, frames)` to float16's bits in `values` `(rows, more frames, 4)` from frame `first` on."""
+    """Write planes `(4, rows, frames)` as float16 bits to `values` `(rows, more frames, 4)` from frame `first` on."""
     halves = np.empty((4, planes.shape[2]), np.uint16)
     for row in range(planes.shape[1]):
         for channel in range(4):

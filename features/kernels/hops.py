@@ -9,7 +9,7 @@ _TILE = 16  # hops whose current cache lines stay at hand
 
 @compiled("void(float32[::1], int64, float32[:, ::1])")
 def side_by_side(signal: np.ndarray, lead: int, hops: np.ndarray) -> None:
-    """`(samples,)` to `(hop_length, hops)` after `lead` zeros; zeros after its end, what finds no place left out."""
+    """Copy `(samples,)` to `(hop_length, hops)` after `lead` zeros; it is padded with zeros or cut at its end."""
     hop_length, count = hops.shape
     for start in range(0, count, _TILE):
         tile = min(_TILE, count - start)
@@ -29,7 +29,7 @@ def side_by_side(signal: np.ndarray, lead: int, hops: np.ndarray) -> None:
 
 @compiled("void(float32[:, ::1], int64, float32[::1])")
 def end_to_end(hops: np.ndarray, lead: int, signal: np.ndarray) -> None:
-    """`(hop_length, hops)` to `(samples,)`, from sample `lead` on; zeros after the last hop."""
+    """Copy `(hop_length, hops)` to `(samples,)`, from sample `lead` on; zeros after the last hop."""
     hop_length, count = hops.shape
     for start in range(0, count, _TILE):
         tile = min(_TILE, count - start)

@@ -7,7 +7,7 @@ from features.kernels.compiled import compiled
 
 @compiled("void(float32[:, :, ::1], float32[:, ::1])")
 def squared(spectra: np.ndarray, power: np.ndarray) -> None:
-    """Squared magnitudes `(bins, frames)` of `(2, bins, frames)`."""
+    """Compute the squared magnitudes `(bins, frames)` of `(2, bins, frames)`."""
     for k in range(len(power)):
         real, imag, target = spectra[0, k], spectra[1, k], power[k]
         for frame in range(len(target)):
@@ -18,7 +18,7 @@ def squared(spectra: np.ndarray, power: np.ndarray) -> None:
 def mel_power(
     power: np.ndarray, starts: np.ndarray, ends: np.ndarray, weights: np.ndarray, first: int, mel: np.ndarray
 ) -> None:
-    """Power `(bins, frames)` in mel bands, into the columns of `(bands, all frames)` from `first` on.
+    """Sum power `(bins, frames)` in mel bands, into the columns of `(bands, all frames)` from `first` on.
 
     Band b sums the bins from `starts[b]` to `ends[b]` with as many of `weights`, which lie one band after the other: a
     mel filter is a triangle over a few bins, so most of a dense product would be with zeros.

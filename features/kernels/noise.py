@@ -17,7 +17,7 @@ _UNIT = np.float32(2.0**-24)
 
 @part
 def uniform(word: np.uint32) -> np.float32:
-    """A number in [0, 1)."""
+    """Return a number in [0, 1)."""
     return np.float32(word >> np.uint32(8)) * _UNIT
 
 
@@ -31,7 +31,7 @@ def add_noise(
     signal: np.ndarray,
     noisy: np.ndarray,
 ) -> bool:
-    """`noisy` becomes `signal` plus `amplitude` times standard normals, both `(samples,)` float32.
+    """Fill `noisy` with `signal` plus `amplitude` times standard normals, both `(samples,)` float32.
 
     From random `words`; False if there were too few. The tables are `features.normal.layers`.
     """

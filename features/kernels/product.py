@@ -12,7 +12,7 @@ _BLOCK = 512  # frames at a time, so that two rows of the product stay in the fi
     "void(float64[:, ::1], float64[:, ::1], float64[:, ::1])",
 )
 def multiply(matrix: np.ndarray, rows: np.ndarray, product: np.ndarray) -> None:
-    """`product` `(m, frames)` becomes `matrix` `(m, n)` times `rows` `(n, frames)`, each summed from the first on.
+    """Fill `product` `(m, frames)` with `matrix` `(m, n)` times `rows` `(n, frames)`, summed from the first on.
 
     BLAS chooses its kernels by the processor and by the environment, and they sum in different orders. Two rows of the
     product and four terms at a time, so that there is as much to compute as to load.

@@ -24,7 +24,7 @@ def transpose(rows: np.ndarray, columns: np.ndarray) -> None:
 
 @compiled("void(float32[:, :, ::1], int64, float32[:, ::1], float32[:, ::1], float32[:, ::1])")
 def polar(spectra: np.ndarray, first: int, magnitude: np.ndarray, real: np.ndarray, imag: np.ndarray) -> None:
-    """Magnitudes and unit phasors of `(2, bins, frames)` spectra, into rows of `(all frames, bins)` from `first` on.
+    """Write magnitudes and unit phasors of `(2, bins, frames)` spectra to `(all frames, bins)` from `first` on.
 
     A bin that is zero points to 1. In float64 on the way, where no square of a float32 underflows.
     """

@@ -1,21 +1,50 @@
-"""From a waveform to the tensor of a recipe: one file for each kind of recipe."""
+"""Kinds of tensors, a folder each, named as the `kind` of its recipe.
 
-from features.recipe import LogMelRecipe, Recipe, SoundRecipe, WaveformRecipe
-from features.tensors.base import Assembly, Tensor
-from features.tensors.four_channel import FourChannel
-from features.tensors.log_mel import LogMel
+`recipe.py` holds the recipe, a subclass of `TensorRecipe`. It is read with every configuration, so it imports no
+compiled code. `assembly.py` holds the class `Assembly`, which makes the tensors.
+"""
 
-__all__ = ["Assembly", "Tensor", "assembly"]
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
+
+from pydantic import Field, TypeAdapter
+
+from features.recipe import SoundRecipe, TensorRecipe
+
+if TYPE_CHECKING:
+    from features.tensors.base import TensorAssembly
 
 
-def assembly(recipe: SoundRecipe) -> Assembly:
-    """What makes the tensors of this recipe, with its constants."""
-    match recipe:
-        case Recipe():
-            return FourChannel(recipe)
-        case LogMelRecipe():
-            return LogMel(recipe)
-        case WaveformRecipe():
-            from features.tensors.waveform import Waveform  # scipy.signal takes a third of a second to import
+def _recipe_class(kind: str) -> type[TensorRecipe]:
+    module = import_module(f"{__name__}.{kind}.recipe")
+    (recipe_class,) = (
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, TensorRecipe) and value.__module__ == module.__name__
+    )
+    return recipe_class
 
-            return Waveform(recipe)
+
+# By kind; recipes of sound come first, also in messages.
+RECIPES: dict[str, type[TensorRecipe]] = dict(
+    sorted(
+        ((module.name, _recipe_class(module.name)) for module in iter_modules(__path__) if module.ispkg),
+        key=lambda item: not issubclass(item[1], SoundRecipe),
+    )
+)
+
+if TYPE_CHECKING:
+    AnyRecipe: TypeAlias = TensorRecipe
+else:
+    AnyRecipe = Annotated[Union[tuple(RECIPES.values())], Field(discriminator="kind")]  # noqa: UP007
+
+
+def recorded_recipe(described: dict[str, Any]) -> TensorRecipe:
+    """Return the recipe that `dataclasses.asdict` described. Raises `pydantic.ValidationError` for anything else."""
+    return TypeAdapter(AnyRecipe).validate_python(described)
+
+
+def assembly_of(recipe: TensorRecipe) -> "TensorAssembly":
+    """Return the maker of the tensors of a recipe, with its constants."""
+    return import_module(f"{__name__}.{recipe.kind}.assembly").Assembly(recipe)

@@ -1,12 +1,11 @@
-"""What the kinds of tensors share."""
+"""The contract of the kinds of tensors, and the steps that they share."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from features.kernels.half import interleave_half
-from features.sound import Sound
 
 
 @dataclass(frozen=True)
@@ -24,22 +23,24 @@ class Tensor:
     statistics: np.ndarray
 
 
-class Assembly(Protocol):
-    def __call__(self, sound: Sound) -> Tensor:
-        """The tensor of a sound at the recipe's rate, of any length."""
+class TensorAssembly(Protocol):
+    """Maker of the tensors of one recipe, with its constants; the class `Assembly` in the `assembly.py` of a kind."""
+
+    def __call__(self, source: Any, /) -> Tensor:
+        """Return the tensor of a `Sound` at the recipe's rate, of any length, or of the values of a ready-made one."""
         ...
 
 
 def centre(rows: np.ndarray, frames: int) -> np.ndarray:
-    """At most `frames` frames from the centre of `(rows, any)`."""
+    """Return at most `frames` frames from the centre of `(rows, any)`."""
     start = max(0, (rows.shape[1] - frames) // 2)
     return rows[:, start : start + frames]
 
 
 def channels_last(planes: np.ndarray, frames: int, dtype: str) -> np.ndarray:
-    """`(channels, rows, at most frames)` float32 as `(rows, frames, channels)`, reflected on both sides to that length.
+    """Return `(channels, rows, at most frames)` float32 as `(rows, frames, channels)`, reflected to that length.
 
-    What float16 cannot hold becomes the nearest that it can.
+    Values beyond the range of `dtype` become the nearest that it holds.
     """
     channels, rows, count = planes.shape
     values = np.empty((rows, frames, channels), dtype)

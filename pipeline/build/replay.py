@@ -7,14 +7,15 @@ from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from features.audio import content_hash
-from features.engine import Engine, drawn
-from features.recipe import ORIGINAL, SpectrogramRecipe, recorded_recipe
+from features.extractor import FeatureExtractor, draw_parameters
+from features.recipe import ORIGINAL, SoundRecipe
+from features.tensors import recorded_recipe
 from pipeline.corpus.sources import recording_at
 from pipeline.support.errors import InputError
+from stores import Store, open_store
 from stores.errors import StoreError
 from stores.files import replacing
 from stores.layout import POINTER, Layout
-from stores.reader import Store, open_store
 
 
 def replay(recording: Path, variant: str, output: Path, stores: Path) -> str:
@@ -38,15 +39,15 @@ def replay(recording: Path, variant: str, output: Path, stores: Path) -> str:
         recipe = recorded_recipe(store.manifest["recipe"])
     except ValidationError:
         raise other from None
-    if isinstance(recipe, SpectrogramRecipe):
+    if not isinstance(recipe, SoundRecipe):
         raise InputError(f"{store.path}: holds spectrograms that came ready; they have no sound to be replayed")
-    parameters = drawn(recipe, content).get(variant, {})
+    parameters = draw_parameters(recipe, content).get(variant, {})
     if store.manifest["identities"][variant] != recipe.identity(variant):
         raise other
     recorded = {name: store.rows[f"{variant}_{name}"][row].as_py() for name in parameters}
     if recorded != parameters:
         raise other
-    engine = Engine(recipe)
+    engine = FeatureExtractor(recipe)
     with threadpool_limits(limits=1):
         waveform = engine.waveform(engine.clip(samples, rate_hz), content, variant)
     with replacing(output) as file:

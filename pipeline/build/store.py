@@ -12,9 +12,8 @@ import pyarrow.compute as pc
 import soundfile
 
 from features.audio import content_hash
-from features.engine import Engine as Features
-from features.engine import Ready, drawn, engine_of
-from features.recipe import AnyRecipe
+from features.extractor import FeatureExtractor, PassThroughExtractor, draw_parameters, extractor_of
+from features.tensors import AnyRecipe
 from pipeline.build.environment import environment
 from pipeline.corpus.recordings import Decoder, Recording
 from pipeline.corpus.sources.base import Recordings
@@ -24,8 +23,9 @@ from pipeline.support.progress import Meter
 from stores.codec import Compression
 from stores.errors import StoreError
 from stores.files import read_checked, remove_partials, write_checked
+from stores.held import HeldClip
 from stores.layout import POINTER, ArraySpec, Layout
-from stores.reuse import Copies, HeldClip, Pool
+from stores.reuse import Copies, Pool
 from stores.writer import StoreWriter, VariantShard, writing_shard
 
 
@@ -56,7 +56,7 @@ class ShardTask:
     recordings: Sequence[Recording]
     content_hashes: Sequence[str]
     held: dict[str, list[HeldClip | None]]  # by variant: tensors to copy in place of computing them
-    features: Features | Ready
+    features: FeatureExtractor | PassThroughExtractor
     accept_new_bytes: bool = False
 
 
@@ -153,7 +153,7 @@ def row_table(clips: pa.Table, recipe: AnyRecipe) -> pa.Table:
     table = clips.select(["id", "label", "group", "fold", "content_hash"])
     columns: dict[str, np.ndarray] = {}
     for row, text in enumerate(table["content_hash"].to_pylist()):
-        for variant, parameters in drawn(recipe, bytes.fromhex(text)).items():
+        for variant, parameters in draw_parameters(recipe, bytes.fromhex(text)).items():
             for parameter, value in parameters.items():
                 columns.setdefault(f"{variant}_{parameter}", np.empty(len(table)))[row] = value
     for name, values in columns.items():
@@ -211,7 +211,7 @@ def _tasks(
 ) -> Iterator[ShardTask]:
     if not missing:
         return
-    features = engine_of(recipe)
+    features = extractor_of(recipe)
     for shard, variants in missing.items():
         rows = writer.shards[shard]
         hashes = writer.shard_hashes(shard)

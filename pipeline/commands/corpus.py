@@ -22,18 +22,19 @@ def index(
     source: Annotated[Kind, typer.Option(help="What is in it.")] = Kind.audio,
 ) -> None:
     """Look at every recording of a folder, and say which are bad and why. Writes nothing."""
-    from pipeline.config.corpora import AudioCorpus, JsonCorpus
     from pipeline.corpus.sources import source_of
+    from pipeline.corpus.sources.audio.settings import AudioCorpus
+    from pipeline.corpus.sources.json.settings import JsonCorpus
     from pipeline.support.executors import Engine
 
     corpus = JsonCorpus(root=root) if source is Kind.json else AudioCorpus(root=root)
     with TemporaryDirectory() as folder:
-        found = source_of(corpus, "index")
-        rows = found.look(Path(folder), Engine()).select(["id", "reason"]).to_pylist()
+        reader = source_of(corpus, "index")
+        rows = reader.scan(Path(folder), Engine()).select(["id", "reason"]).to_pylist()
     bad = [row for row in rows if row["reason"]]
     for row in bad:
         print(f"{row['id']}: {row['reason']}")
-    if passed_over := str(found.passed_over):
+    if passed_over := str(reader.passed_over):
         print(f"{root}: passed over {passed_over}")
     print(f"{len(rows)} recordings, {len(bad)} bad")
     if bad:

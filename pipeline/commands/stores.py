@@ -110,8 +110,8 @@ def export(
     output: Annotated[Path, typer.Argument(help="The HDF5 file to write.")],
 ) -> None:
     """Write a store as one HDF5 file, which h5py reads, and open_store and the stream as well."""
+    from stores import open_store
     from stores.hdf5 import export as write
-    from stores.reader import open_store
 
     if output.exists():
         raise InputError(f"{output}: exists already; remove it or choose another name")

@@ -4,27 +4,26 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from features.recipe import AnyRecipe, SpectrogramRecipe
-from pipeline.config.corpora import CsvCorpus, DemoCorpus
+from features.tensors import AnyRecipe
+from features.tensors.spectrogram import SpectrogramRecipe
 from pipeline.config.experiment import Experiment
-from training.settings import SpectrogramModel
+from training.models.base import SpectrogramModel
 
 
 def refuse_unfit(recipe: AnyRecipe, experiment: Experiment, where: str) -> None:
     """Raise `ValueError` where a recipe, a corpus, a model and its training do not fit each other."""
     corpus, model = experiment.corpus, experiment.model
     ready = isinstance(recipe, SpectrogramRecipe)
-    if ready != (isinstance(corpus, CsvCorpus) or (isinstance(corpus, DemoCorpus) and corpus.name == "spectrogram")):
+    if ready != (corpus.spectrogram_values is not None):
         holds = "sound" if ready else "spectrograms that come ready"
         raise ValueError(
             f"{where}.recipe: {experiment.recipe} is of kind {recipe.kind}, but the corpus holds {holds}; "
             "choose another recipe"
         )
-    given = corpus.values if isinstance(corpus, CsvCorpus) else CsvCorpus.model_fields["values"].default
-    if ready and (values := int(np.prod(recipe.shape))) != given:
+    if ready and (values := int(np.prod(recipe.shape))) != corpus.spectrogram_values:
         raise ValueError(
-            f"{where}.corpus.values: expected the {values} values of the recipe {experiment.recipe}, got {given}; "
-            "change one of them"
+            f"{where}.corpus.values: expected the {values} values of the recipe {experiment.recipe}, "
+            f"got {corpus.spectrogram_values}; change one of them"
         )
     if experiment.training.augment.of_spectrograms and not isinstance(model, SpectrogramModel):
         raise ValueError(

@@ -1,37 +1,17 @@
 """One experiment as a user writes it: what is learned, from which corpus, and how."""
 
-from pathlib import Path
 from typing import Any
 
 from pydantic import model_validator
 
-from pipeline.config.corpora import AudioCorpus, Corpus, DemoCorpus
+from pipeline.config.corpora import Corpus, DemoCorpus, words_of
 from pipeline.config.search_space import Search, with_usual_space
 from pipeline.config.setup import Setup
-from training.settings import MODELS, PUBLISHED, ResNetAttentionModel
+from training.models import DEFAULT, MODELS, model_for
 
-# What a corpus is learned by where nothing is said, by its source, its demo or its table; and what a model reads.
-MODEL_FOR = {
-    "json": "cnn1d_attention",
-    "strikes": "cnn1d_attention",
-    "esc50": "cnn8",
-    "esc50.csv": "cnn8",
-    "environment": "cnn8",
-    "csv": "resnet_bottleneck",
-    "spectrogram": "resnet_bottleneck",
-    "tags": "cnn",
-    "bgm": "cnn",
-}
-RECIPE_FOR = {
-    "four_channel": "music",
-    "waveform": "waveform",
-    "log_mel": "environment",
-    "spectrogram": "spectrogram",
-}
-RECIPE_FOR_PRESET = {"small": "waveform_small"}  # of `cnn1d_attention`
+# Recipes that exist whether or not a user writes them.
 RECIPES: dict[str, dict[str, Any]] = {
-    **{name: {"kind": kind} for kind, name in RECIPE_FOR.items()},
-    "waveform_small": {"kind": "waveform", "samples": 22050},
+    name: dict(part) for kind in MODELS.values() for name, part in kind.recipes.items()
 }
 
 
@@ -64,33 +44,28 @@ class Experiment(Setup):
         if self.search is not None and self.init_from is not None:
             raise ValueError("say search or init_from, not both: weights fit one structure")
         if self.folds is not None and not self.corpus.has_folds:
-            named = "name their column as corpus.fold" if isinstance(self.corpus, AudioCorpus) else "leave them out"
+            can_have = "fold" in type(self.corpus).model_fields
+            named = "name their column as corpus.fold" if can_have else "leave them out"
             raise ValueError(f"the corpus has no folds to test on; {named}")
         return self
 
     @model_validator(mode="before")
     @classmethod
     def _published(cls, data: Any) -> Any:
-        """Where nothing is said: the model for the corpus, the recipe for the model, the training of the model."""
+        """Fill in the model for the corpus, and the recipe and the published training for the model."""
         if not isinstance(data, dict):
             return data
         corpus = data.get("corpus", {})
-        said = (
-            [Path(str(corpus.get(key))).name for key in ("source", "name", "table")] if isinstance(corpus, dict) else []
-        )
         model = _by_name(data.get("model", {}))
         if not isinstance(model, dict):
-            return {"recipe": "music", "training": {}} | data
-        usual = next((MODEL_FOR[word] for word in said if word in MODEL_FOR), "resnet_attention")
-        model = {"name": usual} | model
+            return {"recipe": MODELS[DEFAULT].default_recipe({}), "training": {}} | data
+        model = {"name": model_for(words_of(corpus))} | model
+        kind = MODELS.get(str(model["name"]), MODELS[DEFAULT])
         training = data.get("training", {})
         if isinstance(training, dict):
-            published = PUBLISHED.get(str(model["name"]), {})
             augment = training.get("augment", {})
             if isinstance(augment, dict):
-                augment = published.get("augment", {}) | augment
-            training = published | training | {"augment": augment}
-        kind = MODELS.get(str(model["name"]), ResNetAttentionModel)
+                augment = kind.published.get("augment", {}) | augment
+            training = kind.published | training | {"augment": augment}
         search = with_usual_space(data.get("search"), kind.model_fields["name"].default)
-        recipe = RECIPE_FOR_PRESET.get(str(model.get("preset")), RECIPE_FOR[kind.reads])
-        return {"recipe": recipe} | data | {"model": model, "training": training, "search": search}
+        return {"recipe": kind.default_recipe(model)} | data | {"model": model, "training": training, "search": search}

@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from features.recipe import AnyRecipe
+from features.tensors import AnyRecipe
 from pipeline.config.checks import refuse_start, refuse_unfit
-from pipeline.config.corpora import UserPath, unless_named
+from pipeline.config.corpora import unless_named
 from pipeline.config.experiment import RECIPES, Experiment
 from pipeline.config.explain import explain
 from pipeline.config.search_space import alternatives
 from pipeline.support.errors import InputError
+from pipeline.support.paths import UserPath
 from stores.codec import Compression
 from training.settings import Positive, Section
 

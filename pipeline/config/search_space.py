@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from training.settings import AnyModel, Positive, Section, Training
+from training.models import MODELS, Model
+from training.settings import Positive, Section, Training
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
@@ -153,25 +154,13 @@ class Search(Section):
     a space by default; others need one."""
 
 
-# Where a search says nothing about its space, by the model.
-SPACES: dict[str, dict[str, Any]] = {
-    "cnn": {
-        "model.depth": {"low": 4, "high": 11},
-        "model.width": {"low": 16, "high": 64, "step": 16},
-        "model.kernel": [3, 5],
-        "model.pooling": ["max", "average"],
-        "model.dropout": {"low": 0.1, "high": 0.6},
-        "training.learning_rate": {"low": 3e-4, "high": 1e-2, "log": True},
-    }
-}
-
-
 def with_usual_space(search: Any, model: str) -> Any:
-    """A `search:` as it is written, with the usual space of a model where it names none."""
-    return {"space": SPACES[model]} | search if isinstance(search, dict) and model in SPACES else search
+    """Return a `search:` as it is written, with the usual space of a model where it names none."""
+    space = MODELS[model].search_space
+    return {"space": space} | search if isinstance(search, dict) and space else search
 
 
-def settings_of(model: AnyModel, training: Training) -> dict[str, Any]:
+def settings_of(model: Model, training: Training) -> dict[str, Any]:
     """Every setting by its dotted name."""
     return _flat(model, "model") | _flat(training, "training")
 
@@ -184,7 +173,7 @@ def _flat(section: Section, prefix: str) -> dict[str, Any]:
     return found
 
 
-def changed(model: AnyModel, training: Training, values: Mapping[str, Any]) -> tuple[AnyModel, Training]:
+def changed(model: Model, training: Training, values: Mapping[str, Any]) -> tuple[Model, Training]:
     """The settings with other `values`, by their dotted names. Raises `ValidationError` where they do not take them."""
     sections: dict[str, Any] = {"model": model.model_dump(), "training": training.model_dump()}
     for name, value in values.items():
@@ -196,9 +185,7 @@ def changed(model: AnyModel, training: Training, values: Mapping[str, Any]) -> t
     return type(model).model_validate(sections["model"]), Training.model_validate(sections["training"])
 
 
-def alternatives(
-    search: Search, model: AnyModel, training: Training, where: str
-) -> Iterator[tuple[AnyModel, Training]]:
+def alternatives(search: Search, model: Model, training: Training, where: str) -> Iterator[tuple[Model, Training]]:
     """The settings with each value by itself. Raises `ValueError` with one line for what cannot be searched."""
     if training.keep != "best":
         raise ValueError(

@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.corpus.split import Split
-from training.settings import Model, Section, Training
+from training.models import Model
+from training.settings import Section, Training
 
 
 def _different(folds: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,1 +1,1 @@
-"""Corpora: their recordings, read and indexed, and the sides that the clips are on."""
+"""Corpora: sources of recordings, the index of their clips, and the split of the clips to sides."""

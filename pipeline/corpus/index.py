@@ -1,6 +1,6 @@
-"""The index of a corpus: which recordings are good, what they hold, and in which order they stand.
+"""Index of a corpus: good recordings with their content, in the order of the store's rows.
 
-<folder>/seen.parquet      what the source last found, so that only what changed is opened again
+<folder>/seen.parquet      last scan of the source, so that only files that changed are opened again
 <folder>/clips.parquet     the good recordings, in the order of the store's rows
 <folder>/quarantine.csv    the others, with their reasons
 <folder>/index.json        written last: counts, and a digest of clips.parquet
@@ -20,51 +20,65 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.corpus.recordings import whole_name
-from pipeline.corpus.sources.base import SEEN
+from pipeline.corpus.sources.base import SCAN_CACHE
 from pipeline.support.errors import InputError
 from stores.files import replacing, write_bytes, write_json
 
 
 @dataclass(frozen=True)
 class Index:
-    """A corpus as last seen; `clips` has id, label, group, fold, side, content_hash, samples, sample_rate_hz."""
+    """A corpus as last scanned; `clips` has id, label, group, fold, side, content_hash, samples, sample_rate_hz."""
 
     clips: pa.Table
     quarantined: int
 
 
 def forget(folder: Path) -> None:
-    """Let the next update look at every recording again."""
-    for name in (SEEN, "index.json"):
+    """Let the next scan open every recording again."""
+    for name in (SCAN_CACHE, "index.json"):
         (folder / name).unlink(missing_ok=True)
 
 
 def read_index(folder: Path) -> pa.Table:
-    """The good recordings of an index."""
+    """Return the good recordings of an index."""
     return pq.read_table(folder / "clips.parquet")
 
 
-def update_index(folder: Path, looked: pa.Table, *, max_quarantine: float, where: str) -> Index:
-    """Bring the index in `folder` up to date with what a source has `LOOKED` at.
+def update_index(folder: Path, scan: pa.Table, *, max_quarantine: float, config_path: str) -> Index:
+    """Bring the index in `folder` up to date with a scan of its source.
 
-    Known clips keep their order; new ones follow, sorted by a hash of their recording's name. Raises `InputError`, with
-    the old index untouched but for the quarantine table, when too many recordings are bad, or all.
+    Clips of the last index keep their order; new ones follow, sorted by a hash of their recording's name.
+
+    Parameters
+    ----------
+    folder : Path
+    scan : pyarrow.Table
+        Columns `SCAN` of `pipeline.corpus.sources.base`.
+    max_quarantine : float
+        Largest share of bad recordings.
+    config_path : str
+        Name of the corpus's part of the configuration in messages.
+
+    Raises
+    ------
+    InputError
+        If too many recordings are bad, or all. The old index stays, except for the quarantine table.
     """
-    good = pc.equal(looked["reason"], "")
-    bad = looked.filter(pc.invert(good)).select(["id", "reason"])
+    good = pc.equal(scan["reason"], "")
+    bad = scan.filter(pc.invert(good)).select(["id", "reason"])
     sink = pa.BufferOutputStream()
     csv.write_csv(bad, sink)
     write_bytes(folder / "quarantine.csv", sink.getvalue().to_pybytes())
-    if bad.num_rows and bad.num_rows > max_quarantine * len(looked):
+    if bad.num_rows and bad.num_rows > max_quarantine * len(scan):
         first = bad.slice(0, 1).to_pylist()[0]
         raise InputError(
-            f"{where}.max_quarantine: expected at most {max_quarantine:g} of the recordings to be bad, found "
-            f"{bad.num_rows} of {len(looked)}, such as {first['id']} ({first['reason']}); "
+            f"{config_path}.max_quarantine: expected at most {max_quarantine:g} of the recordings to be bad, found "
+            f"{bad.num_rows} of {len(scan)}, such as {first['id']} ({first['reason']}); "
             f"see {folder / 'quarantine.csv'}"
         )
-    clips = looked.filter(good).drop_columns(["reason"])
+    clips = scan.filter(good).drop_columns(["reason"])
     if not len(clips):
-        raise InputError(f"{where}: expected a good recording, found none; see {folder / 'quarantine.csv'}")
+        raise InputError(f"{config_path}: expected a good recording, found none; see {folder / 'quarantine.csv'}")
     previous = _previous(folder)
     clips = clips.set_column(clips.column_names.index("group"), "group", _merged_groups(clips, previous))
     clips = clips.take(_arrival(previous["id"].to_pylist(), clips["id"].to_pylist())).combine_chunks()
@@ -76,7 +90,7 @@ def update_index(folder: Path, looked: pa.Table, *, max_quarantine: float, where
 
 
 def _previous(folder: Path) -> pa.Table:
-    """Return id and group of the clips of the last index, in its order; no row where there is none."""
+    """Return id and group of the clips of the last index, in its order; no row if there is none."""
     if (folder / "clips.parquet").is_file():
         return pq.read_table(folder / "clips.parquet", columns=["id", "group"])
     return pa.table({"id": pa.array([], pa.string()), "group": pa.array([], pa.string())})

@@ -1,4 +1,4 @@
-"""Looking at one recording: what it holds, or why it cannot be used."""
+"""Probe of audio files: length, rate and hash of a recording, or the reason that it cannot be used."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from features.audio import ContentHash, blocks, joined
-from features.faults import FaultyError, Levels, fault_of, opened, truncation
-from pipeline.corpus.recordings import AudioFile
+from features.audio import ContentHash, blocks, join_blocks
+from features.faults import FaultyError, Levels, fault_of, open_checked, truncation
+from pipeline.corpus.sources.audio.recording import AudioFile
 
 PROBE_VERSION = 3  # raised whenever a probe finds something else in the same file
-UNREADABLE = "unreadable"  # begins the reasons that may pass: they are looked at again each time
+UNREADABLE = "unreadable"  # begins the reasons that may pass: such files are opened again in each scan
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What one file, or a part of it, holds. `reason` is empty for a good recording; otherwise the rest may be."""
+    """Content of one file, or of a part of it. `reason` is empty for a good recording; otherwise the rest may be."""
 
     content_hash: str = ""
     samples: int = 0  # at the file's own rate
@@ -28,23 +28,25 @@ class Probe:
 
 @dataclass(frozen=True)
 class ProbeTask:
+    """Files and parts of files to be probed."""
+
     files: Sequence[AudioFile]
     refuse_silence: bool
 
 
 def probe_all(task: ProbeTask) -> list[tuple[AudioFile, Probe]]:
-    """A file is decoded once for all parts of it that follow each other."""
-    found: list[tuple[AudioFile, Probe]] = []
+    """Probe files and parts of files; a file is decoded once for all parts of it that follow each other."""
+    probes: list[tuple[AudioFile, Probe]] = []
     for path, following in groupby(task.files, key=lambda file: file.path):
         parts = list(following)
-        found += zip(parts, probe(path, parts, task.refuse_silence), strict=True)
-    return found
+        probes += zip(parts, probe(path, parts, task.refuse_silence), strict=True)
+    return probes
 
 
 def probe(path: Path, parts: Sequence[AudioFile], refuse_silence: bool) -> list[Probe]:
     """Decode a file to its end; every fault that it, or one of these parts of it, may have becomes a reason."""
     try:
-        with opened(path) as sound:
+        with open_checked(path) as sound:
             return _decode(sound, parts, refuse_silence)
     except FaultyError as error:
         reason = str(error)
@@ -57,24 +59,24 @@ def probe(path: Path, parts: Sequence[AudioFile], refuse_silence: bool) -> list[
 
 def _decode(sound: soundfile.SoundFile, parts: Sequence[AudioFile], refuse_silence: bool) -> list[Probe]:
     if parts[0].parts == 1:
-        heard = [_hear(blocks(sound), sound.samplerate)]
-        decoded = heard[0][1].samples
+        measured = [_measure(blocks(sound), sound.samplerate)]
+        decoded = measured[0][1].samples
     else:  # of the length that decodes, which only whoever has decoded all of it knows
-        whole = joined(blocks(sound))
-        heard = [_hear([part.of(whole)], sound.samplerate) for part in parts]
-        decoded = len(whole)
+        samples = join_blocks(blocks(sound))
+        measured = [_measure([part.cut(samples)], sound.samplerate) for part in parts]
+        decoded = len(samples)
     truncated = truncation(sound, decoded)
-    reasons = [fault_of(levels, refuse_silence, truncated) for _, levels in heard]
+    reasons = [fault_of(levels, refuse_silence, truncated) for _, levels in measured]
     return [
         Probe(reason=reason) if reason else Probe(content.digest().hex(), levels.samples, sound.samplerate)
-        for (content, levels), reason in zip(heard, reasons, strict=True)
+        for (content, levels), reason in zip(measured, reasons, strict=True)
     ]
 
 
-def _hear(read: Iterable[np.ndarray], sample_rate_hz: int) -> tuple[ContentHash, Levels]:
-    """Hash and levels of a recording, up to the first block with a sample that is not finite."""
+def _measure(decoded: Iterable[np.ndarray], sample_rate_hz: int) -> tuple[ContentHash, Levels]:
+    """Return hash and levels of a recording, up to the first block with a sample that is not finite."""
     content, levels = ContentHash(sample_rate_hz), Levels()
-    for block in read:
+    for block in decoded:
         levels.update(block)
         if not levels.finite:
             break

@@ -1,4 +1,4 @@
-"""Sides of a split: which clips train, validate and test. No group is ever on two sides."""
+"""Split of the clips to three sides, to train, validate and test. No group is ever on two sides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,34 +70,35 @@ def assign(rows: pa.Table, split: Split, recorded: np.ndarray | None = None) -> 
         clip of a group that has a side joins it.
     """
     groups, names = _codes(rows["group"])
-    known = np.full(len(rows), OPEN, np.int8) if recorded is None else recorded.astype(np.int8)
-    fixed = _given(rows)
+    previous = np.full(len(rows), OPEN, np.int8) if recorded is None else recorded.astype(np.int8)
+    fixed = _sides_in_table(rows)
     free = fixed == OPEN
     if not free.all():
-        known = np.where(free & (known == VALIDATION), VALIDATION, np.where(free & (known >= 0), TRAIN, OPEN))
+        trained = np.where(free & (previous >= 0), TRAIN, OPEN)
+        previous = np.where(free & (previous == VALIDATION), VALIDATION, trained)
     side_of = np.full(len(names), OPEN, np.int8)
-    np.maximum.at(side_of, groups[known >= 0], known[known >= 0])  # the stricter of two sides
+    np.maximum.at(side_of, groups[previous >= 0], previous[previous >= 0])  # the stricter of two sides
     if free.any():
         shares = (1 - split.validation - split.test, split.validation, split.test)
         if not free.all():
             shares = (1 - split.validation, split.validation, 0.0)
         side_of = _stratified(rows, free, shares, split.seed, side_of)
-    return np.where(free, np.where(known >= 0, known, side_of[groups]), fixed).astype(np.int8)
+    return np.where(free, np.where(previous >= 0, previous, side_of[groups]), fixed).astype(np.int8)
 
 
 def by_side(rows: pa.Table, sides: np.ndarray, validate: bool = True) -> Sides:
     """Split rows by their assigned sides, places in `SIDES` `(rows,)`. Without validation those clips train as well."""
-    return _apart(rows, sides if validate else np.where(sides == VALIDATION, TRAIN, sides))
+    return _without_leaks(rows, sides if validate else np.where(sides == VALIDATION, TRAIN, sides))
 
 
 def by_fold(rows: pa.Table, test_fold: int, split: Split, validate: bool = True) -> Sides:
     """Split rows by given folds: test on one, validate on the next lower one (the highest for the lowest).
 
     Of two, the other one's groups are split to train and to validate. Without validation all but the tested one train.
-    Raises `InputError` where there is no such fold, or no other one.
+    Raises `InputError` if there is no such fold, or no other one.
     """
     folds = rows["fold"].to_numpy()
-    sides = _of_folds(folds, test_fold)
+    sides = _sides_by_fold(folds, test_fold)
     if (free := sides == OPEN).any():
         groups, names = _codes(rows["group"])
         shares = (1 - split.validation, split.validation, 0.0)
@@ -106,13 +107,16 @@ def by_fold(rows: pa.Table, test_fold: int, split: Split, validate: bool = True)
     return by_side(rows, sides, validate)
 
 
-def _stratified(rows: pa.Table, free: np.ndarray, shares: Sequence[float], seed: int, known: np.ndarray) -> np.ndarray:
-    """Return the side of each group: `known`, with those groups added that have clips which are `free` `(rows,)`."""
+def _stratified(
+    rows: pa.Table, free: np.ndarray, shares: Sequence[float], seed: int, previous: np.ndarray
+) -> np.ndarray:
+    """Return the side of each group: `previous`, with those groups added that have clips which are `free` `(rows,)`."""
     groups, names = _codes(rows["group"])
-    return stratified(groups[free], _class_codes(rows["label"])[free], names, shares, seed, known)
+    return stratified(groups[free], _class_codes(rows["label"])[free], names, shares, seed, previous)
 
 
 def has_folds(rows: pa.Table) -> bool:
+    """Return True if every row has a fold."""
     return bool(rows["fold"].null_count == 0)
 
 
@@ -129,18 +133,18 @@ def _class_codes(column: pa.ChunkedArray) -> np.ndarray:
     return np.argsort(order)[numbers]
 
 
-def _given(rows: pa.Table) -> np.ndarray:
-    """Return the sides that columns of the table say, places in `SIDES`; `OPEN` for clips that are to be split."""
+def _sides_in_table(rows: pa.Table) -> np.ndarray:
+    """Return the sides that the columns side or fold give, places in `SIDES`; `OPEN` for clips that are to be split."""
     if "side" in rows.column_names and rows["side"].null_count < len(rows):
         sides = pc.index_in(rows["side"], value_set=pa.array(SIDES)).to_numpy().astype(np.int8)
         return sides if (sides == VALIDATION).any() else np.where(sides == TRAIN, OPEN, sides)
     if has_folds(rows) and len(rows):
         folds = rows["fold"].to_numpy()
-        return _of_folds(folds, folds.max())
+        return _sides_by_fold(folds, folds.max())
     return np.full(len(rows), OPEN, np.int8)
 
 
-def _of_folds(folds: np.ndarray, test_fold: int) -> np.ndarray:
+def _sides_by_fold(folds: np.ndarray, test_fold: int) -> np.ndarray:
     """Return the side of each clip by its fold; of two folds the other one is `OPEN`."""
     numbers = np.unique(folds).tolist()
     if test_fold not in numbers:
@@ -152,8 +156,8 @@ def _of_folds(folds: np.ndarray, test_fold: int) -> np.ndarray:
     return np.where(folds == test_fold, TEST, np.where(validating, VALIDATION, others)).astype(np.int8)
 
 
-def _apart(rows: pa.Table, sides: np.ndarray) -> Sides:
-    """Keep test whole, and leave out of the other sides what shares a group with test, then with validation."""
+def _without_leaks(rows: pa.Table, sides: np.ndarray) -> Sides:
+    """Keep all test clips; leave out those of other sides that share a group with test, then with validation."""
     groups, names = _codes(rows["group"])
     strictest = np.full(len(names), OPEN, np.int8)
     np.maximum.at(strictest, groups, sides)

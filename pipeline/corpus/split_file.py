@@ -27,10 +27,10 @@ def update_split(path: Path, clips: pa.Table, split: Split, inherited: Path | No
     recorded = np.full(len(clips), OPEN, np.int8)
     old = None
     if inherited is not None:
-        recorded = _looked_up(read_split(inherited), "group", clips)
+        recorded = _sides_by(read_split(inherited), "group", clips)
     if path.is_file():
         old = read_split(path)
-        own = _looked_up(old, "id", clips)
+        own = _sides_by(old, "id", clips)
         recorded = np.where(own == OPEN, recorded, own)
     sides = assign(clips, split, recorded)
     table = _table(clips, pa.array(SIDES).take(pa.array(sides)))
@@ -43,7 +43,7 @@ def update_split(path: Path, clips: pa.Table, split: Split, inherited: Path | No
 
 def recorded_sides(path: Path, rows: pa.Table) -> np.ndarray:
     """Return the recorded side of each row of a store, places in `SIDES` int8. Raises `InputError` if one has none."""
-    sides = _looked_up(read_split(path), "id", rows)
+    sides = _sides_by(read_split(path), "id", rows)
     if (sides == OPEN).any():
         name = rows["id"][int(np.flatnonzero(sides == OPEN)[0])]
         raise InputError(f"{path}: expected the side of {name}, found none; remove this file to draw the split anew")
@@ -59,7 +59,7 @@ def write_sides(path: Path, rows: pa.Table, sides: Sides) -> None:
 
 
 def read_split(path: Path) -> pa.Table:
-    """Read a recorded split, all columns as text. Raises `InputError` with one line for what cannot be its content."""
+    """Read a recorded split, all columns as text. Raises `InputError` with one line for any other content."""
     options = ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()))
     try:
         table = read_csv(path, convert_options=options)
@@ -69,20 +69,20 @@ def read_split(path: Path) -> pa.Table:
         raise InputError(f"{path}: expected the columns {', '.join(COLUMNS)}, found no {missing[0]}")
     for place, side in enumerate(pc.index_in(table["side"], value_set=pa.array(SIDES)).is_null().to_pylist()):
         if side:
-            found = table["side"][place].as_py()
-            raise InputError(f"{path}, line {place + 2}: expected a side of {', '.join(SIDES)}, found {found!r}")
+            name = table["side"][place].as_py()
+            raise InputError(f"{path}, line {place + 2}: expected a side of {', '.join(SIDES)}, found {name!r}")
     twice = pc.value_counts(table["id"]).filter(pc.greater(pc.value_counts(table["id"]).field("counts"), 1))
     if len(twice):
         raise InputError(f"{path}: expected each clip once, found {twice[0]['values']} again; remove one of the lines")
     return table.select(COLUMNS)
 
 
-def _looked_up(recorded: pa.Table, key: str, clips: pa.Table) -> np.ndarray:
+def _sides_by(recorded: pa.Table, key: str, clips: pa.Table) -> np.ndarray:
     """Return the side of each clip by its id or group; of a group on several sides the strictest."""
     places = pc.index_in(recorded["side"], value_set=pa.array(SIDES))
-    known = pa.table({key: recorded[key], "side": places}).group_by(key).aggregate([("side", "max")])
-    found = known["side_max"].take(pc.index_in(clips[key], value_set=known[key].combine_chunks()))
-    return pc.fill_null(found, OPEN).to_numpy().astype(np.int8)
+    strictest = pa.table({key: recorded[key], "side": places}).group_by(key).aggregate([("side", "max")])
+    sides = strictest["side_max"].take(pc.index_in(clips[key], value_set=strictest[key].combine_chunks()))
+    return pc.fill_null(sides, OPEN).to_numpy().astype(np.int8)
 
 
 def _table(clips: pa.Table, sides: pa.Array) -> pa.Table:

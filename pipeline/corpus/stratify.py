@@ -12,9 +12,9 @@ def stratified(
     names: Sequence[str],
     shares: Sequence[float],
     seed: int,
-    known: np.ndarray,
+    previous: np.ndarray,
 ) -> np.ndarray:
-    """Return the side of each group: `known`, with the groups of these clips added that have none.
+    """Return the side of each group: `previous`, with the groups of these clips added that have none.
 
     Classes are taken from the rarest to the commonest, so that a group of several classes counts for its rarest; within
     a class, groups in the order of a keyed hash of their names. They go where their class lacks most.
@@ -28,17 +28,17 @@ def stratified(
     shares : sequence of float
         Of train, validation and test; they add up to 1. A side whose share is 0 gets no group.
     seed : int
-    known : array of int8, shape (names,)
-        Side of each group, -1 where it has none.
+    previous : array of int8, shape (names,)
+        Side of each group, -1 if it has none.
     """
-    sides = known.copy()
+    sides = previous.copy()
     order = _keys(names, seed)
     pairs = np.unique(labels * len(names) + groups)  # each class with each of its groups, once
     classes, members = np.divmod(pairs, max(1, len(names)))
     starts = np.flatnonzero(np.diff(classes, prepend=-1))
     by_class = np.split(members, starts[1:])
-    for one in sorted(range(len(by_class)), key=lambda number: len(by_class[number])):
-        here = by_class[one][np.argsort(order[by_class[one]], kind="stable")]
+    for number in sorted(range(len(by_class)), key=lambda number: len(by_class[number])):
+        here = by_class[number][np.argsort(order[by_class[number]], kind="stable")]
         new = here[sides[here] < 0]
         have = np.bincount(sides[here][sides[here] >= 0], minlength=len(shares))
         sides[new] = _most_lacking(have, len(new), shares)
@@ -52,19 +52,19 @@ def targets(count: int, shares: Sequence[float]) -> np.ndarray:
     single one trains.
     """
     exact = np.asarray(shares) * count
-    whole = np.floor(exact + 1e-9).astype(np.int64)
+    counts = np.floor(exact + 1e-9).astype(np.int64)
     # The largest remainders; of equal ones the later side, which has fewer.
-    rest = np.argsort(whole - exact - np.arange(len(exact)) * 1e-9, kind="stable")
-    whole[rest[: count - whole.sum()]] += 1
+    rest = np.argsort(counts - exact - np.arange(len(exact)) * 1e-9, kind="stable")
+    counts[rest[: count - counts.sum()]] += 1
     needed = np.flatnonzero(np.asarray(shares) > 0)
     if count <= 2:
-        whole[:] = 0
-        whole[needed[[0, -1]][:count]] = 1
+        counts[:] = 0
+        counts[needed[[0, -1]][:count]] = 1
     else:
-        for side in needed[whole[needed] == 0]:
-            whole[side] += 1
-            whole[np.argmax(whole)] -= 1
-    return whole
+        for side in needed[counts[needed] == 0]:
+            counts[side] += 1
+            counts[np.argmax(counts)] -= 1
+    return counts
 
 
 def _most_lacking(have: np.ndarray, new: int, shares: Sequence[float]) -> np.ndarray:

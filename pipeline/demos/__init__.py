@@ -1,17 +1,38 @@
-"""Corpora that the project synthesises, each in the real on-disk format of its system.
+"""Corpora that the project synthesises, one module each, in the real on-disk formats of its systems.
 
-A demo has a `VERSION`, raised whenever what it writes changes; `write(root, done)`, which writes it below a folder and
-then says so in a file; and `corpus(root)`, which says how it is to be read.
+The modules are the list of demos: `corpus: {source: demo, name: <module>}` in a configuration names one of them.
 """
 
-from types import ModuleType
+import pkgutil
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast
 
-from pipeline.demos import bgm, environment, genres, spectrogram, strikes
+HELPERS = frozenset({"synthesis"})  # no demos
+NAMES = tuple(part.name for part in pkgutil.iter_modules(__path__) if part.name not in HELPERS)
 
-DEMOS: dict[str, ModuleType] = {
-    "genres": genres,
-    "strikes": strikes,
-    "environment": environment,
-    "spectrogram": spectrogram,
-    "bgm": bgm,
-}
+
+class Demo(Protocol):
+    """Module of a demo.
+
+    Attributes
+    ----------
+    VERSION : int
+        Raised whenever the bytes that `write` writes change: all that is made of them is then made again.
+    """
+
+    VERSION: int
+
+    def corpus(self, root: Path) -> dict[str, Any]:
+        """Return the `corpus:` section by which the demo is read once it lies below `root`, as a user writes it."""
+        ...
+
+    def write(self, root: Path, done: Path) -> None:
+        """Write the demo below `root`, the same bytes each time, and then the file `done`, which says so."""
+        ...
+
+
+def demo(name: str) -> Demo:
+    """Return the demo of a name, one of `NAMES`."""
+    # Imported when it is asked for: the Snakefile asks for those that are configured, and some need audio libraries.
+    return cast(Demo, import_module(f"{__name__}.{name}"))

@@ -1,12 +1,12 @@
-"""The demo of environment sounds: clips of five seconds in the layout of ESC-50, five folds, two takes a source."""
+"""Demo of environment sounds: clips of five seconds in the layout of ESC-50, five folds, two takes a source."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
-from pipeline.config.corpora import Esc50Corpus
-from pipeline.demos.sounds import KINDS, generator, synthesise
+from pipeline.demos.synthesis.sounds import KINDS, generator, synthesise
 from stores.files import write_bytes, write_json
 
 RATE_HZ = 44100
@@ -15,8 +15,9 @@ FOLDS, SOURCES, TAKES = 5, 3, "AB"  # sources of each kind in a fold
 VERSION = 1  # raised whenever the sound changes
 
 
-def corpus(root: Path) -> Esc50Corpus:
-    return Esc50Corpus(root=root)
+def corpus(root: Path) -> dict[str, Any]:
+    """Return the `corpus:` section by which the demo is read."""
+    return {"source": "esc50", "root": root}
 
 
 def write(root: Path, done: Path) -> None:

@@ -1,19 +1,19 @@
-"""The demo corpus: ten procedural genres as real WAV and FLAC files in folders, with the faults of real life.
+"""Demo of genres: ten procedural genres as WAV and FLAC files in folders, with faults as they occur in practice.
 
 A genre is a tempo, a metre, a harmony and the patterns of its parts; timbre, key, balance and equalisation are
-drawn anew for every clip, so that the average spectrum says little about the genre.
+drawn anew for every clip, so that the average spectrum tells little of the genre.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 import soxr
 
-from pipeline.config.corpora import AudioCorpus
-from pipeline.demos import music
-from pipeline.demos.music import MAJOR, MINOR, Genre, finish, perform, tone
-from pipeline.demos.sounds import generator
+from pipeline.demos.synthesis import music
+from pipeline.demos.synthesis.music import MAJOR, MINOR, Genre, finish, perform, tone
+from pipeline.demos.synthesis.sounds import generator
 from stores.files import write_json
 
 RATE_HZ = music.RATE_HZ
@@ -45,12 +45,13 @@ GENRES = {
 }  # fmt: skip
 
 
-def corpus(root: Path) -> AudioCorpus:
-    return AudioCorpus(root=root)
+def corpus(root: Path) -> dict[str, Any]:
+    """Return the `corpus:` section by which the demo is read."""
+    return {"source": "audio", "root": root}
 
 
 def synthesise(genre: str, number: int) -> np.ndarray:
-    """Clip `number` of a genre: `(samples,)` float32 at 22 050 Hz, peaking below 1."""
+    """Return clip `number` of a genre, `(samples,)` float32 at 22 050 Hz, peaking below 1."""
     spec = GENRES[genre]
     rng = generator(VERSION, genre, number)
     bpm = rng.uniform(*spec.bpm)
@@ -73,14 +74,14 @@ def write(root: Path, done: Path) -> None:
         (root / genre).mkdir(parents=True, exist_ok=True)
         for number in range(CLIPS_PER_GENRE):
             _write(root / genre / f"{genre}-{number:02d}", synthesise(genre, number), number)
-    whole = (root / "march" / "march-00.wav").read_bytes()
-    (root / "march" / "truncated.wav").write_bytes(whole[: len(whole) // 3])
+    complete = (root / "march" / "march-00.wav").read_bytes()
+    (root / "march" / "truncated.wav").write_bytes(complete[: len(complete) // 3])
     (root / "waltz" / "empty.flac").write_bytes(b"")
     write_json(done, {"clips": CLIPS_PER_GENRE * len(GENRES), "version": VERSION})
 
 
 def _write(stem: Path, clip: np.ndarray, number: int) -> None:
-    """Most clips are 16-bit mono; every tenth is stereo, another 44.1 kHz, another 24 bit."""
+    """Write a clip: most are 16-bit mono, every tenth is stereo, another 44.1 kHz, another 24 bit."""
     suffix = ".flac" if number % 2 else ".wav"
     subtype, rate_hz = "PCM_16", RATE_HZ
     if number % 10 == 3:

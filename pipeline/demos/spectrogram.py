@@ -1,12 +1,12 @@
-"""The demo of spectrogram tables: eight kinds of sound of one second as 20×50 numbers on a line, in two CSV files."""
+"""Demo of spectrogram tables: eight kinds of sound of one second as 20×50 numbers on a line, in two CSV files."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from features.recipe import LogMelRecipe
-from pipeline.config.corpora import CsvCorpus
-from pipeline.demos.sounds import KINDS, generator, synthesise
+from features.tensors.log_mel import LogMelRecipe
+from pipeline.demos.synthesis.sounds import KINDS, generator, synthesise
 from stores.files import write_bytes, write_json
 
 RATE_HZ = 16000
@@ -20,15 +20,16 @@ RECIPE = LogMelRecipe(
 )
 
 
-def corpus(root: Path) -> CsvCorpus:
-    return CsvCorpus(train=root / "traindata.csv", test=root / "testdata.csv")
+def corpus(root: Path) -> dict[str, Any]:
+    """Return the `corpus:` section by which the demo is read."""
+    return {"source": "csv", "train": root / "traindata.csv", "test": root / "testdata.csv"}
 
 
 def write(root: Path, done: Path) -> None:
     """Write `traindata.csv` and `testdata.csv`, which has a header, below `root`; then `done` says so."""
-    from features.engine import Engine  # with numba, which a look at the Snakefile does without
+    from features.extractor import FeatureExtractor  # with numba, which a look at the Snakefile does without
 
-    engine = Engine(RECIPE)
+    engine = FeatureExtractor(RECIPE)
     header = ",".join(["label", *(f"v{number}" for number in range(ROWS * FRAMES))])
     for name, count in LINES.items():
         lines = [header] if name == "test" else []

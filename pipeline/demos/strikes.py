@@ -1,18 +1,17 @@
-"""The demo of struck parts: short waveforms in JSON files of all three forms, one in six of a defective part.
+"""Demo of struck parts: short waveforms in JSON files of all three forms, one in six of a defective part.
 
 A part rings with seven modes. Each source, a test stand, has parts of its own size, a sensor with a resonance of its
-own, and its own noise; every strike excites the modes otherwise. A defect is one of three of real life: a crack lowers
-one mode and lets it fade sooner, something loose rattles while the part rings, or the parts of a crack hit each other a
-little later.
+own, and its own noise; every strike excites the modes otherwise. A defect is one of three: a crack lowers
+one mode and lets it fade sooner, a loose part rattles, or the sides of a crack hit each other a little later.
 """
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from pipeline.config.corpora import JsonCorpus
-from pipeline.demos.sounds import generator
+from pipeline.demos.synthesis.sounds import generator
 from stores.files import write_bytes, write_json
 
 RATE_HZ = 22050
@@ -25,17 +24,18 @@ MODES_HZ = np.array([540.0, 1160.0, 1870.0, 2750.0, 3920.0, 5230.0, 6800.0])
 DECAYS_S = np.array([0.11, 0.10, 0.08, 0.06, 0.045, 0.03, 0.02])
 
 
-def corpus(root: Path) -> JsonCorpus:
-    return JsonCorpus(root=root, group="source")
+def corpus(root: Path) -> dict[str, Any]:
+    """Return the `corpus:` section by which the demo is read."""
+    return {"source": "json", "root": root, "group": "source"}
 
 
 def defective(number: int) -> bool:
-    """Whether a strike is one of a defective part."""
+    """Return True if a strike is one of a defective part."""
     return number % DEFECTIVE_EVERY == DEFECTIVE_EVERY - 1
 
 
 def synthesise(source: int, number: int) -> np.ndarray:
-    """Strike `number` of a source: `(samples,)` float64 at 22 050 Hz, peaking below 1."""
+    """Return strike `number` of a source, `(samples,)` float64 at 22 050 Hz, peaking below 1."""
     stand, rng = generator(VERSION, source), generator(VERSION, source, number)
     modes_hz = MODES_HZ * stand.uniform(0.985, 1.015) * (1 + 0.002 * rng.standard_normal(len(MODES_HZ)))
     decays_s = DECAYS_S * stand.uniform(0.7, 1.4) * rng.uniform(0.9, 1.1)
@@ -64,7 +64,7 @@ def synthesise(source: int, number: int) -> np.ndarray:
 def _ringing(
     t: np.ndarray, modes_hz: np.ndarray, decays_s: np.ndarray, levels: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Damped modes from time 0 on."""
+    """Return damped modes from time 0 on."""
     after = np.maximum(t, 0)
     phases = rng.uniform(0, 0.5, len(modes_hz))
     waves = np.sin(2 * np.pi * modes_hz[:, None] * after + phases[:, None]) * np.exp(-after / decays_s[:, None])
@@ -72,7 +72,7 @@ def _ringing(
 
 
 def _rattling(t: np.ndarray, lowest_hz: float, rng: np.random.Generator) -> np.ndarray:
-    """Bursts of noise, one every few periods of the lowest mode, that fade with it."""
+    """Return bursts of noise, one every few periods of the lowest mode, that fade with it."""
     bursts = np.maximum(0, np.sin(2 * np.pi * lowest_hz / rng.uniform(3, 6) * t)) ** 8
     return (t >= 0) * bursts * np.exp(-np.maximum(t, 0) / 0.12) * rng.standard_normal(len(t))
 

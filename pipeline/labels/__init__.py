@@ -1,1 +1,1 @@
-"""Class labels mined from the tags of tracks: what the tags say, which class that means, and a page about it."""
+"""Class labels mined from the tags of tracks: tags as words, classes by words or by polarity, and a page of both."""

@@ -1,8 +1,8 @@
-"""From a table of tracks to the labels that training uses, with every decision counted.
+"""Mining of labels from a table of tracks, with every decision counted.
 
 <folder>/labels.csv      path, label and group of every track that has a class: a table as `source: audio` reads it
-<folder>/decisions.csv   every row of the table, and what became of it
-<folder>/labels.html     what the tags say, for choosing classes
+<folder>/decisions.csv   every row of the table with its label, or the reason for none
+<folder>/labels.html     tags and classes, for the choice of classes
 """
 
 import csv
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from pipeline.config.corpora import AudioCorpus, TagsCorpus
-from pipeline.corpus.sources.audio import AudioSource
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
+from pipeline.corpus.sources.tags.settings import TagsCorpus
 from pipeline.labels.labelling import SETS, Decision, Reader, by_polarity, by_words
 from pipeline.labels.polarity import Polarity, read_polarity
 from pipeline.labels.tracks import dictionary_path, read_tracks, table_path
@@ -28,7 +29,7 @@ UNSCORED = "no word in the dictionary"
 
 @dataclass(frozen=True)
 class Mined:
-    """`decisions` on all rows; `tags` and how many tracks have each; the dictionary, if one is given."""
+    """Result of mining: `decisions` on all rows, `tags` with their counts, the dictionary if one is given."""
 
     decisions: list[Decision]
     tags: Counter[str]
@@ -36,21 +37,21 @@ class Mined:
 
     @property
     def sizes(self) -> Counter[str]:
-        """Tracks of each class."""
+        """Return the number of tracks of each class."""
         return Counter(decision.label for decision in self.decisions if decision.label)
 
     @property
     def left_out(self) -> Counter[str]:
-        """Tracks without one, by reason."""
+        """Return the number of tracks without a class, by reason."""
         return Counter(decision.reason for decision in self.decisions if decision.reason)
 
     @property
     def unscored(self) -> int:
-        """Labelled by a score of 0 that stands for no known word."""
-        return sum(1 for part in self.decisions if part.label and part.score is not None and not part.found)
+        """Return the number of tracks that are labelled by a score of 0 because no word of theirs has one."""
+        return sum(1 for part in self.decisions if part.label and part.score is not None and not part.words)
 
     def summary(self) -> str:
-        """One line: classes with their sizes, and why the others have none."""
+        """Return one line: classes with their sizes, and the reasons that other tracks have none."""
         parts = [f"{name} {count}" for name, count in sorted(self.sizes.items())]
         parts += [f"{count} left out ({reason})" for reason, count in self.left_out.most_common()]
         if self.unscored:
@@ -60,25 +61,25 @@ class Mined:
         return ", ".join(parts)
 
 
-def mine(corpus: TagsCorpus, where: str) -> Mined:
-    """Label the tracks of a corpus. Raises `InputError` with one line for what is not as configured."""
-    tracks = read_tracks(corpus, AudioSource(AudioCorpus(root=corpus.root), where).files(), where)
-    here = [track for track in tracks if not track.fault]
-    if not here:
+def mine(corpus: TagsCorpus, config_path: str) -> Mined:
+    """Label the tracks of a corpus. Raises `InputError` with one line if anything is not as configured."""
+    tracks = read_tracks(corpus, AudioSource(AudioCorpus(root=corpus.root), config_path).files(), config_path)
+    usable = [track for track in tracks if not track.fault]
+    if not usable:
         raise InputError(
-            f"{where}: none of the {len(tracks)} tracks of {table_path(corpus, where)} can be used, such as line "
-            f"{tracks[0].line} ({tracks[0].fault}); recordings are found by "
+            f"{config_path}: none of the {len(tracks)} tracks of {table_path(corpus, config_path)} can be used, "
+            f"such as line {tracks[0].line} ({tracks[0].fault}); recordings are found by "
             f"{f'the column {corpus.path}' if corpus.path else 'their title'} below {corpus.root}"
         )
-    dictionary = dictionary_path(corpus, where)
-    polarity = None if dictionary is None else read_polarity(dictionary, f"{where}.dictionary")
+    dictionary = dictionary_path(corpus, config_path)
+    polarity = None if dictionary is None else read_polarity(dictionary, f"{config_path}.dictionary")
     reader = Reader(Tokeniser(), corpus.read_description)
     if corpus.labels == "emotion":
         assert polarity is not None  # the configuration says so
-        decisions = by_polarity(here, polarity, corpus.each, reader, f"{where}.each")
+        decisions = by_polarity(usable, polarity, corpus.each, reader, f"{config_path}.each")
     else:
         classes = SETS[corpus.labels] if isinstance(corpus.labels, str) else corpus.labels
-        decisions = by_words(here, classes, reader, f"{where}.labels")
+        decisions = by_words(usable, classes, reader, f"{config_path}.labels")
         if polarity is not None:  # for the histogram, from which classes by polarity can be chosen
             decisions = [_scored(part, reader.scores(part.track, polarity)) for part in decisions]
     decisions += [Decision(track, reason=track.fault) for track in tracks if track.fault]
@@ -87,7 +88,7 @@ def mine(corpus: TagsCorpus, where: str) -> Mined:
 
 
 def write_labels(mined: Mined, folder: Path) -> None:
-    """`labels.csv` and `decisions.csv`; what is there already in just that form is left untouched."""
+    """Write `labels.csv` and `decisions.csv`; a file that has the same bytes already is left untouched."""
     rows = [[part.track.path, part.label, part.track.group] for part in mined.decisions if part.label]
     decided = [
         [
@@ -97,7 +98,7 @@ def write_labels(mined: Mined, folder: Path) -> None:
             part.label,
             part.reason,
             "" if part.score is None else f"{part.score:.4f}",
-            " ".join(part.found),
+            " ".join(part.words),
             " ".join(part.track.tags),
         ]
         for part in mined.decisions
@@ -107,19 +108,19 @@ def write_labels(mined: Mined, folder: Path) -> None:
     write_bytes(folder / LABELS, _table([["path", "label", "group"], *rows]))
 
 
-def fingerprint(corpus: TagsCorpus, where: str) -> str:
-    """Hash of the table, the dictionary and the state of every recording; none is opened."""
-    known = blake2b(digest_size=16)
-    known.update(digest(table_path(corpus, where).read_bytes()).encode())
-    if (dictionary := dictionary_path(corpus, where)) is not None:
-        known.update(digest(dictionary.read_bytes()).encode())
-    known.update(AudioSource(AudioCorpus(root=corpus.root), where).fingerprint().encode())
-    return known.hexdigest()
+def fingerprint(corpus: TagsCorpus, config_path: str) -> str:
+    """Return a hash of the table, the dictionary and the state of every recording, opening no recording."""
+    hasher = blake2b(digest_size=16)
+    hasher.update(digest(table_path(corpus, config_path).read_bytes()).encode())
+    if (dictionary := dictionary_path(corpus, config_path)) is not None:
+        hasher.update(digest(dictionary.read_bytes()).encode())
+    hasher.update(AudioSource(AudioCorpus(root=corpus.root), config_path).fingerprint().encode())
+    return hasher.hexdigest()
 
 
 def _scored(decision: Decision, scores: dict[str, float]) -> Decision:
     mean = sum(scores.values()) / len(scores) if scores else 0.0
-    return Decision(decision.track, decision.label, decision.reason, decision.found, mean)
+    return Decision(decision.track, decision.label, decision.reason, decision.words, mean)
 
 
 def _table(rows: Iterable[Iterable[object]]) -> bytes:

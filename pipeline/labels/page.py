@@ -1,4 +1,4 @@
-"""What the tags of tracks say: as a page with plots, and as tables on the terminal."""
+"""Tags and classes of tracks, as a page with plots and as tables on the terminal."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from pipeline.labels.labelling import NEGATIVE, POSITIVE
 from pipeline.labels.mine import Mined
-from training.page import BLUE, ORANGE, Panel, svg, write_page
+from training.report.page import BLUE, ORANGE, Panel, svg, write_page
 
 MOST_TAGS = 60
 TAG_COLUMNS = ("tag", "tracks", "stands for", "score")
@@ -21,7 +21,7 @@ Row = tuple[object, ...]
 
 
 def write_labels_page(mined: Mined, folder: Path, title: str) -> None:
-    """`labels.html`."""
+    """Write `labels.html`."""
     figures = [
         ("tracks", str(len(mined.decisions))),
         ("with a label", str(mined.sizes.total())),
@@ -41,35 +41,35 @@ def write_labels_page(mined: Mined, folder: Path, title: str) -> None:
 
 
 def tables(mined: Mined) -> list[Table]:
-    """Classes, reasons and tags, and the histogram of scores if there are any."""
-    found = [
+    """Return tables of classes, reasons and tags, and the histogram of scores if there are any."""
+    tables = [
         _table("class", "tracks", rows=sorted(mined.sizes.items())),
         _table("left out", "tracks", rows=mined.left_out.most_common()),
         _table(*TAG_COLUMNS, rows=tags(mined)[:20]),
     ]
     if counts := _histogram(mined):
         bins = [(f"{low:+.2f} … {low + 0.1:+.2f}", count) for low, count in counts]
-        found.append(_table("polarity", "tracks", rows=bins))
-    return [table for table in found if table.row_count]
+        tables.append(_table("polarity", "tracks", rows=bins))
+    return [table for table in tables if table.row_count]
 
 
 def tags(mined: Mined) -> list[Row]:
-    """The most frequent tags, how many tracks have each, the class that a tag stands for, and its score."""
+    """Return the most frequent tags with their numbers of tracks, the class that each stands for, and its score."""
     meant = {
         word: part.label
         for part in mined.decisions
-        for word in (part.found if part.label not in (NEGATIVE, POSITIVE) else ())
+        for word in (part.words if part.label not in (NEGATIVE, POSITIVE) else ())
         if part.label
     }
-    found: list[Row] = []
+    rows: list[Row] = []
     for tag, count in mined.tags.most_common(MOST_TAGS):
         score = None if mined.polarity is None else mined.polarity.score(tag)
-        found.append((tag, count, meant.get(tag, ""), "" if score is None else f"{score:+.2f}"))
-    return found
+        rows.append((tag, count, meant.get(tag, ""), "" if score is None else f"{score:+.2f}"))
+    return rows
 
 
 def bars(counts: Sequence[tuple[str, int]]) -> Markup:
-    """One horizontal bar for each name."""
+    """Draw one horizontal bar for each name."""
     figure = Figure(figsize=(8, 0.6 + 0.24 * len(counts)), layout="constrained")
     axes = figure.subplots()
     axes.barh([name for name, _ in counts], [count for _, count in counts], color=BLUE)
@@ -81,7 +81,7 @@ def bars(counts: Sequence[tuple[str, int]]) -> Markup:
 
 
 def scores(mined: Mined) -> Markup | None:
-    """How many tracks have which mean score; those that became negative or positive in colour."""
+    """Draw a histogram of the mean scores of tracks, with negative and positive ones in colour; None without scores."""
     by_label: dict[str, list[float]] = {NEGATIVE: [], "": [], POSITIVE: []}
     for part in mined.decisions:
         if part.score is not None:
@@ -103,9 +103,9 @@ def scores(mined: Mined) -> Markup | None:
 
 
 def _histogram(mined: Mined) -> list[tuple[float, int]]:
-    """Lower ends of bins 0.1 wide and what is in them; empty ones are left out."""
-    found = [part.score for part in mined.decisions if part.score is not None]
-    counts, ends = np.histogram(found, np.linspace(-1, 1, 21))
+    """Return the lower ends of bins 0.1 wide and their counts; empty ones are left out."""
+    scores = [part.score for part in mined.decisions if part.score is not None]
+    counts, ends = np.histogram(scores, np.linspace(-1, 1, 21))
     return [(float(low), int(count)) for low, count in zip(ends[:-1], counts, strict=True) if count]
 
 

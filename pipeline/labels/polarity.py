@@ -1,4 +1,4 @@
-"""A polarity dictionary of lines `word:reading:part-of-speech:score`."""
+"""Polarity dictionary of lines `word:reading:part-of-speech:score`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,26 +14,26 @@ FIELDS = 4
 class Polarity:
     """Scores from -1 (negative) to 1 by word in its base form, and by its reading in hiragana.
 
-    `faults` says of each line that could not be used what is wrong with it.
+    `faults` has the number and the fault of each line that could not be used.
     """
 
     scores: dict[str, dict[str, float]]
     faults: list[str]
 
     def score(self, word: str, reading: str = "") -> float | None:
-        """Of a word that is read in this way; where only other readings are known, or none is given, their mean."""
+        """Return the score of a word with a reading; the mean of all its readings without one; None for other words."""
         by_reading = self.scores.get(plain(word))
         if by_reading is None:
             return None
-        found = by_reading.get(hiragana(reading))
-        return fmean(by_reading.values()) if found is None else found
+        score = by_reading.get(hiragana(reading))
+        return fmean(by_reading.values()) if score is None else score
 
 
-def read_polarity(path: Path, where: str) -> Polarity:
+def read_polarity(path: Path, config_path: str) -> Polarity:
     """Read a dictionary. Raises `InputError` with one line when half of its lines or more cannot be used."""
     scores: dict[str, dict[str, list[float]]] = {}
     faults, lines = [], 0
-    for number, line in enumerate(read_text(path, where).splitlines(), start=1):
+    for number, line in enumerate(read_text(path, config_path).splitlines(), start=1):
         if not line.strip():
             continue
         lines += 1
@@ -44,8 +44,8 @@ def read_polarity(path: Path, where: str) -> Polarity:
         else:
             scores.setdefault(word, {}).setdefault(reading, []).append(score)
     if len(faults) * 2 >= lines:
-        found = f"{len(faults)} of {lines} lines are not, such as {faults[0]}" if faults else "it is empty"
-        raise InputError(f"{where}: {path}: expected lines of word:reading:part-of-speech:score, but {found}")
+        why = f"{len(faults)} of {lines} lines are not, such as {faults[0]}" if faults else "it is empty"
+        raise InputError(f"{config_path}: {path}: expected lines of word:reading:part-of-speech:score, but {why}")
     means = {word: {reading: fmean(values) for reading, values in by.items()} for word, by in scores.items()}
     return Polarity(means, faults)
 

@@ -1,11 +1,11 @@
-"""Japanese text as words in their base form, with their readings."""
+"""Words of Japanese text in their base forms, with their readings."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 
 # Parts of speech without a meaning of their own: symbols, spaces, particles, auxiliaries.
 EMPTY = frozenset({"補助記号", "空白", "助詞", "助動詞"})
@@ -13,7 +13,7 @@ EMPTY = frozenset({"補助記号", "空白", "助詞", "助動詞"})
 
 @dataclass(frozen=True)
 class Word:
-    """As in a dictionary: `base` and its `reading` in katakana; `usual` is how it is usually written."""
+    """Word as in a dictionary: `base` and its `reading` in katakana, and the `usual` way of writing it."""
 
     base: str
     reading: str
@@ -21,7 +21,7 @@ class Word:
 
 
 class Tokeniser:
-    """Sudachi with its dictionary of common words."""
+    """Tokeniser of Japanese, Sudachi with its dictionary of common words."""
 
     def __init__(self) -> None:
         from sudachipy import Dictionary, SplitMode  # the Snakefile imports this module and reads no text
@@ -31,16 +31,16 @@ class Tokeniser:
         self._reading = lru_cache(maxsize=65536)(self._reading_of)
 
     def words(self, text: str) -> list[Word]:
-        """The longest words of a text that the dictionary has, in their order."""
+        """Return the longest words of a text that the dictionary has, in their order."""
         return [self._word(token) for token in self._tokens(text)]
 
-    def look_up(self, text: str, known: Callable[[Word], Found | None]) -> Iterator[Found]:
-        """What is known of the words of a text; of a compound that is not known itself, of its parts."""
+    def look_up(self, text: str, value_of: Callable[[Word], Value | None]) -> Iterator[Value]:
+        """Yield the values of the words of a text; of a compound without a value, those of its parts."""
         for token in self._tokens(text):
-            parts = [token] if known(self._word(token)) is not None else token.split(self._short)
+            parts = [token] if value_of(self._word(token)) is not None else token.split(self._short)
             for part in parts:
-                if (found := known(self._word(part))) is not None:
-                    yield found
+                if (value := value_of(self._word(part))) is not None:
+                    yield value
 
     def _tokens(self, text: str) -> list[Any]:
         return [
@@ -53,5 +53,5 @@ class Tokeniser:
         return Word(base, reading, token.normalized_form())
 
     def _reading_of(self, base: str) -> str:
-        """An inflected token's own reading is that of its inflection."""
+        """Return the reading of a base form; an inflected token's own reading is that of its inflection."""
         return "".join(token.reading_form() for token in self._tokenizer.tokenize(base, self._short))

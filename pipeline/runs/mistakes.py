@@ -14,8 +14,8 @@ from markupsafe import Markup
 from features.audio import resample
 from pipeline.corpus.recordings import Recording
 from stores.files import write_bytes
-from training.evaluation import Predictions
-from training.page import Panel
+from training.evaluation.predictions import Predictions
+from training.report.page import Panel
 
 MISTAKES = "mistakes.csv"
 LISTED = 100

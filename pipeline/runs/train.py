@@ -15,19 +15,22 @@ from pipeline.corpus.recordings import whole_name
 from pipeline.corpus.sources.base import Recordings
 from pipeline.corpus.split import Sides
 from pipeline.corpus.split_file import SPLIT_FILE, write_sides
-from pipeline.results import before_and_after, write_folds, write_run
 from pipeline.runs.learned import LEARNED, write_learned
 from pipeline.runs.mistakes import MISTAKES, mistakes_of, mistakes_panel, write_mistakes
 from pipeline.runs.run import Run, fold_sides, prepare_run, run_sides
 from stores.files import read_json
 from stores.reader import Store
 from training.artefact import DESCRIPTION, WEIGHTS, read_artefact, write_artefact
-from training.detection import BEST, EVEN, Detection, choose_threshold, detect, probabilities
-from training.evaluation import Predictions, Scores, averaged, predict, score
+from training.evaluation.detection import BEST, EVEN, Detection, choose_threshold, detect, probabilities
+from training.evaluation.predictions import Predictions, averaged, predict
+from training.evaluation.scores import Scores, score
 from training.fit import Fitted, device_of, fit
-from training.models import Standard
+from training.models.base import SpectrogramModel
+from training.models.crops import Standard
 from training.normalise import TrainStatistics, fitted_statistics
-from training.settings import SpectrogramModel, Training
+from training.report.folds import write_folds
+from training.report.run import before_and_after, write_run
+from training.settings import Training
 from training.standard import fitted_standard
 from training.stream import ClipStream
 

@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pipeline.config.search_space import Dimension, changed
 from pipeline.workflow.jobs import SearchJob
 from stores.files import write_bytes
-from training.page import BLUE, ORANGE, Panel, svg, write_page
+from training.report.page import BLUE, ORANGE, Panel, svg, write_page
 
 ENOUGH, BEST_SHARE = 10, 0.25  # trials that came to their end, and how many of them are compared with the rest
 TICKS = 9

@@ -6,21 +6,22 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
-from features.recipe import AnyRecipe
-from pipeline.config.corpora import AnyCorpus, AudioCorpus, Fetch, TagsCorpus
+from features.tensors import AnyRecipe
 from pipeline.config.search_space import Search
 from pipeline.config.setup import Setup
-from pipeline.corpus.sources import source_of
-from pipeline.corpus.sources.base import Recordings
+from pipeline.corpus.sources import AnyCorpus, source_of
+from pipeline.corpus.sources.base import Archive, Recordings
+from pipeline.corpus.sources.tags.settings import TagsCorpus
 from pipeline.corpus.split import Split
 from stores.codec import Compression
+from training.report.unfinished import Unfinished
 from training.settings import Section
 
 
 class FetchJob(Section):
-    fetch: Fetch
+    fetch: Archive
     root: Path
-    corpus: AudioCorpus
+    corpus: AnyCorpus
     receipt: Path
     lost: bool  # whether what had been fetched is gone
 
@@ -81,13 +82,6 @@ class SearchJob(Section):
     record: Path
     search: Search
     best: dict[str, Any]  # a configuration of one experiment, which gets the settings that are found
-
-
-class Unfinished(Section):
-    """Why an experiment's run is missing or out of date, and the command that makes it."""
-
-    reason: str
-    command: str
 
 
 class ReportJob(Section):

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.config.schema import Config, parse, read_yaml
 from pipeline.workflow import CONFIG, FOLDER
-from pipeline.workflow.jobs import ReportJob, Unfinished
+from pipeline.workflow.jobs import ReportJob
 from pipeline.workflow.names import relative
 from pipeline.workflow.resolution import resolve
 from pipeline.workflow.targets import (
@@ -19,6 +19,7 @@ from pipeline.workflow.targets import (
     SplitTarget,
     StoreTarget,
 )
+from training.report.unfinished import Unfinished
 
 
 def default_config() -> Path:

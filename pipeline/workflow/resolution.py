@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.corpora import DemoCorpus, Esc50Corpus, OnDisk, TagsCorpus
 from pipeline.config.experiment import Experiment
 from pipeline.config.schema import Config
-from pipeline.demos import DEMOS
+from pipeline.corpus.sources.base import StoredCorpus
+from pipeline.corpus.sources.tags.settings import TagsCorpus
 from pipeline.workflow.names import build_lock, folder_name
 from pipeline.workflow.targets import (
     ArchiveTarget,
@@ -92,33 +92,27 @@ def _corpora(config: Config, paths: Mapping[str, str]) -> dict[str, CorpusTarget
 
 def _read_as(
     experiment: Experiment, config_path: str, config: Config
-) -> tuple[OnDisk, DemoTarget | None, LabelsTarget | None]:
+) -> tuple[StoredCorpus, DemoTarget | None, LabelsTarget | None]:
     """Return how an experiment's corpus is read, and what makes it or its labels, if it is not just there."""
-    corpus, demo = experiment.corpus, None
-    if isinstance(corpus, DemoCorpus):
-        demo = DemoTarget(corpus.name, config.work_dir / "demo" / corpus.name)
-        synthesised: OnDisk | Esc50Corpus | TagsCorpus = DEMOS[demo.name].corpus(demo.folder)
-        if isinstance(synthesised, TagsCorpus) and corpus.labels is not None:
-            synthesised = synthesised.model_copy(update={"labels": corpus.labels})
-        corpus = synthesised
-    if isinstance(corpus, Esc50Corpus):
-        return corpus.audio(), demo, None
+    demos = config.work_dir / "demo"
+    demo = None if (name := experiment.corpus.demo) is None else DemoTarget(name, demos / name)
+    corpus = experiment.corpus.synthesised(demos)
     if isinstance(corpus, TagsCorpus):
         title = corpus.labels if isinstance(corpus.labels, str) else "labels"
         settings = corpus.model_dump_json(exclude={"max_quarantine", "segments", "silent"}, exclude_defaults=True)
         folder = config.work_dir / "labels" / folder_name(title, [settings])
         labels = LabelsTarget(folder, corpus, config_path, demo)
-        return corpus.audio(labels.table), demo, labels
-    return corpus, demo, None
+        return corpus.stored(labels.table), demo, labels
+    return corpus.stored(), demo, None
 
 
 def _archive(experiments: Sequence[Experiment], corpus_name: str, work: Path) -> ArchiveTarget | None:
     """Return what a corpus is fetched by, if any experiment on it says so."""
     for experiment in experiments:
-        corpus = experiment.corpus
-        if isinstance(corpus, Esc50Corpus) and corpus.fetch is not None:
+        if experiment.corpus.archive is not None:
+            archive, root = experiment.corpus.archive
             receipt = work / "fetched" / f"{corpus_name}.json"
-            return ArchiveTarget(corpus.fetch, corpus.root, corpus.audio(), receipt)
+            return ArchiveTarget(archive, root, experiment.corpus.stored(), receipt)
     return None
 
 

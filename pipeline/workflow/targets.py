@@ -9,13 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from features.recipe import AnyRecipe
-from pipeline.config.corpora import AudioCorpus, Fetch, OnDisk, TagsCorpus
+from features.tensors import AnyRecipe
 from pipeline.config.experiment import Experiment
 from pipeline.config.setup import Setup
 from pipeline.corpus.sources import source_of
+from pipeline.corpus.sources.base import Archive, StoredCorpus
+from pipeline.corpus.sources.tags.settings import TagsCorpus
 from pipeline.corpus.split import Split
-from pipeline.demos import DEMOS
+from pipeline.demos import demo
 from pipeline.labels.mine import LABELS, fingerprint
 from pipeline.support.errors import InputError
 from pipeline.workflow.jobs import BuildJob, FetchJob, IndexJob, LabelJob, SearchJob, SplitJob, TrainJob
@@ -40,7 +41,7 @@ class DemoTarget:
 
     @property
     def fingerprint(self) -> str:
-        return f"demo {DEMOS[self.name].VERSION}"
+        return f"demo {demo(self.name).VERSION}"
 
 
 @dataclass(frozen=True)
@@ -83,15 +84,15 @@ class LabelsTarget:
 class ArchiveTarget:
     """Corpus that is fetched as an archive."""
 
-    fetch: Fetch
+    archive: Archive
     root: Path
-    corpus: AudioCorpus
+    corpus: StoredCorpus
     receipt: Path
 
     @property
     def job(self) -> str:
         return FetchJob(
-            fetch=self.fetch,
+            fetch=self.archive,
             root=self.root,
             corpus=self.corpus,
             receipt=self.receipt,
@@ -104,7 +105,7 @@ class CorpusTarget:
     """Index of a corpus. Of experiments that share it, the strictest limit on bad recordings holds for all."""
 
     name: str
-    corpus: OnDisk
+    corpus: StoredCorpus
     index_folder: Path
     config_path: str
     demo: DemoTarget | None
@@ -133,13 +134,13 @@ class CorpusTarget:
             return made_by.fingerprint
         archive = self.archive
         if archive is not None and not (archive.receipt.is_file() and archive.root.is_dir()):
-            return f"fetched {archive.fetch.sha256}"
+            return f"fetched {archive.archive.sha256}"
         try:
             of_files = source_of(self.corpus, self.config_path).fingerprint()
         except (InputError, OSError):
             return UNREADABLE
         untouched = archive is not None and read_json(archive.receipt)["fingerprint"] == of_files
-        return f"fetched {archive.fetch.sha256}" if archive is not None and untouched else of_files
+        return f"fetched {archive.archive.sha256}" if archive is not None and untouched else of_files
 
     @property
     def job(self) -> str:

@@ -9,12 +9,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 STEPS = re.findall(
-    r"^\| ([A-Z]) \|.*\| `([\w/]+)\.py` `([\w.]+)` \|$", (ROOT / "docs/clip_to_batch.md").read_text(), re.M
+    r"^\| ([A-Z]) \|.*\| `([\w/]+)\.py` `([\w.]+)` \|$", (ROOT / "docs/clip-to-batch.md").read_text(), re.M
 )
 
 
 def test_each_letter_of_the_diagram_is_a_step() -> None:
-    letters = re.findall(r'class="letter">([A-Z])<', (ROOT / "docs/clip_to_batch.svg").read_text())
+    letters = re.findall(r'class="letter">([A-Z])<', (ROOT / "docs/clip-to-batch.svg").read_text())
     assert [letter for letter, _, _ in STEPS] == letters == list("ABCDEFGHIJKL")
 
 

@@ -12,13 +12,14 @@ from corpora import tree, write_corpus
 from power_cut import Files, recording, write
 from stores_of import indexed
 
-from features.recipe import Recipe, Variants
+from features.augmentations import Variants
+from features.tensors.four_channel import Recipe
 from pipeline.build.store import build_store
-from pipeline.config.corpora import AudioCorpus
-from pipeline.corpus.sources import AudioSource
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.support.executors import Engine
+from stores import open_store
 from stores.errors import StoreError
-from stores.reader import open_store
 from stores.verify import verify
 
 RECIPE = Recipe(frames=24, n_mels=32, variants=Variants(stretch=None, pitch=None, rolloff=None, shift=None))

@@ -1,15 +1,22 @@
 """One contract for all augmentations, and what each of them does by its definition."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
-from features.augmentations import Augmentation, Noise, Pitch, Rolloff, Shift, Stretch
+from features.augmentations import AUGMENTATIONS, Augmentation, Variants
+from features.augmentations.noise import Noise
+from features.augmentations.pitch import Pitch
+from features.augmentations.rolloff import Rolloff
+from features.augmentations.shift import Shift
+from features.augmentations.stretch import Stretch
 from features.draws import generator
 from features.fourier import Fourier
 from features.sound import Clip
 
 RATE_HZ = 22050
-ALL = [Noise(), Noise(amplitude=0.005), Shift(), Shift(wrap=True), Stretch(), Pitch(), Rolloff()]
+ALL = [*(augmentation() for augmentation in AUGMENTATIONS.values()), Noise(amplitude=0.005), Shift(wrap=True)]
 
 
 def clip(samples: int = 3000, seed: int = 0) -> Clip:
@@ -48,6 +55,13 @@ class TestContract:
     def test_silence_stays_finite(self, augmentation: Augmentation) -> None:
         silence = Clip(np.zeros(2000, np.float32), Fourier(512, 128), RATE_HZ)
         assert np.isfinite(applied(augmentation, silence)[1]).all()
+
+
+def test_variants_are_the_files_in_the_order_of_the_augmentations() -> None:
+    assert {name: type(value) for name, value in vars(Variants()).items() if name in AUGMENTATIONS} == AUGMENTATIONS
+    names = [field.name for field in fields(Variants)]
+    assert names[:5] == ["noise", "shift", "stretch", "pitch", "rolloff"]  # later ones come after them, as in stores
+    assert len({augmentation.order for augmentation in AUGMENTATIONS.values()}) == len(AUGMENTATIONS)
 
 
 def test_the_generator_is_keyed_as_defined() -> None:

@@ -6,9 +6,11 @@ import pytest
 
 from features.audio import content_hash
 from features.decibels import decibels
-from features.engine import Engine, drawn
-from features.recipe import LogMelRecipe, Recipe, WaveformRecipe
+from features.extractor import FeatureExtractor, draw_parameters
 from features.sound import Sound
+from features.tensors.four_channel import Recipe
+from features.tensors.log_mel import LogMelRecipe
+from features.tensors.waveform import WaveformRecipe
 
 RATE_HZ = 22050
 FULL = Recipe(dtype="float32")
@@ -66,7 +68,7 @@ def cut(signal: np.ndarray) -> np.ndarray:
 
 
 def tensor(recipe: Recipe, waveform: np.ndarray, variant: str = "original") -> np.ndarray:
-    engine = Engine(recipe)
+    engine = FeatureExtractor(recipe)
     waveform = waveform.astype(np.float32)
     clip = engine.clip(waveform, RATE_HZ)
     return dict(engine.compute(clip, content_hash(waveform, RATE_HZ), [variant]))[variant].values
@@ -84,7 +86,7 @@ def test_original_in_float32_is_librosas(name: str) -> None:
 def test_log_mel_is_within_a_thousandth_of_a_decibel(name: str) -> None:
     """In decibels, before normalisation; of a constant, whose spectrum beyond the first bins is rounding, too."""
     samples = cut(SIGNALS[name])
-    engine = Engine(FULL)
+    engine = FeatureExtractor(FULL)
     clip = engine.clip(samples, RATE_HZ)
     found = decibels(engine.assembly.mel.power(clip.power(), clip.frames))
     np.testing.assert_allclose(found, oracle.log_mel(samples), rtol=0, atol=1e-3)
@@ -99,10 +101,10 @@ def test_original_in_float16_is_librosas_to_its_rounding(name: str) -> None:
 @pytest.mark.parametrize("name", ["music", "noise", "impulses", "clipped", "eight frames", "high notes out of rest"])
 def test_augmented_waveforms_are_librosas(name: str) -> None:
     samples = cut(SIGNALS[name])
-    engine = Engine(FULL)
+    engine = FeatureExtractor(FULL)
     clip = engine.clip(samples, RATE_HZ)
     content = content_hash(samples, RATE_HZ)
-    parameters = drawn(FULL, content)
+    parameters = draw_parameters(FULL, content)
     expected = {
         "stretch": oracle.stretched(samples, parameters["stretch"]["rate"]),
         "pitch": oracle.pitched(samples, parameters["pitch"]["semitones"]),
@@ -118,7 +120,7 @@ def test_augmented_waveforms_are_librosas(name: str) -> None:
 @pytest.mark.parametrize("variant", ["noise", "shift", "rolloff"])
 def test_variants_are_analysed_like_any_waveform(variant: str) -> None:
     samples = cut(SIGNALS["music"])
-    engine = Engine(FULL)
+    engine = FeatureExtractor(FULL)
     waveform = engine.waveform(engine.clip(samples, RATE_HZ), content_hash(samples, RATE_HZ), variant)
     np.testing.assert_allclose(tensor(FULL, samples, variant), oracle.tensor(waveform), rtol=1e-3, atol=1e-3)
 
@@ -126,7 +128,7 @@ def test_variants_are_analysed_like_any_waveform(variant: str) -> None:
 @pytest.mark.parametrize("seconds", [0.2, 4, 5, 8])
 def test_one_log_mel_channel_is_librosas(seconds: float) -> None:
     recipe = LogMelRecipe(dtype="float32")
-    engine = Engine(recipe)
+    engine = FeatureExtractor(recipe)
     signal = music(round(seconds * 44100)).astype(np.float32)
     clip = engine.clip(signal, 44100)
     found = engine.assembly(clip)
@@ -139,7 +141,7 @@ def test_one_log_mel_channel_is_librosas(seconds: float) -> None:
 
 @pytest.mark.parametrize("samples", [2, 20, 3000, 44100, 60000])
 def test_a_waveform_is_scipys(samples: int) -> None:
-    engine = Engine(WaveformRecipe())
+    engine = FeatureExtractor(WaveformRecipe())
     signal = (music(samples) + 0.1).astype(np.float32)
     found = engine.assembly(Sound(signal, engine.fourier))
     np.testing.assert_allclose(found.values, oracle.band_passed(signal, 44100), rtol=0, atol=1e-6)
@@ -151,7 +153,7 @@ def test_a_longer_variant_is_cut_after_its_deltas() -> None:
     """Maximum, floor and deltas see all frames of a stretched clip, of which 1320 stay."""
     samples = cut(SIGNALS["music"])
     recipe = Recipe(dtype="float32", variants={"stretch": {"rate": 0.85}})
-    engine = Engine(recipe)
+    engine = FeatureExtractor(recipe)
     waveform = engine.waveform(engine.clip(samples, RATE_HZ), content_hash(samples, RATE_HZ), "stretch")
     assert 1 + len(waveform) // 512 > 1320
     np.testing.assert_allclose(tensor(recipe, samples, "stretch"), oracle.tensor(waveform), rtol=1e-3, atol=1e-3)
@@ -161,7 +163,7 @@ def test_statistics_undo_the_normalisation() -> None:
     import librosa
 
     samples = cut(SIGNALS["music"])
-    engine = Engine(FULL)
+    engine = FeatureExtractor(FULL)
     tensors = dict(engine.compute(engine.clip(samples, RATE_HZ), content_hash(samples, RATE_HZ), ["original"]))
     location, scale = tensors["original"].statistics[0]
     frames = 1 + len(samples) // 512

@@ -1,9 +1,89 @@
-"""Planes of numbers as they are stored: interleaved, reflected to their length, and within the range of their type."""
+"""One contract for all kinds of tensors, and planes of numbers as they are stored."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from features.tensors.base import centre, channels_last
+import features.tensors
+from features.audio import content_hash
+from features.extractor import draw_parameters, extractor_of
+from features.recipe import SoundRecipe, TensorRecipe
+from features.tensors import RECIPES, recorded_recipe
+from features.tensors.base import Tensor, centre, channels_last
+
+# Identity of the original by the default recipe: another one means that every store is built again.
+IDENTITIES = {
+    "four_channel": "5b619276cb1d28e6205bc2436960f0e0",
+    "log_mel": "8cb20970988697ba45a2c30d7eccd6aa",
+    "waveform": "07295817636244838c0a23f5ba2df335",
+    "spectrogram": "4d1d9710fd5aa9ce454d55404c61de8e",
+}
+
+
+def samples(recipe: TensorRecipe, seed: int) -> np.ndarray:
+    """Return a sound of any length, or as many values as a ready-made tensor has."""
+    count = 9000 + 4000 * seed if isinstance(recipe, SoundRecipe) else int(np.prod(recipe.shape))
+    return (0.1 * np.random.default_rng(seed).standard_normal(count)).astype(np.float32)
+
+
+class Extraction:
+    """All tensors of sounds, by one extractor."""
+
+    def __init__(self, recipe: TensorRecipe) -> None:
+        self.recipe = recipe
+        self.extractor = extractor_of(recipe)
+
+    def tensors(self, seed: int) -> Iterator[tuple[str, Tensor]]:
+        source = samples(self.recipe, seed)
+        clip = self.extractor.clip(source, 22050)
+        return self.extractor.compute(clip, content_hash(source, 22050), self.recipe.variant_names)
+
+    def data(self, seed: int) -> list[bytes]:
+        return [tensor.values.tobytes() + tensor.statistics.tobytes() for _, tensor in self.tensors(seed)]
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+class TestContract:
+    def test_it_is_named_as_its_folder(self, kind: str) -> None:
+        (folder,) = features.tensors.__path__
+        assert RECIPES[kind]().kind == kind
+        assert {file.name for file in Path(folder, kind).glob("*.py")} >= {"recipe.py", "assembly.py"}
+
+    def test_tensors_are_as_the_recipe_says(self, kind: str) -> None:
+        recipe = RECIPES[kind]()
+        variants = []
+        for variant, tensor in Extraction(recipe).tensors(1):
+            variants.append(variant)
+            assert tensor.values.shape == recipe.shape
+            assert tensor.values.dtype == recipe.dtype
+            assert np.isfinite(tensor.values).all()
+            assert tensor.statistics.shape == (len(recipe.statistics), 2)
+            assert tensor.statistics.dtype == np.float64
+        assert tuple(variants) == recipe.variant_names
+        assert len(recipe.dimensions) == len(recipe.shape)
+        assert recipe.channels
+        assert recipe.units
+
+    def test_a_clip_is_the_same_alone_and_after_another(self, kind: str) -> None:
+        recipe = RECIPES[kind]()
+        extraction = Extraction(recipe)
+        first, second = extraction.data(0), extraction.data(2)
+        assert first != second
+        assert extraction.data(0) == first
+        assert Extraction(recipe).data(2) == second
+
+    def test_a_recorded_recipe_is_the_same(self, kind: str) -> None:
+        recipe = RECIPES[kind]()
+        assert recorded_recipe(json.loads(json.dumps(asdict(recipe)))) == recipe
+
+    def test_its_identity_stays(self, kind: str) -> None:
+        recipe = RECIPES[kind]()
+        assert recipe.identity("original") == IDENTITIES.get(kind)
+        assert draw_parameters(recipe, b"x" * 16).keys() == set(recipe.variant_names) - {"original"}
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

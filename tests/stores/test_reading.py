@@ -140,7 +140,7 @@ class TestDescriptors:
 
     def test_what_readers_hold_counts(self, tmp_path: Path, few: OpenFiles[Any]) -> None:
         store = random_store(tmp_path / "s", 8, SHAPE, 1)
-        held = [few.get((-1, "original", row), store._open_shard) for row in range(3)]
+        held = [few.get((-1, "original", row), store._open_clips) for row in range(3)]
         few.release(-1)
         store.clip(3)
         assert open_below(tmp_path) == 3  # what was opened beyond was closed again
@@ -239,7 +239,7 @@ class TestMapping:
     ) -> None:
         path = random_store(tmp_path / "s", 8, SHAPE, 4).path
         if options.pop("network", False):
-            monkeypatch.setattr("stores.reader.on_network", lambda path: True)
+            monkeypatch.setattr("stores.storage.on_network", lambda path: True)
         store = open_store(path, **options)
         for _ in range(4):
             for row in range(8):

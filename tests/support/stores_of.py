@@ -8,11 +8,13 @@ import numpy as np
 import pyarrow as pa
 from corpora import write_corpus
 
-from features.recipe import Recipe
+from features.tensors.four_channel import Recipe
 from pipeline.build.store import build_store
-from pipeline.config.corpora import AudioCorpus
 from pipeline.corpus.index import update_index
-from pipeline.corpus.sources import AudioSource, Source, source_of
+from pipeline.corpus.sources import source_of
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
+from pipeline.corpus.sources.base import Source
 from pipeline.corpus.split_file import update_split
 from pipeline.support.executors import Engine
 from pipeline.workflow.jobs import BuildJob, IndexJob, SplitJob
@@ -36,7 +38,9 @@ def small_store(folder: Path, labels: str = "abc", clips: int = 6, recipe: Recip
 
 def indexed(source: Source, folder: Path, max_quarantine: float = 0.5) -> pa.Table:
     """The good recordings of a source, whose index is in a folder."""
-    return update_index(folder, source.look(folder, Engine()), max_quarantine=max_quarantine, where="corpus").clips
+    return update_index(
+        folder, source.scan(folder, Engine()), max_quarantine=max_quarantine, config_path="corpus"
+    ).clips
 
 
 def plan_of_tones(folder: Path, clips: int = 3, compression: str | None = None, **variants: object) -> Plan:

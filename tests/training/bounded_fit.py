@@ -17,10 +17,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support"), str(ROOT / "tests" /
 from bounded import memory  # noqa: E402  # found by the path above
 from stores_of import random_store  # noqa: E402
 
-from features.recipe import Recipe  # noqa: E402
+from features.tensors.four_channel import Recipe  # noqa: E402
 from training import fit as fitting  # noqa: E402
-from training.evaluation import predict  # noqa: E402
-from training.settings import CnnModel, Training  # noqa: E402
+from training.evaluation.predictions import predict  # noqa: E402
+from training.models.cnn.settings import CnnModel  # noqa: E402
+from training.settings import Training  # noqa: E402
 from training.stream import ClipStream  # noqa: E402
 
 HEADROOM_BYTES = 120_000_000

@@ -7,11 +7,12 @@ import pytest
 import torch
 from stores_of import small_store
 
-from features.recipe import Recipe
+from features.tensors.four_channel import Recipe
 from stores import Store
 from training.compact import Expand
 from training.fit import fit
-from training.settings import ResNetAttentionModel, Training
+from training.models.resnet_attention.settings import ResNetAttentionModel
+from training.settings import Training
 from training.stream import ClipStream
 
 DENSE, COMPACT = (Recipe(frames=24, n_mels=32, layout=layout) for layout in ("dense", "compact"))

@@ -20,10 +20,12 @@ from training import module as epochs
 from training import schedule as rates
 from training.artefact import write_artefact
 from training.errors import TrainingError
-from training.evaluation import Predictions, predict, score
+from training.evaluation.predictions import Predictions, predict
+from training.evaluation.scores import score
 from training.fit import Fitted, fit
+from training.models.resnet_attention.settings import ResNetAttentionModel
 from training.module import Classifier, random_states, set_random_states
-from training.settings import Augment, ResNetAttentionModel, Training
+from training.settings import Augment, Training
 from training.stream import ClipStream
 
 MODEL = ResNetAttentionModel(width=0.125, blocks=(1, 1, 1), attention_blocks=1, dropout=0.0)

@@ -10,7 +10,7 @@ import pytest
 from training import imports
 from training.fit import code_digest, weights_code
 from training.imports import PACKAGES, ROOT, imported_files, imported_modules, module_path
-from training.models import NETWORKS
+from training.models import MODELS
 
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
@@ -55,9 +55,24 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "training/__init__.py": "",
         "training/fit.py": "import os\n\ndef fit():\n    from features import late, gone\n    import stores",
         "training/page.py": "import training.fit, features.recipe",
+        "training/models/__init__.py": """for part in pkgutil.iter_modules(__path__):
+            import_module(f"{__name__}.{part.name}.settings")""",
+        "training/models/one/__init__.py": "",
+        "training/models/two/__init__.py": "",
+        "training/models/build.py": 'import training.models\nimport_module(f"training.models.{name}.network")',
+        "training/models/one/settings.py": "import features.late",
+        "training/models/one/network.py": "from training.models.shared import layer",
+        "training/models/two/settings.py": "",
+        "training/models/two/network.py": "",
+        "training/models/shared.py": "",
+        "pipeline/__init__.py": "",
+        "pipeline/demos/__init__.py": "import pkgutil\nfor part in pkgutil.iter_modules(__path__):\n    load(part)",
+        "pipeline/demos/tones.py": "import stores",
+        "pipeline/demos/speech/__init__.py": "",
+        "pipeline/demos/speech/words.py": "",
     }
     for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text(text)
     return tmp_path
 
@@ -81,9 +96,39 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         (["training.page"], {"within": ["training"]}, ["training/__init__", "training/fit", "training/page"]),
         (
-            ["training.page"],
-            {"without": ["training.fit", "features"]},
-            ["features/draws", "features/recipe", "training/__init__", "training/page"],
+            ["training.models"],
+            {"within": ["training"]},
+            [
+                "training/__init__",
+                "training/models/__init__",
+                *(f"training/models/{name}/{part}" for name in ("one", "two") for part in ("__init__", "settings")),
+            ],
+        ),
+        (
+            ["training.models.build"],
+            {"within": ["training"]},
+            [
+                "training/__init__",
+                *(f"training/models/{name}" for name in ("__init__", "build", "shared")),
+                *(f"training/models/one/{part}" for part in ("__init__", "settings", "network")),
+                *(f"training/models/two/{part}" for part in ("__init__", "settings", "network")),
+            ],
+        ),
+        (
+            ["training.models.build", "training.models.one.network"],
+            {"within": ["training"], "discovered": False},
+            [
+                "training/__init__",
+                *(f"training/models/{name}" for name in ("__init__", "build", "shared", "one/__init__", "one/network")),
+            ],
+        ),
+        (
+            ["pipeline.demos"],
+            {"within": ["pipeline"]},
+            [
+                "pipeline/__init__",
+                *(f"pipeline/demos/{name}" for name in ("__init__", "tones", "speech/__init__", "speech/words")),
+            ],
         ),
     ],
 )
@@ -94,6 +139,22 @@ def test_imports_are_followed(
     assert found == sorted(tree / f"{name}.py" for name in expected)
 
 
+def test_a_package_that_walks_over_its_path_imports_all_below(tree: Path) -> None:
+    files = {
+        "training/parts/__init__.py": "from pkgutil import iter_modules\n\nPARTS = [*iter_modules(__path__)]",
+        "training/parts/one.py": "import features.late",
+        "training/parts/two/__init__.py": "",
+        "training/parts/two/inner.py": "import stores.files",
+    }
+    for name, text in files.items():
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).write_text(text)
+    names = {path.relative_to(tree).as_posix() for path in imported_files(["training.parts"])}
+    inits = {f"{package}/__init__.py" for package in ("features", "stores", "training")}
+    assert names == {*files, *inits, "features/late.py", "stores/files.py"}
+    assert set(imported_files(["training.parts.one"])) == set(imported_files(["training.parts"]))
+
+
 def test_a_module_that_is_not_there_is_an_error(tree: Path) -> None:
     with pytest.raises(ValueError, match=r"features\.gone: no such module below"):
         imported_files(["training.fit", "features.gone"])
@@ -101,17 +162,20 @@ def test_a_module_that_is_not_there_is_an_error(tree: Path) -> None:
 
 def test_what_decides_weights_is_what_training_imports() -> None:
     files = names(weights_code("cnn"))
-    assert {f"training/{name}.py" for name in ("models/__init__", "models/crops", "models/cnn", "order")} <= files
-    assert not {f"training/{name}.py" for name in ("evaluation", "report", "page", "detection")} & files
-    assert not {f"training/models/{name}.py" for name in NETWORKS if name != "cnn"} & files
+    shared = ("models/__init__", "models/base", "models/build", "models/network", "models/crops", "order")
+    own = ("models/cnn/__init__", "models/cnn/settings", "models/cnn/network")
+    assert {f"training/{name}.py" for name in (*shared, *own)} <= files
+    assert not [file for file in files if file.startswith(("training/evaluation/", "training/report/"))]
+    assert {name.split("/")[2] for name in files if name.count("/") == 3} == {"cnn"}
     assert {name.split("/")[0] for name in files} == {"training"}
     assert code_digest("cnn") != code_digest("cnn8")
     assert len(code_digest("cnn")) == 32
 
 
-def test_networks_share_no_code() -> None:
-    """Else one that another is built of would be left out of what decides that one's weights."""
-    networks = {network.__module__ for network in NETWORKS.values()}
-    assert networks == {f"training.models.{name}" for name in NETWORKS}
-    for module in networks:
-        assert not imported_modules(ast.parse(MODULES[module].read_text())) & (networks - {module})
+@pytest.mark.parametrize("model", MODELS)
+def test_each_network_has_its_own_files(model: str) -> None:
+    """Its folder alone among those of networks, unless it imports another's."""
+    folders = {f"training/models/{name}/" for name in MODELS if name != model}
+    files = names(weights_code(model))
+    assert {f"training/models/{model}/{name}.py" for name in ("__init__", "settings", "network")} <= files
+    assert not [file for file in files if file.startswith(tuple(folders))]

@@ -12,13 +12,14 @@ import torch
 from corpora import RATE_HZ, write_corpus
 from stores_of import indexed
 
-from features.recipe import Recipe, Variants
-from features.tensors.four_channel import spline_matrix
+from features.augmentations import Variants
+from features.tensors.four_channel import Recipe
+from features.tensors.four_channel.assembly import spline_matrix
 from pipeline.build.store import build_store
-from pipeline.config.corpora import AudioCorpus
 from pipeline.config.schema import parse
 from pipeline.config.setup import Setup
-from pipeline.corpus.sources import AudioSource
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.corpus.split import Sides
 from pipeline.runs.run import prepare_run
 from pipeline.runs.train import fit_run
@@ -27,11 +28,12 @@ from pipeline.support.executors import Engine
 from stores import Store, open_store
 from stores.files import read_json
 from training.artefact import read_artefact, write_artefact
-from training.evaluation import predict
-from training.models import build
+from training.evaluation.predictions import predict
+from training.models.build import build
+from training.models.resnet_attention.settings import ResNetAttentionModel
 from training.module import Classifier
 from training.normalise import Renormalise, TrainStatistics, features_for, fitted_statistics
-from training.settings import Augment, ResNetAttentionModel, Training
+from training.settings import Augment, Training
 from training.stream import ClipStream
 
 VARIANTS = Variants(pitch=None, stretch=None, rolloff=None, shift=None)

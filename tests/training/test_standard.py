@@ -5,7 +5,8 @@ import pytest
 from corpora import RATE_HZ
 from stores_of import small_store
 
-from features.recipe import LogMelRecipe, Variants
+from features.augmentations import Variants
+from features.tensors.log_mel import LogMelRecipe
 from stores import Store
 from training.standard import fitted_standard
 

@@ -5,11 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from features.recipe import LogMelRecipe, Recipe
+from features.tensors.four_channel import Recipe
+from features.tensors.log_mel import LogMelRecipe
 from training.artefact import Artefact, read_artefact, write_artefact
 from training.errors import TrainingError
-from training.models import Standard, build
-from training.settings import Cnn8Model, CnnModel, Model, ResNetAttentionModel
+from training.models import Model
+from training.models.build import build
+from training.models.cnn.settings import CnnModel
+from training.models.cnn8.settings import Cnn8Model
+from training.models.crops import Standard
+from training.models.resnet_attention.settings import ResNetAttentionModel
 from training.start import start_from
 
 MODEL = CnnModel(depth=2, width=16, dense=(8,))

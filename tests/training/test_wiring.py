@@ -17,8 +17,9 @@ from stores.files import read_json
 from training import fit as fitting
 from training.artefact import Artefact, read_artefact, write_artefact
 from training.fit import fit
+from training.models.resnet_attention.settings import ResNetAttentionModel
 from training.module import BETAS, EPS, Classifier
-from training.settings import ResNetAttentionModel, Training
+from training.settings import Training
 from training.stream import ClipStream
 
 MODEL = ResNetAttentionModel(width=0.125, blocks=(1, 1, 1), attention_blocks=1, dropout=0.0)

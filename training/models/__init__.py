@@ -1,67 +1,37 @@
-"""The networks, one file each."""
+"""Networks, one folder each: `settings.py`, which imports no torch, and `network.py`.
 
-from torch import nn
+The folders are the list of networks: their settings make up the type of `model:` in a configuration, and its defaults.
+"""
 
-from features.recipe import AnyRecipe, Recipe
-from training.compact import reading_compact
-from training.models.cnn import Cnn
-from training.models.cnn1d_attention import Cnn1dAttention
-from training.models.cnn4 import Cnn4
-from training.models.cnn6 import Cnn6
-from training.models.cnn8 import Cnn8
-from training.models.crops import Crops, Standard
-from training.models.resnet18 import ResNet18
-from training.models.resnet_attention import ResNetAttention
-from training.models.resnet_bottleneck import ResNetBottleneck
-from training.normalise import Renormalise, TrainStatistics
-from training.settings import Cnn4Model, Model, SpectrogramModel
+import pkgutil
+from collections.abc import Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, TypeAlias, Union
 
-__all__ = [
-    "Cnn",
-    "Cnn1dAttention",
-    "Cnn4",
-    "Cnn6",
-    "Cnn8",
-    "Crops",
-    "ResNet18",
-    "ResNetAttention",
-    "ResNetBottleneck",
-    "Standard",
-    "build",
-]
+from pydantic import Field
 
+from training.models.base import NetworkSettings, only_subclass
 
-NETWORKS: dict[str, type[nn.Module]] = {
-    "resnet_attention": ResNetAttention,
-    "cnn1d_attention": Cnn1dAttention,
-    "cnn": Cnn,
-    "resnet18": ResNet18,
-    "cnn8": Cnn8,
-    "cnn6": Cnn6,
-    "cnn4": Cnn4,
-    "resnet_bottleneck": ResNetBottleneck,
+MODELS: dict[str, type[NetworkSettings]] = {
+    part.name: only_subclass(import_module(f"{__name__}.{part.name}.settings"), NetworkSettings)
+    for part in pkgutil.iter_modules(__path__)
+    if part.ispkg
 }
+DEFAULT = "resnet_attention"  # of corpora that no network names as its own
+
+if TYPE_CHECKING:
+    Model: TypeAlias = NetworkSettings
+else:
+    Model = Annotated[Union[tuple(MODELS.values())], Field(discriminator="name")]  # noqa: UP007  # of a list
 
 
-def build(
-    settings: Model, classes: int, recipe: AnyRecipe, standard: Standard | TrainStatistics | None = None
-) -> nn.Module:
-    """A network for the tensors of a recipe, with fresh weights from torch's current random state.
+def model_for(words: Iterable[str]) -> str:
+    """Return the name of the network that a corpus is learned by unless a user names one.
 
-    `standard` is what training clips say: for networks whose tensors are not normalised, and for four-channel tensors
-    that are to be normalised by it. Its numbers are saved with the weights.
+    Parameters
+    ----------
+    words : iterable of str
+        Source, demo and table of the corpus; the first that a network has among its `corpora` decides.
     """
-    chosen = settings.model_dump(exclude={"name", "preset", "crop", "test_crops"})
-    kind = NETWORKS[settings.name]
-    if isinstance(settings, SpectrogramModel):
-        assert not isinstance(standard, TrainStatistics)
-        size = settings.crop or (recipe.shape[0], recipe.shape[1])
-        network = kind(classes, size=size, **chosen) if isinstance(settings, Cnn4Model) else kind(classes, **chosen)
-        return Crops(network, standard or Standard(), size, settings.test_crops)
-    network = kind(classes, **chosen)
-    if isinstance(recipe, Recipe) and recipe.layout == "compact":
-        network = reading_compact(network, recipe)
-    if isinstance(standard, TrainStatistics):
-        assert isinstance(recipe, Recipe)
-        network.add_module("renormalise", Renormalise(recipe, standard))
-    return network
+    by_corpus = {word: name for name, kind in MODELS.items() for word in kind.corpora}
+    return next((by_corpus[word] for word in words if word in by_corpus), DEFAULT)

@@ -1,4 +1,4 @@
-"""From stored spectrograms to what a network for parts of them reads: standardised, and cut out."""
+"""Spectrograms standardised and cut into the parts that a network reads."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,9 @@ class Standard:
 
 
 class Crops(nn.Module):
-    """Runs a network over parts of spectrograms `(batch, channels, rows, frames)`; logits `(batch, classes)`.
+    """Module that runs a network over parts of spectrograms.
+
+    From `(batch, channels, rows, frames)` to logits `(batch, classes)`.
 
     In training what comes has been cut at random. Otherwise parts are cut that are spread evenly over the rows and over
     the frames, a single one from the centre; of several, the logits are logarithms of their mean probabilities.
@@ -48,8 +50,8 @@ class Crops(nn.Module):
         if self.training:
             return self.network(images)
         tops, lefts = (
-            _spread(whole - part, count)
-            for whole, part, count in zip(images.shape[2:], self.size, self.counts, strict=True)
+            _spread(image_size - part_size, count)
+            for image_size, part_size, count in zip(images.shape[2:], self.size, self.counts, strict=True)
         )
         rows, frames = self.size
         logits = [self.network(images[:, :, top : top + rows, left : left + frames]) for top in tops for left in lefts]
@@ -59,5 +61,5 @@ class Crops(nn.Module):
 
 
 def _spread(free: int, count: int) -> list[int]:
-    """Where parts begin that leave `free` places: the centre, or evenly from the first to the last."""
+    """Return the places where parts begin if `free` are left: the centre, or evenly from the first to the last."""
     return [free // 2] if count == 1 else [round(free * number / (count - 1)) for number in range(count)]

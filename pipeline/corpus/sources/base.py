@@ -1,20 +1,23 @@
-"""What a source gives to the index and to those who build."""
+"""Interface between a source of recordings and the rest of the pipeline: its settings, its scan, its recordings."""
 
 import os
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import pyarrow as pa
+from pydantic import BeforeValidator, Field
 
 from pipeline.corpus.recordings import Recording
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine
+from training.settings import Section
 
-# What a listing says of each recording, one row each. A null label means none, a null group: by content; folds and
-# sides are null where the corpus gives none.
+# Columns by which a corpus lists its recordings, one row each. A null label means none; a null group: by content. Folds
+# and sides are null unless the corpus gives them.
 LISTING = pa.schema(
     [
         ("id", pa.string()),
@@ -25,8 +28,8 @@ LISTING = pa.schema(
     ]
 )
 
-# And what was found in it; the reason is empty for a good recording.
-LOOKED = pa.schema(
+# Columns of the table that a scan returns. The reason is empty for a good recording.
+SCAN = pa.schema(
     [
         *LISTING,
         ("content_hash", pa.string()),
@@ -36,9 +39,112 @@ LOOKED = pa.schema(
     ]
 )
 
-SEEN = "seen.parquet"  # in the folder of an index: what a source last found, so that only what changed is opened again
+SCAN_CACHE = "seen.parquet"  # in the folder of an index: the last scan, so that only files that changed are opened
 
 Recordings = Callable[[range], Sequence[Recording]]  # those of some rows
+
+
+def _strings(value: Any) -> Any:
+    """Return a dict of strings: YAML reads `0: OK` as a number, and `esc10: True` as true."""
+    return {str(key): str(name) for key, name in value.items()} if isinstance(value, dict) else value
+
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+StringDict = Annotated[dict[str, str], BeforeValidator(_strings)]
+
+
+class Archive(Section):
+    """Zip archive to be fetched, and the checksum that it must have."""
+
+    url: Annotated[str, Field(pattern="^https?://")]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class CorpusSettings(Section):
+    """Base class of the settings of a corpus, as a user writes them below `corpus:`.
+
+    `pipeline/corpus/sources/<name>/settings.py` defines one subclass, with the field `source: Literal["<name>"] =
+    "<name>"` first and a field for each setting. A source that reads files of its own derives from `StoredCorpus`.
+    """
+
+    if TYPE_CHECKING:  # a field here would come before those of a subclass, whose order is part of a corpus's identity
+        source: str
+
+    @property
+    def has_folds(self) -> bool:
+        """Return True if clips have folds to test on."""
+        return False
+
+    @property
+    def spectrogram_values(self) -> int | None:
+        """Return the number of values of each ready-made spectrogram; None for a corpus of sound."""
+        return None
+
+    @property
+    def archive(self) -> tuple[Archive, Path] | None:
+        """Return an archive to be fetched and the folder that it becomes; None if the corpus is on disk already."""
+        return None
+
+    @property
+    def demo(self) -> str | None:
+        """Return the name of the demo that is synthesised for this corpus; None if it is no demo."""
+        return None
+
+    def synthesised(self, folder: Path) -> "CorpusSettings":
+        """Return the settings by which the corpus is read; those of a demo once it lies below `folder`."""
+        return self
+
+    @abstractmethod
+    def stored(self, labels: Path | None = None) -> "StoredCorpus":
+        """Return the corpus as a source reads it: this one, or the audio files and the table that it stands for.
+
+        Parameters
+        ----------
+        labels : Path, optional
+            Table of the labels that were mined, of a corpus whose labels are in its tags.
+        """
+
+
+class StoredCorpus(CorpusSettings):
+    """Base class of the settings of a corpus that a source reads from disk.
+
+    A subclass has the field `max_quarantine`, the largest share of bad recordings that does not stop the run.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from pipeline.corpus.sources.json.settings import JsonCorpus
+    >>> corpus = JsonCorpus(root=Path("data/strikes"))
+    >>> corpus.title
+    'strikes'
+    >>> type(corpus.reader("mine.yaml: corpus")).__name__
+    'JsonSource'
+    """
+
+    if TYPE_CHECKING:
+        max_quarantine: float
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """Return the name from which those of the corpus's index and stores are made."""
+
+    @abstractmethod
+    def resolved(self) -> "StoredCorpus":
+        """Return the settings with absolute paths, since workers may stand in another folder."""
+
+    @abstractmethod
+    def reader(self, config_path: str) -> "Source":
+        """Return the reader of the corpus; `config_path` names its part of the configuration in messages."""
+
+    @classmethod
+    def recording_at(cls, path: Path) -> Recording | None:
+        """Return the recording of this source that a path names by itself, or None if it names none."""
+        return None
+
+    def stored(self, labels: Path | None = None) -> "StoredCorpus":
+        """Return this corpus."""
+        return self
 
 
 ENDINGS_COUNTED = 1000  # the others are counted together
@@ -48,11 +154,12 @@ OTHERS = "others"
 
 @dataclass
 class PassedOver:
-    """Counts of files that end as no recording does; its text has the most frequent endings, or is empty."""
+    """Counts of files by endings that no recording has; its text shows the most frequent ones, or is empty."""
 
     counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, name: str) -> None:
+        """Count the file of this name."""
         ending = os.path.splitext(name)[1].lower().encode(errors="replace").decode() or "without an ending"
         self.counts[ending if ending in self.counts or len(self.counts) < ENDINGS_COUNTED else OTHERS] += 1
 
@@ -63,46 +170,90 @@ class PassedOver:
 
 
 class Source(Protocol):
-    """A corpus as it is configured. Raises `InputError` where it is not as configured."""
+    """Reader of a corpus: it lists its recordings, scans them, and finds the samples of each.
 
-    passed_over: PassedOver  # by the last look; what a table does not name is not meant to be a recording
+    Every source passes `tests/pipeline/corpus/sources/test_contract.py`.
+
+    Attributes
+    ----------
+    passed_over : PassedOver
+        Files below the corpus's folder that the last scan took for no recordings. A table names what is one, so that a
+        corpus with a table passes nothing over.
+    """
+
+    passed_over: PassedOver
 
     def fingerprint(self) -> str:
-        """Hash of path, size and modification time of every recording that the corpus uses, none of which is opened,
-        and of its tables."""
+        """Return a hash of the corpus's files, opening none of its recordings.
+
+        It differs if path, size or modification time of a recording differs, or the content of a table.
+
+        Raises
+        ------
+        InputError
+            If a folder, a table or a column is not as configured.
+        """
         ...
 
-    def look(self, folder: Path, engine: Engine) -> pa.Table:
-        """All recordings, `LOOKED` at and in the order of their ids. What was found is kept in `folder` as well."""
+    def scan(self, folder: Path, engine: Engine) -> pa.Table:
+        """Return all recordings of the corpus, each decoded to its end unless a scan before has done so.
+
+        Parameters
+        ----------
+        folder : Path
+            Folder of the index. The result is kept in it, so that the next scan opens only the files that changed.
+        engine : Engine
+            Workers that open the files.
+
+        Returns
+        -------
+        pyarrow.Table
+            Columns `SCAN`, one row a recording, sorted by the ids, which are unique. A recording that cannot be used
+            has a reason, in words for a person.
+
+        Raises
+        ------
+        InputError
+            If a folder, a table or a column is not as configured, or there is no recording at all. `folder` stays as
+            it is.
+        """
         ...
 
     def recordings(self, folder: Path, clips: pa.Table) -> Recordings:
-        """Where the samples of clips come from, as last looked at."""
+        """Return a function from a range of rows to the recordings of these rows.
+
+        Parameters
+        ----------
+        folder : Path
+            Folder of the index, as `scan` left it.
+        clips : pyarrow.Table
+            With a column `id`, in any order.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The recordings of a corpus in the order of their ids: `LISTING`, and where the files of the ids lie."""
+    """Recordings of a corpus in the order of their ids: a table of `LISTING`, and the folder of their files."""
 
     root: Path
     table: pa.Table
 
 
 def status(path: Path) -> tuple[int, int]:
-    """Size in bytes and modification time in ns, or -1 for a file that is not there."""
+    """Return size in bytes and modification time in ns; -1 each if there is no such file."""
     try:
-        found = path.stat()
+        entry = path.stat()
     except OSError:
         return -1, -1
-    return found.st_size, found.st_mtime_ns
+    return entry.st_size, entry.st_mtime_ns
 
 
-def refuse_other_names(names: Iterable[str], where: str) -> None:
-    """Raise `InputError` for a path that is no UTF-8."""
+def refuse_other_names(names: Iterable[str], config_path: str) -> None:
+    """Raise `InputError` for a path that is not UTF-8."""
     for name in names:
         try:
             name.encode()
         except UnicodeEncodeError:
             shown = name.encode(errors="surrogateescape").decode(errors="replace")
-            raise InputError(f"{where}: expected file names in UTF-8, got {shown!r}; rename it") from None
+            raise InputError(f"{config_path}: expected file names in UTF-8, got {shown!r}; rename it") from None

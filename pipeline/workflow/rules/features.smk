@@ -35,7 +35,7 @@ rule label_tracks:
         "Reading the tags for {wildcards.labels}."
     input:
         demo=lambda wildcards: PLAN.labels[wildcards.labels].receipts,
-        code=job_code("labels", "training/*.jinja"),
+        code=job_code("labels", "training/report/*.jinja"),
     output:
         update(f"{WORK}/labels/{{labels}}/labels.csv"),
     log:

@@ -4,7 +4,7 @@ rule search:
     input:
         store=lambda wildcards: PLAN.experiments[wildcards.experiment].store.pointer,
         split=lambda wildcards: PLAN.experiments[wildcards.experiment].split.record,
-        code=job_code("search", "training/*.jinja"),
+        code=job_code("search", "training/report/*.jinja"),
     output:
         # The study beside them is no output: Snakemake would remove it when a search is broken off.
         update(f"{WORK}/searches/{{experiment}}/best.yaml"),

@@ -5,7 +5,7 @@ rule train:
         store=lambda wildcards: PLAN.experiments[wildcards.experiment].store.pointer,
         split=lambda wildcards: PLAN.experiments[wildcards.experiment].split.record,
         before=lambda wildcards: PLAN.experiments[wildcards.experiment].started_from,
-        code=job_code("train", "training/*.jinja"),
+        code=job_code("train", "training/report/*.jinja"),
     output:
         update(f"{WORK}/runs/{{experiment}}/metrics.json"),
         update(f"{WORK}/runs/{{experiment}}/report.html"),
@@ -30,7 +30,7 @@ rule report:
         "Comparing all experiments."
     input:
         [target.metrics for target in PLAN.experiments.values()],
-        code=job_code("report", "training/*.jinja"),
+        code=job_code("report", "training/report/*.jinja"),
     output:
         f"{WORK}/report.html",
     log:

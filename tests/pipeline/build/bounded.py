@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from features.engine import extract
-from features.recipe import Recipe
+from features.extractor import extract
+from features.tensors.four_channel import Recipe
 from pipeline.build.store import build_store
-from pipeline.config.corpora import AudioCorpus
 from pipeline.corpus.index import read_index, update_index
-from pipeline.corpus.sources import AudioSource
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.support.executors import Engine
 from stores import open_store
 from stores.direct import writer
@@ -37,8 +37,8 @@ def main(folder: Path) -> None:
 
     extract(folder / "corpus" / "a" / "0.wav", RECIPE)  # imports librosa, and OpenBLAS takes its buffers
     source = AudioSource(AudioCorpus(root=folder / "corpus"), "")
-    looked = source.look(folder / "index", Engine())
-    clips = update_index(folder / "index", looked, max_quarantine=0.5, where="").clips
+    scan = source.scan(folder / "index", Engine())
+    clips = update_index(folder / "index", scan, max_quarantine=0.5, config_path="").clips
     # The stacks of threads count as well, whether they are used or not: these have theirs, and there are no others.
     writer().submit(int).result()
     pa.set_cpu_count(1)

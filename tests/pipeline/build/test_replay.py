@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from stores_of import RECIPE, small_store
 
-from features.engine import Engine
+from features.extractor import FeatureExtractor
 from features.sound import Sound
 from pipeline.build.replay import replay
 from pipeline.support.errors import InputError
@@ -34,7 +34,7 @@ def test_the_sound_gives_the_stored_tensor(store: Store, stores: Path, tmp_path:
     said = replay(recording(store, 3), variant, tmp_path / "out.wav", stores)
     waveform, rate_hz = soundfile.read(tmp_path / "out.wav", dtype="float32")
     assert rate_hz == RECIPE.sample_rate_hz
-    engine = Engine(RECIPE)
+    engine = FeatureExtractor(RECIPE)
     sound = Sound(waveform, engine.fourier) if variant != "original" else engine.clip(waveform, rate_hz)
     assert engine.assembly(sound).values.tobytes() == store.clip(3, variant).tobytes()
     for column in store.rows.column_names:

@@ -17,13 +17,16 @@ from corpora import RATE_HZ, tone, tree, write_corpus
 from stores_of import indexed
 
 from features.audio import content_hash, decode
-from features.engine import drawn
-from features.recipe import AnyRecipe, LogMelRecipe, Recipe, WaveformRecipe
+from features.extractor import draw_parameters
+from features.tensors import AnyRecipe
+from features.tensors.four_channel import Recipe
+from features.tensors.log_mel import LogMelRecipe
+from features.tensors.waveform import WaveformRecipe
 from otogura import extract
 from pipeline.build.environment import environment
 from pipeline.build.store import Built, array_specs, build_shard, build_store
-from pipeline.config.corpora import AudioCorpus
-from pipeline.corpus.sources import AudioSource
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine
 from stores import open_store
@@ -258,7 +261,7 @@ def test_the_row_table_says_what_was_drawn(tmp_path: Path, corpus: Path) -> None
     content = content_hash(*decode(corpus / row["id"]))
     assert row["content_hash"] == content.hex()
     assert row["label"] == row["id"].split("/")[0]
-    for variant, parameters in drawn(RECIPE, content).items():
+    for variant, parameters in draw_parameters(RECIPE, content).items():
         for name, value in parameters.items():
             assert row[f"{variant}_{name}"] == value
     assert 15 <= row["noise_snr_db"] <= 30

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from features.recipe import WaveformRecipe
+from features.tensors.waveform import WaveformRecipe
 from pipeline.config.schema import Config, parse, read_yaml
 from pipeline.support.errors import InputError
 
@@ -116,7 +116,7 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
         (
             genre(corpus={"source": "tape"}),
             "experiments.genre.corpus: input tag 'tape' found using 'source' does not match any of the expected tags: "
-            "'audio', 'json', 'csv', 'esc50', 'tags', 'demo'",
+            "'audio', 'csv', 'esc50', 'json', 'tags', 'demo'",
         ),
         (
             genre(model=3),

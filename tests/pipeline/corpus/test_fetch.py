@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from serving import Server, archive, serving
 
-from pipeline.config.corpora import Fetch
 from pipeline.corpus.fetch import fetch_archive
+from pipeline.corpus.sources.esc50.settings import Fetch
 from pipeline.support.errors import InputError
 
 FILES = {

@@ -10,11 +10,11 @@ import soundfile
 from corpora import RATE_HZ, tone
 
 from features.audio import content_hash, decode
-from features.engine import extract
-from features.recipe import Recipe
+from features.extractor import extract
+from features.tensors.four_channel import Recipe
 from pipeline.corpus.probe import UNREADABLE, Probe
 from pipeline.corpus.probe import probe as probe_file
-from pipeline.corpus.recordings import AudioFile
+from pipeline.corpus.sources.audio.recording import AudioFile
 
 SOUND = tone(440, 1.0)
 
@@ -82,7 +82,7 @@ def test_lossy_files_are_as_long_as_they_decode(tmp_path: Path, suffix: str) -> 
 
 
 def streamed(path: Path) -> None:
-    """As a program writes that does not know the length: the header states the largest number."""
+    """Programs that do not know the length write the largest number into the header."""
     data = bytearray(write(path).read_bytes())
     place = data.index(b"data") + 4
     data[place : place + 4] = b"\xff\xff\xff\xff"
@@ -96,7 +96,7 @@ def test_a_length_that_the_writer_did_not_know(tmp_path: Path) -> None:
 
 
 def without_length(path: Path) -> None:
-    """As an encoder writes that cannot go back to the header: FLAC's total of samples is 0."""
+    """Encoders that cannot go back to the header leave FLAC's total of samples at 0."""
     data = bytearray(write(path, tone(440, 15.0)).read_bytes())
     data[21] &= 0xF0  # of STREAMINFO, after its 8 bytes of marker and header
     data[22:26] = bytes(4)

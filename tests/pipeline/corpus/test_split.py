@@ -179,7 +179,7 @@ def test_recorded_groups_keep_their_side_when_the_corpus_grows(
 
 
 def test_new_groups_go_where_their_class_lacks_most() -> None:
-    """What was removed from the test side by hand comes back with the next recordings."""
+    """Clips that were removed from the test side by hand come back with the next recordings."""
     rows = table([f"g{number}" for number in range(40)], labels=["x"] * 20 + ["y"] * 20)
     recorded = assign(rows, Split())
     recorded[(recorded == TEST) & (np.arange(40) < 20)] = TRAIN  # none of x tests

@@ -96,7 +96,7 @@ def test_a_recording_that_comes_back_has_its_side_again(tmp_path: Path) -> None:
 
 
 def test_a_group_under_another_name_keeps_its_side(tmp_path: Path) -> None:
-    """As when a new recording with the same sound brings a name that is earlier in the alphabet."""
+    """A new recording with the same sound may bring a name that is earlier in the alphabet."""
     path = tmp_path / "x.csv"
     update_split(path, corpus(GROUPS), Split())
     before = sides_in(path)

@@ -12,10 +12,10 @@ import pytest
 import soundfile
 
 from pipeline.demos import bgm
-from pipeline.demos import bgm_words as words
-from pipeline.demos.instruments import INSTRUMENTS, instrument
-from pipeline.demos.music import PARTS
-from pipeline.demos.sounds import generator
+from pipeline.demos.bgm import words
+from pipeline.demos.bgm.instruments import INSTRUMENTS, instrument
+from pipeline.demos.synthesis.music import PARTS
+from pipeline.demos.synthesis.sounds import generator
 
 CATALOGUE = [bgm.track(number) for number in range(bgm.TRACKS)]
 POLARITY = {line.split(":")[0]: float(line.split(":")[3]) for line in words.POLARITY.split()}

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from features.engine import Engine
-from features.recipe import LogMelRecipe
+from features.extractor import FeatureExtractor
+from features.tensors.log_mel import LogMelRecipe
 from pipeline.demos import genres as demo
 
 
@@ -51,7 +51,7 @@ def test_the_average_spectrum_does_not_tell_the_genre() -> None:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    engine = Engine(LogMelRecipe(sample_rate_hz=demo.RATE_HZ, dtype="float32"))
+    engine = FeatureExtractor(LogMelRecipe(sample_rate_hz=demo.RATE_HZ, dtype="float32"))
     means, genres = [], []
     for genre in demo.GENRES:
         for number in range(demo.CLIPS_PER_GENRE):

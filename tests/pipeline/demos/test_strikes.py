@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.config.corpora import JsonCorpus
-from pipeline.corpus.sources import JsonSource
+from pipeline.corpus.sources.json.settings import JsonCorpus
+from pipeline.corpus.sources.json.source import JsonSource
 from pipeline.demos import strikes
 from pipeline.support.executors import Engine
 
@@ -32,8 +32,8 @@ def test_files_have_the_three_forms_and_two_bad_records(tmp_path: Path, monkeypa
     strikes.write(tmp_path / "strikes", tmp_path / "strikes.json")
     files = sorted((tmp_path / "strikes").iterdir())
     assert [path.read_text()[:15] for path in files] == ['{"waveforms": [', '[{"Waveform": [', '{"source": "sta']
-    looked = JsonSource(JsonCorpus(root=tmp_path / "strikes", group="source"), "").look(tmp_path / "index", Engine())
-    rows = looked.to_pylist()
+    scan = JsonSource(JsonCorpus(root=tmp_path / "strikes", group="source"), "").scan(tmp_path / "index", Engine())
+    rows = scan.to_pylist()
     good = [row for row in rows if not row["reason"]]
     assert len(good) == 6 * strikes.STRIKES == len(rows) - 2
     assert len({row["content_hash"] for row in good}) == len(good)

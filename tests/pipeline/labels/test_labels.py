@@ -10,8 +10,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from pipeline.commands.main import app
-from pipeline.config.corpora import TagsCorpus
 from pipeline.config.schema import parse
+from pipeline.corpus.sources.tags.settings import TagsCorpus
 from pipeline.labels.labelling import BETWEEN, NEGATIVE, NO_CLASS, POSITIVE, TWO_CLASSES
 from pipeline.labels.mine import Mined, fingerprint, mine, write_labels
 from pipeline.labels.page import tables, write_labels_page

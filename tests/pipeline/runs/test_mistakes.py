@@ -9,10 +9,10 @@ import pytest
 import soundfile
 from corpora import RATE_HZ, tone
 
-from pipeline.corpus.recordings import AudioFile
+from pipeline.corpus.sources.audio.recording import AudioFile
 from pipeline.runs.mistakes import RATE_HZ as PLAYED_HZ
 from pipeline.runs.mistakes import SECONDS, mistakes_of, mistakes_panel, player, write_mistakes
-from training.evaluation import Predictions, averaged
+from training.evaluation.predictions import Predictions, averaged
 
 CLASSES = ["a", "b", "c"]
 

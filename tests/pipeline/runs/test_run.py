@@ -25,9 +25,9 @@ from pipeline.runs.train import train_experiment
 from pipeline.support.errors import InputError
 from stores import Store
 from stores.files import read_json
-from training.evaluation import Predictions
+from training.evaluation.predictions import Predictions
 from training.fit import Fitted
-from training.page import Panel
+from training.report.page import Panel
 
 MODEL = {"name": "cnn", "depth": 2, "width": 16, "dense": [8]}
 CLIPS = 20

@@ -21,21 +21,23 @@ from stores_of import indexed, small_store
 from torchmetrics.functional.classification import multiclass_f1_score, multiclass_precision, multiclass_recall
 
 import pipeline.runs.train
-from features.recipe import LogMelRecipe, Variants
+from features.augmentations import Variants
+from features.tensors.log_mel import LogMelRecipe
 from pipeline.build.store import build_store
-from pipeline.config.corpora import AudioCorpus
 from pipeline.config.schema import parse
-from pipeline.corpus.sources import AudioSource
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import update_split
-from pipeline.results import compare
 from pipeline.runs.run import fold_sides, prepare_run, run_sides
 from pipeline.runs.train import _class_weights, _detected, _scored, train_experiment
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine
 from stores import Store, open_store
 from stores.files import read_json
-from training.evaluation import Predictions, score
+from training.evaluation.predictions import Predictions
+from training.evaluation.scores import score
+from training.report.comparison import compare
 from training.settings import Training
 
 METRICS = {"precision": multiclass_precision, "recall": multiclass_recall, "f1": multiclass_f1_score}

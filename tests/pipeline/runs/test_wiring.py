@@ -14,10 +14,14 @@ from stores_of import plan_of_tones, small_store
 import pipeline.runs.train
 from features.audio import decode
 from pipeline.build.store import array_specs, store_identity
-from pipeline.config.corpora import AudioCorpus, Esc50Corpus, JsonCorpus, TagsCorpus
 from pipeline.config.experiment import Experiment
 from pipeline.config.schema import parse
-from pipeline.corpus.sources import AudioSource, JsonSource
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.source import AudioSource
+from pipeline.corpus.sources.esc50.settings import Esc50Corpus
+from pipeline.corpus.sources.json.settings import JsonCorpus
+from pipeline.corpus.sources.json.source import JsonSource
+from pipeline.corpus.sources.tags.settings import TagsCorpus
 from pipeline.corpus.split import Sides
 from pipeline.runs.learnable import learned_classes
 from pipeline.runs.run import Run, prepare_run, run_sides
@@ -248,7 +252,7 @@ def test_silent_recordings_are_quarantined_or_kept(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a" / "silence.wav", np.zeros(1000), 8000)
     for silent, reason in (("quarantine", "silent"), ("keep", "")):
         source = AudioSource(AudioCorpus(root=tmp_path, silent=silent), "x")
-        assert source.look(tmp_path / silent, Engine())["reason"].to_pylist() == [reason]
+        assert source.scan(tmp_path / silent, Engine())["reason"].to_pylist() == [reason]
 
 
 def test_silent_records_are_quarantined_or_kept(tmp_path: Path) -> None:
@@ -256,13 +260,13 @@ def test_silent_records_are_quarantined_or_kept(tmp_path: Path) -> None:
     (tmp_path / "data" / "x.json").write_text(json.dumps({"waveforms": [[0] * 99], "labels": ["OK"], "fs": 8000}))
     for silent, reason in (("quarantine", "silent"), ("keep", "")):
         source = JsonSource(JsonCorpus(root=tmp_path / "data", silent=silent), "x")
-        assert source.look(tmp_path / silent, Engine())["reason"].to_pylist() == [reason]
+        assert source.scan(tmp_path / silent, Engine())["reason"].to_pylist() == [reason]
 
 
 def test_what_is_read_as_a_folder_and_a_table_says_the_same_of_bad_recordings(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"silent": "quarantine", "max_quarantine": 0.25}
-    esc50 = Esc50Corpus(root=tmp_path, **settings).audio()
-    tags = TagsCorpus(root=tmp_path, table=tmp_path / "t.csv", **settings).audio(tmp_path / "labels.csv")
+    esc50 = Esc50Corpus(root=tmp_path, **settings).stored()
+    tags = TagsCorpus(root=tmp_path, table=tmp_path / "t.csv", **settings).stored(tmp_path / "labels.csv")
     for corpus in (esc50, tags):
         assert {name: getattr(corpus, name) for name in settings} == settings
 
@@ -283,16 +287,16 @@ def test_a_recording_that_could_not_be_read_is_tried_again(tmp_path: Path, monke
         return opened(path, *arguments, **options)
 
     monkeypatch.setattr("builtins.open", guarded)
-    assert source.look(tmp_path / "i", Engine())["reason"].to_pylist() == ["unreadable: Permission denied"]
+    assert source.scan(tmp_path / "i", Engine())["reason"].to_pylist() == ["unreadable: Permission denied"]
     denied = False
-    assert source.look(tmp_path / "i", Engine())["reason"].to_pylist() == [""]
+    assert source.scan(tmp_path / "i", Engine())["reason"].to_pylist() == [""]
     assert len(decode(tmp_path / "a" / "0.wav")[0]) == 1000
 
 
 def test_a_store_is_known_by_its_rows_in_their_order(store: Store) -> None:
     rows = store.rows.select(["id", "label", "group", "fold", "content_hash"])
     recipe = read_json(store.path / "manifest.json")["recipe"]
-    from features.recipe import recorded_recipe
+    from features.tensors import recorded_recipe
 
     specs = array_specs(recorded_recipe(recipe), 4)
     identities = {store_identity(rows, specs), store_identity(rows.take(np.arange(len(rows))[::-1]), specs)}

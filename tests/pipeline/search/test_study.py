@@ -36,8 +36,8 @@ from pipeline.workflow.jobs import SearchJob
 from pipeline.workflow.plan import plan_of
 from stores import open_store
 from stores.files import read_json
+from training.models.cnn.settings import CnnModel
 from training.module import Classifier
-from training.settings import CnnModel
 from training.stream import ClipStream
 
 SPACE: dict[str, Any] = {

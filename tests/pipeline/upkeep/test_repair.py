@@ -14,7 +14,7 @@ from corpora import RATE_HZ, tone, tree
 from stores_of import built, indexed, plan_of_tones
 from typer.testing import CliRunner
 
-from features.engine import Engine as Features
+from features.extractor import FeatureExtractor
 from pipeline.commands.main import app
 from pipeline.corpus.sources import source_of
 from pipeline.support.errors import InputError
@@ -244,13 +244,13 @@ class TestOtherBytes:
     def damaged(self, store: tuple[Plan, Path], monkeypatch: pytest.MonkeyPatch) -> tuple[Plan, Path]:
         plan, path = store
         (path / "tensors.zarr" / "noise" / "c.2.0.0.0").unlink()
-        compute = Features.compute
+        compute = FeatureExtractor.compute
 
-        def other(self: Features, *arguments: Any) -> Iterator[tuple[str, Any]]:
+        def other(self: FeatureExtractor, *arguments: Any) -> Iterator[tuple[str, Any]]:
             for variant, tensor in compute(self, *arguments):
                 yield variant, replace(tensor, values=tensor.values + np.float16(1))
 
-        monkeypatch.setattr(Features, "compute", other)
+        monkeypatch.setattr(FeatureExtractor, "compute", other)
         monkeypatch.setattr("pipeline.build.store.environment", lambda: {"packages": {"soxr": "9"}})
         return plan, path
 

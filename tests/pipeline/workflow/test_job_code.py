@@ -7,6 +7,7 @@ import pytest
 from pipeline.__main__ import JOBS
 from pipeline.workflow.job_code import MAIN, job_code
 from training.imports import ROOT
+from training.models import MODELS
 
 
 def names(job: str, *patterns: str) -> set[str]:
@@ -16,21 +17,25 @@ def names(job: str, *patterns: str) -> set[str]:
 @pytest.mark.parametrize(
     ("job", "some"),
     [
-        ("demo", {"pipeline/demos/bgm_words.py", "features/kernels/fft.py"}),
-        ("labels", {"pipeline/labels/polarity.py", "training/page.py"}),
-        ("index", {"pipeline/corpus/probe.py", "pipeline/corpus/sources/json_records.py", "features/audio.py"}),
+        ("demo", {"pipeline/demos/bgm/words.py", "features/kernels/fft.py"}),
+        ("labels", {"pipeline/labels/polarity.py", "training/report/page.py"}),
+        ("index", {"pipeline/corpus/probe.py", "pipeline/corpus/sources/json/records.py", "features/audio.py"}),
         (
             "build",
             {
                 "features/kernels/fft.py",
-                "features/tensors/waveform.py",
+                "features/tensors/waveform/assembly.py",
                 "pipeline/support/executors.py",
                 "stores/shard.py",
             },
         ),
-        ("train", {"pipeline/corpus/recordings.py", "pipeline/corpus/sources/audio.py", "training/models/__init__.py"}),
-        ("search", {"pipeline/config/search_space.py", "pipeline/search/trial.py", "training/models/cnn.py"}),
-        ("report", {"pipeline/results.py", "training/report.py"}),
+        (
+            "train",
+            {"pipeline/corpus/recordings.py", "pipeline/corpus/sources/audio/source.py", "training/models/build.py"},
+        ),
+        ("train", {f"training/models/{name}/{part}.py" for name in MODELS for part in ("settings", "network")}),
+        ("search", {"pipeline/config/search_space.py", "pipeline/search/trial.py", "training/models/cnn/network.py"}),
+        ("report", {"training/report/comparison.py", "training/report/figures.py"}),
     ],
 )
 def test_everything_that_a_job_runs_is_in_it(job: str, some: set[str]) -> None:
@@ -39,13 +44,14 @@ def test_everything_that_a_job_runs_is_in_it(job: str, some: set[str]) -> None:
 
 
 def test_what_a_job_does_not_run_is_not() -> None:
-    assert "training/report.py" not in names("build")
+    assert "training/report/page.py" not in names("build")
     assert "pipeline/search/study.py" not in names("train")
+    assert not [name for name in names("build") if name.startswith("training/models/") and name.endswith("network.py")]
     assert not [name for name in names("report") if name.startswith("pipeline/demos/")]
 
 
 def test_a_pattern_without_a_file_is_an_error() -> None:
-    assert "training/page.html.jinja" in names("train", "training/*.jinja")
+    assert "training/report/page.html.jinja" in names("train", "training/report/*.jinja")
     with pytest.raises(ValueError, match=r"training/\*\.txt: expected a file below .* for the job train, found none"):
         job_code("train", "training/*.txt")
     with pytest.raises(ValueError, match="fit: expected the name of a job"):

@@ -261,7 +261,7 @@ def test_an_edit_of_code_runs_what_depends_on_it_again(tmp_path: Path, monkeypat
         ("pipeline/corpus/probe.py", {"index_corpus", "build_store", "split_corpus", "train"}),
         ("stores/writer.py", {"build_store", "train"}),
         ("pipeline/corpus/stratify.py", {"split_corpus", "train"}),
-        ("training/page.html.jinja", {"train"}),
+        ("training/report/page.html.jinja", {"train"}),
         ("pipeline/search/study.py", set()),
     ):
         text = (code / edited).read_text()

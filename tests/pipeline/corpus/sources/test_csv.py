@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from stores_of import indexed
 
-from features.recipe import SpectrogramRecipe
+from features.tensors.spectrogram import SpectrogramRecipe
 from pipeline.build.store import build_store
-from pipeline.config.corpora import CsvCorpus
-from pipeline.corpus.sources import CsvSource
+from pipeline.corpus.sources.csv.settings import CsvCorpus
+from pipeline.corpus.sources.csv.source import CsvSource
 from pipeline.corpus.split import Split, by_fold
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine
@@ -39,8 +39,8 @@ def source(folder: Path, train: list[str] | bytes, test: list[str] | None = None
     return CsvSource(corpus, "mine.yaml: corpus")
 
 
-def looked(found: CsvSource, folder: Path) -> list[dict[str, Any]]:
-    return sorted(found.look(folder / "index", Engine()).to_pylist(), key=lambda row: int(row["id"].split("#")[1]))
+def scanned(found: CsvSource, folder: Path) -> list[dict[str, Any]]:
+    return sorted(found.scan(folder / "index", Engine()).to_pylist(), key=lambda row: int(row["id"].split("#")[1]))
 
 
 def refused(found: CsvSource, folder: Path) -> str:
@@ -84,11 +84,11 @@ def refused(found: CsvSource, folder: Path) -> str:
     ],
 )
 def test_every_way_to_write_a_table_gives_the_same(tmp_path: Path, text: str, first: int) -> None:
-    rows = looked(source(tmp_path, text.encode()), tmp_path)
+    rows = scanned(source(tmp_path, text.encode()), tmp_path)
     assert [row["id"] for row in rows] == [f"train/train.csv#{first + number}" for number in range(16)]
     assert [row["label"] for row in rows] == list(map(str, LABELS))
     assert not any(row["reason"] for row in rows)
-    plain = looked(source(tmp_path, LINES), tmp_path)
+    plain = scanned(source(tmp_path, LINES), tmp_path)
     assert [row["content_hash"] for row in rows] == [row["content_hash"] for row in plain]
 
 

@@ -9,8 +9,8 @@ import soundfile
 from corpora import tone
 from stores_of import indexed
 
-from pipeline.config.corpora import Esc50Corpus
-from pipeline.corpus.sources import AudioSource
+from pipeline.corpus.sources.audio.source import AudioSource
+from pipeline.corpus.sources.esc50.settings import Esc50Corpus
 from pipeline.corpus.split import Split, by_fold
 from pipeline.demos import environment
 from pipeline.support.errors import InputError
@@ -37,12 +37,12 @@ def written(root: Path, lines: list[str] | None = None) -> Path:
 
 
 def source(root: Path, **options: Any) -> AudioSource:
-    return AudioSource(Esc50Corpus(root=root, **options).audio(), "mine.yaml: experiments.x.corpus")
+    return AudioSource(Esc50Corpus(root=root, **options).stored(), "mine.yaml: experiments.x.corpus")
 
 
 def refused(root: Path, **options: Any) -> str:
     with pytest.raises(InputError) as caught:
-        source(root, **options).look(root.parent / "index", Engine())
+        source(root, **options).scan(root.parent / "index", Engine())
     assert not (root.parent / "index").exists()
     return str(caught.value)
 
@@ -120,8 +120,8 @@ def test_the_demo_has_this_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(environment, "SOURCES", 1)
     monkeypatch.setattr(environment, "SECONDS", 0.5)
     environment.write(tmp_path / "demo", tmp_path / "demo.json")
-    corpus = environment.corpus(tmp_path / "demo")
-    clips = indexed(AudioSource(corpus.audio(), ""), tmp_path / "index")
+    corpus = Esc50Corpus(**environment.corpus(tmp_path / "demo"))
+    clips = indexed(AudioSource(corpus.stored(), ""), tmp_path / "index")
     assert len(clips) == 3 * 10 * 2
     assert len(set(clips["content_hash"].to_pylist())) == len(clips)
     folds, groups = (np.array(clips[name].to_pylist()) for name in ("fold", "group"))

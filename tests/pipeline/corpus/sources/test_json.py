@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from stores_of import indexed
 
 from features.audio import content_hash
-from features.recipe import WaveformRecipe
+from features.tensors.waveform import WaveformRecipe
 from pipeline.build.store import build_store
-from pipeline.config.corpora import JsonCorpus
-from pipeline.corpus.sources import JsonSource, recording_at
-from pipeline.corpus.sources import json as source_of_json
-from pipeline.corpus.sources.json import _look_at as look_at
-from pipeline.corpus.sources.json_splitter import MAX_DEPTH, MalformedError, Splitter, TruncatedError
+from pipeline.corpus.sources import recording_at
+from pipeline.corpus.sources.json import source as json_source
+from pipeline.corpus.sources.json.settings import JsonCorpus
+from pipeline.corpus.sources.json.source import JsonSource
+from pipeline.corpus.sources.json.source import _scan_file as scan_file
+from pipeline.corpus.sources.json.splitter import MAX_DEPTH, MalformedError, Splitter, TruncatedError
 from pipeline.corpus.split import Split, assign, by_side
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine
@@ -55,9 +56,9 @@ def written(folder: Path, text: str | bytes, name: str = "a.json") -> Path:
     return folder
 
 
-def looked(root: Path, **options: Any) -> list[dict[str, Any]]:
-    """What a source finds, in the order of the records."""
-    found = source(root, **options).look(root.parent / "index", Engine()).to_pylist()
+def scanned(root: Path, **options: Any) -> list[dict[str, Any]]:
+    """Return the scan of a folder, in the order of the records."""
+    found = source(root, **options).scan(root.parent / "index", Engine()).to_pylist()
     return sorted(found, key=lambda row: int(row["id"].split("#")[1]))
 
 
@@ -73,7 +74,7 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_the_same_recordings(tmp_path: Path, form: str) -> None:
-    found = looked(written(tmp_path / "c", FORMS[form]))
+    found = scanned(written(tmp_path / "c", FORMS[form]))
     assert [row["id"] for row in found] == [f"a.json#{n}" for n in range(6)]
     assert [row["label"] for row in found] == LABELS
     assert [row["samples"] for row in found] == [len(wave) for wave in WAVES]
@@ -82,14 +83,14 @@ def test_every_form_gives_the_same_recordings(tmp_path: Path, form: str) -> None
 
 
 def test_integers_are_taken_as_they_are(tmp_path: Path) -> None:
-    (found,) = looked(written(tmp_path / "c", '[{"Waveform": [1, -2, 300, 4.5], "Labels": 1.0}]'))
+    (found,) = scanned(written(tmp_path / "c", '[{"Waveform": [1, -2, 300, 4.5], "Labels": 1.0}]'))
     assert found["content_hash"] == content_hash(np.array([1, -2, 300, 4.5], np.float32), RATE_HZ).hex()
     assert found["label"] == "NG"
 
 
 def test_labels_mean_what_the_configuration_says(tmp_path: Path) -> None:
     root = written(tmp_path / "c", json.dumps(one_by_one(labels=["good", 7, "bad", True, "good", "7"])))
-    found = looked(root, labels={"good": "fine", 7: "broken"})
+    found = scanned(root, labels={"good": "fine", 7: "broken"})
     assert [row["label"] for row in found] == ["fine", "broken", "", "", "fine", "broken"]
     assert found[2]["reason"] == "label 'bad' is none of good, 7; add it under corpus.labels"
     assert "label 'true'" in found[3]["reason"]
@@ -100,15 +101,15 @@ def test_groups_are_members_of_the_records(tmp_path: Path, form: str) -> None:
     machines = ["x", "x", "y", 3, 3.0, "3"]
     records = [record | {"machine": machine} for record, machine in zip(one_by_one(), machines, strict=True)]
     text = together(machine=machines) if form == "together" else json.dumps(records)
-    found = looked(written(tmp_path / "c", text), group="machine")
+    found = scanned(written(tmp_path / "c", text), group="machine")
     assert [row["group"] for row in found] == ["x", "x", "y", "3", "3", "3"]
 
 
 def test_groups_may_be_the_files(tmp_path: Path) -> None:
     written(tmp_path / "c", together(), "x.json")
     root = written(tmp_path / "c", together(), "y.jsonl")
-    assert {row["group"] for row in looked(root, group="file")} == {"x.json", "y.jsonl"}
-    assert {row["group"] for row in looked(root)} == {None}
+    assert {row["group"] for row in scanned(root, group="file")} == {"x.json", "y.jsonl"}
+    assert {row["group"] for row in scanned(root)} == {None}
 
 
 RECORD_FAULTS = {
@@ -145,7 +146,7 @@ def test_a_bad_waveform_is_quarantined_and_the_rest_goes_on(tmp_path: Path, bad:
     else:
         text = f'[{{"Waveform": {good}, "Labels": 0}}, {{"Labels": 1, "Waveform": {bad}}}, '
         text += f'{{"Waveform": {good}, "Labels": 1}}]'
-    found = looked(written(tmp_path / "c", text))
+    found = scanned(written(tmp_path / "c", text))
     assert [bool(row["reason"]) for row in found] == [False, True, False]
     assert found[1]["reason"].startswith(RECORD_FAULTS[bad])
 
@@ -177,7 +178,7 @@ def test_a_bad_waveform_is_quarantined_and_the_rest_goes_on(tmp_path: Path, bad:
 )
 def test_a_bad_record_is_quarantined(tmp_path: Path, record: str, reason: str) -> None:
     good = json.dumps(one_by_one()[0])
-    found = looked(written(tmp_path / "c", f"[{good}, {record}, {good}]"))
+    found = scanned(written(tmp_path / "c", f"[{good}, {record}, {good}]"))
     assert found[1]["reason"].startswith(reason)
     assert found[0]["reason"] == found[2]["reason"] == ""
 
@@ -211,7 +212,7 @@ def test_a_bad_record_is_quarantined(tmp_path: Path, record: str, reason: str) -
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, text: str | bytes, message: str) -> None:
     root = written(tmp_path / "c", text)
     with pytest.raises(InputError) as raised:
-        looked(root)
+        scanned(root)
     said = str(raised.value)
     assert message in said
     assert said.startswith("mine.yaml: corpus.root: ")
@@ -227,15 +228,15 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, text: str | byte
     json.dumps({"waveforms": [[1, 2], [3]], "labels": [None, None]}),
 ])  # fmt: skip
 def test_a_recording_needs_no_label(tmp_path: Path, text: str) -> None:
-    found = looked(written(tmp_path / "c", text))
+    found = scanned(written(tmp_path / "c", text))
     assert [(row["label"], row["samples"], row["reason"]) for row in found] == [(None, 2, ""), (None, 1, "")]
 
 
 def test_names_may_be_escaped(tmp_path: Path) -> None:
     text = FORMS["lines"].replace('"Waveform"', r'"\u0057aveform"').replace('"Labels"', r'"Label\u0073"')
-    assert [row["label"] for row in looked(written(tmp_path / "c", text))] == LABELS
+    assert [row["label"] for row in scanned(written(tmp_path / "c", text))] == LABELS
     text = together().replace('"waveforms"', r'"\u0077aveforms"')
-    assert [row["label"] for row in looked(written(tmp_path / "c", text))] == LABELS
+    assert [row["label"] for row in scanned(written(tmp_path / "c", text))] == LABELS
 
 
 @pytest.mark.parametrize("form", ["together", "one by one"])
@@ -243,7 +244,7 @@ def test_half_a_character_is_no_group(tmp_path: Path, form: str) -> None:
     machines = ["x", "x", "\ud800", "y", "\udc00", "y"]
     records = [record | {"machine": machine} for record, machine in zip(one_by_one(), machines, strict=True)]
     text = together(machine=machines) if form == "together" else json.dumps(records)
-    found = looked(written(tmp_path / "c", text), group="machine")
+    found = scanned(written(tmp_path / "c", text), group="machine")
     assert [bool(row["reason"]) for row in found] == [False, False, True, False, True, False]
     assert found[2]["reason"] == r"'\ud800' is no text: it holds half of a surrogate pair"
 
@@ -251,9 +252,9 @@ def test_half_a_character_is_no_group(tmp_path: Path, form: str) -> None:
 def test_no_json_is_one_line(tmp_path: Path) -> None:
     root = written(tmp_path / "c", "x", "readme.txt")
     with pytest.raises(InputError, match=r"expected files that end in \.json, \.jsonl, \.ndjson, found none"):
-        looked(root)
+        scanned(root)
     with pytest.raises(InputError, match="does not exist"):
-        looked(tmp_path / "nowhere")
+        scanned(tmp_path / "nowhere")
 
 
 def test_what_is_passed_over_is_counted(tmp_path: Path) -> None:
@@ -261,7 +262,7 @@ def test_what_is_passed_over_is_counted(tmp_path: Path) -> None:
     for name in ("readme.txt", "b.jsn", "c.jsn", ".d.jsn"):
         written(root, "x", name)
     found = source(root)
-    found.look(tmp_path / "index", Engine())
+    found.scan(tmp_path / "index", Engine())
     assert str(found.passed_over) == "2 .jsn, 1 .txt"
 
 
@@ -269,7 +270,7 @@ def test_a_file_name_that_is_no_text_is_one_line(tmp_path: Path) -> None:
     root = written(tmp_path / "c", together())
     (root / "a.json").rename(os.fsdecode(os.fsencode(root) + "/音.json".encode("shift-jis")))
     with pytest.raises(InputError, match="expected file names in UTF-8"):
-        looked(root)
+        scanned(root)
 
 
 def test_only_files_that_changed_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,7 +279,7 @@ def test_only_files_that_changed_are_read_again(tmp_path: Path, monkeypatch: pyt
     before = source(root).fingerprint()
     indexed(source(root), tmp_path / "index")
     read = []
-    monkeypatch.setattr(source_of_json, "_look_at", lambda task: read.append(task.file) or look_at(task))
+    monkeypatch.setattr(json_source, "_scan_file", lambda task: read.append(task.file) or scan_file(task))
     written(root, together(WAVES[:3], LABELS[:3]), "y.json")
     assert source(root).fingerprint() != before
     assert len(indexed(source(root), tmp_path / "index")) == 9
@@ -318,7 +319,7 @@ def test_blanks_around_labels_and_groups_are_no_part_of_them(tmp_path: Path) -> 
     records = one_by_one(WAVES[:4], ["OK", " OK", "NG\t", "NG"])
     groups = ["m1", "m1 ", " m2", "  "]
     text = json.dumps([record | {"machine": group} for record, group in zip(records, groups, strict=True)])
-    found = looked(written(tmp_path / "c", text), group="machine")
+    found = scanned(written(tmp_path / "c", text), group="machine")
     assert [(row["label"], row["group"], row["reason"]) for row in found] == [
         ("OK", "m1", ""),
         ("OK", "m1", ""),
@@ -364,10 +365,11 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, text: str, size: flo
     """Beyond what Python and the libraries take: 64 MB of a mapped file stay at a time, and of strings nothing."""
     root = written(tmp_path / "c", text, "a.jsonl")
     script = (
-        "import resource, sys, simdjson; from pathlib import Path; from pipeline.config.corpora import JsonCorpus; "
-        "from pipeline.support.executors import Engine; from pipeline.corpus.sources import JsonSource; "
+        "import resource, sys, simdjson; from pathlib import Path; "
+        "from pipeline.corpus.sources.json.settings import JsonCorpus; "
+        "from pipeline.support.executors import Engine; from pipeline.corpus.sources.json.source import JsonSource; "
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; before = peak(); "
-        "JsonSource(JsonCorpus(root=Path(sys.argv[1])), '').look(Path(sys.argv[2]), Engine()); print(peak() - before)"
+        "JsonSource(JsonCorpus(root=Path(sys.argv[1])), '').scan(Path(sys.argv[2]), Engine()); print(peak() - before)"
     )
     command = [sys.executable, "-c", script, str(root), str(tmp_path / "index")]
     result = subprocess.run(command, check=True, capture_output=True, text=True)

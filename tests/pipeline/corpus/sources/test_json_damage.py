@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.corpora import JsonCorpus
 from pipeline.corpus.index import update_index
-from pipeline.corpus.numerals import parse_samples
-from pipeline.corpus.sources import JsonSource
-from pipeline.corpus.sources.json_records import records
-from pipeline.corpus.sources.json_splitter import MalformedError
+from pipeline.corpus.sources.json.numbers import parse_samples
+from pipeline.corpus.sources.json.records import records
+from pipeline.corpus.sources.json.settings import JsonCorpus
+from pipeline.corpus.sources.json.source import JsonSource
+from pipeline.corpus.sources.json.splitter import MalformedError
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Engine
 
@@ -89,10 +89,10 @@ def test_the_quarantine_sees_the_share_of_lines(tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "a.json").write_text("\n".join([*RECORDS[:3], RECORDS[3][:20], *RECORDS[4:]]))
     labels = {str(number): "ab"[number % 2] for number in range(COUNT)}
-    looked = JsonSource(JsonCorpus(root=tmp_path / "corpus", labels=labels), "").look(tmp_path / "index", Engine())
-    assert update_index(tmp_path / "index", looked, max_quarantine=0.1, where="").quarantined == 1
+    scan = JsonSource(JsonCorpus(root=tmp_path / "corpus", labels=labels), "").scan(tmp_path / "index", Engine())
+    assert update_index(tmp_path / "index", scan, max_quarantine=0.1, config_path="").quarantined == 1
     with pytest.raises(InputError, match="found 1 of 10"):
-        update_index(tmp_path / "index", looked, max_quarantine=0.09, where="")
+        update_index(tmp_path / "index", scan, max_quarantine=0.09, config_path="")
 
 
 ONE_RECORD = [(WAVES[0], 0)]
@@ -135,7 +135,7 @@ def test_a_broken_record_of_an_array_is_one(tmp_path: Path, place: int, broken: 
 
 
 def test_what_an_array_swallows_comes_out_again(tmp_path: Path) -> None:
-    """Of one record the end is missing and of a later one the beginning: together they are an array once more."""
+    """Two broken records are an array once more: the first lacks its end, a later one its beginning."""
     texts = [*RECORDS[:2], '{"Labels": 2, "Waveform": [2.0, 2.125', *RECORDS[3:6], "6.125, 6.25]}", *RECORDS[7:]]
     found = read(tmp_path / "a.json", array(texts))
     assert good(found) == without(2, 6)

@@ -1,0 +1,1 @@
+"""Source `audio`: files that libsndfile reads, labelled by their folders or by a table."""

@@ -1,0 +1,93 @@
+"""Scan of audio files: those that are new or changed are opened, the others are as in the last scan."""
+
+from itertools import chain, groupby
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import soundfile
+
+from pipeline.corpus.probe import PROBE_VERSION, UNREADABLE, Probe, ProbeTask, probe_all
+from pipeline.corpus.sources.audio.recording import AudioFile, audio_file
+from pipeline.corpus.sources.base import SCAN, SCAN_CACHE, Listing, status
+from pipeline.support.executors import Engine
+from pipeline.support.progress import Meter
+from stores.files import replacing
+
+FILES_PER_TASK = 16
+
+FILES = pa.schema(
+    [
+        ("id", pa.string()),
+        ("size", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("content_hash", pa.string()),
+        ("samples", pa.int64()),
+        ("sample_rate_hz", pa.int64()),
+        ("reason", pa.string()),
+    ],
+    metadata={"probe": str(PROBE_VERSION), "libsndfile": soundfile.__libsndfile_version__},
+)
+
+
+def scan_files(folder: Path, listing: Listing, refuse_silence: bool, engine: Engine) -> pa.Table:
+    """Return the recordings of a listing in its order, columns `SCAN`.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the index, in which the state of every file is kept.
+    listing : Listing
+    refuse_silence : bool
+        Whether a silent recording is a bad one.
+    engine : Engine
+        Workers that open the files.
+    """
+    files = _scanned_files(folder / SCAN_CACHE, listing, refuse_silence, engine)
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / SCAN_CACHE) as file:
+        pq.write_table(files, file)
+    table = listing.table
+    for name in ("content_hash", "samples", "sample_rate_hz", "reason"):
+        table = table.append_column(name, files[name])
+    return table.cast(SCAN)
+
+
+def _scanned_files(cache: Path, listing: Listing, refuse_silence: bool, engine: Engine) -> pa.Table:
+    """Return `FILES` for all listed ids in their order; only files that are new or changed since `cache` are opened."""
+    ids = listing.table["id"].to_pylist()
+    file_of = {name: audio_file(listing.root, name) for name in ids}
+    sizes, times = np.array([status(file_of[name].path) for name in ids], dtype=np.int64).reshape(-1, 2).T
+    current = pa.table({"id": ids, "size": sizes, "mtime_ns": times})
+    files = current.join(_cached_files(cache), keys=["id", "size", "mtime_ns"]).sort_by("id")
+    fresh = files.filter(pc.is_null(files["reason"]))["id"].to_pylist()
+    parts_by_path = [list(parts) for _, parts in groupby((file_of[name] for name in fresh), key=lambda file: file.path)]
+    tasks = [
+        ProbeTask(list(chain.from_iterable(parts_by_path[start : start + FILES_PER_TASK])), refuse_silence)
+        for start in range(0, len(parts_by_path), FILES_PER_TASK)
+    ]
+    probes: dict[AudioFile, Probe] = {}
+    with Meter("recordings scanned", len(fresh)) as meter:
+        for results in engine.run(probe_all, tasks, len(tasks)):
+            probes.update(results)
+            meter.advance(len(results))
+    fresh_probes = [probes[file_of[name]] for name in fresh]
+    table = files.select(FILES.names)
+    for name in ("content_hash", "samples", "sample_rate_hz", "reason"):
+        values = pa.array([getattr(probe, name) for probe in fresh_probes], FILES.field(name).type)
+        mask = pc.is_null(files["reason"]).combine_chunks()
+        filled = pc.replace_with_mask(files[name].combine_chunks(), mask, values)
+        table = table.set_column(table.column_names.index(name), name, filled)
+    return table.cast(FILES)
+
+
+def _cached_files(cache: Path) -> pa.Table:
+    """Return the last scan but for files that could not be read; no row if another decoder or probe has made it."""
+    if not cache.is_file():
+        return FILES.empty_table()
+    files = pq.read_table(cache)
+    if files.schema.metadata != FILES.metadata:
+        return FILES.empty_table()
+    return files.filter(pc.invert(pc.starts_with(files["reason"], UNREADABLE)))

@@ -1,0 +1,131 @@
+"""Reader of audio files in a folder: labelled by their sub-folders, by a CSV table, or not at all."""
+
+import os
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.audio import SUFFIXES
+from pipeline.corpus.recordings import part_name
+from pipeline.corpus.sources.audio.recording import audio_file
+from pipeline.corpus.sources.audio.scan import scan_files
+from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.audio.table import RecordingTable
+from pipeline.corpus.sources.base import LISTING, Listing, PassedOver, Recordings, refuse_other_names, status
+from pipeline.support.errors import InputError
+from pipeline.support.executors import Engine
+
+
+class AudioSource:
+    """Reader of `corpus: {source: audio, …}`; `config_path` names that section of the configuration in messages."""
+
+    def __init__(self, corpus: AudioCorpus, config_path: str) -> None:
+        self._corpus = corpus
+        self._config_path = config_path
+        self.passed_over = PassedOver()
+
+    def fingerprint(self) -> str:
+        """Return a hash of path, size and modification time of all recordings, and of the table if there is one."""
+        hasher = blake2b(digest_size=16)
+        if self._corpus.table is not None:
+            path = self._table_path()
+            hasher.update(path.read_bytes())
+            ids = self._table(path)["id"].to_pylist()
+            states = [(name, *status(self._root() / name)) for name in ids]
+        else:
+            states = [(name, *status(self._root() / name)) for name in self.files()]
+        for name, size, mtime_ns in sorted(states):
+            hasher.update(f"{name}\0{size}\0{mtime_ns}\n".encode(errors="surrogateescape"))
+        return hasher.hexdigest()
+
+    def scan(self, folder: Path, engine: Engine) -> pa.Table:
+        """Return all recordings, columns `SCAN`; only files that are new or changed since the last scan are opened."""
+        return scan_files(folder, self.listing(), self._corpus.silent == "quarantine", engine)
+
+    def recordings(self, folder: Path, clips: pa.Table) -> Recordings:
+        """Return a function from a range of rows of `clips` to their files, or parts of files."""
+        ids = clips["id"]
+        return lambda rows: [
+            audio_file(self._corpus.root, name) for name in ids.slice(rows.start, len(rows)).to_pylist()
+        ]
+
+    def listing(self) -> Listing:
+        """Return all recordings of the corpus. Raises `InputError` if a folder or table is not as configured."""
+        if self._corpus.table is None:
+            table = self._from_folders()
+            expected = f"audio files ({', '.join(sorted(SUFFIXES))})"
+        else:
+            table = self._table(self._table_path())
+            expected = "rows"
+        if not table.num_rows:
+            place = self._corpus.table or self._corpus.root
+            others = f" but {self.passed_over}" if str(self.passed_over) else ""
+            raise InputError(f"{self._config_path}: {place}: expected {expected}, found none{others}")
+        return Listing(self._root(), self._in_parts(table).sort_by("id"))
+
+    def _in_parts(self, table: pa.Table) -> pa.Table:
+        """Return a row for each of the equal parts of a recording, which form a group unless one is given."""
+        parts = self._corpus.segments
+        if parts == 1:
+            return table
+        rows = table.take(np.repeat(np.arange(len(table)), parts))
+        ids = [part_name(name, part, parts) for name in table["id"].to_pylist() for part in range(parts)]
+        group = pc.coalesce(rows["group"], rows["id"])
+        return pa.table([ids, rows["label"], group, rows["fold"], rows["side"]], schema=LISTING)
+
+    def _root(self) -> Path:
+        root = self._corpus.root
+        if not root.is_dir():
+            raise InputError(
+                f"{self._config_path}.root: expected a folder with recordings, but {str(root)!r} "
+                f"{'is a file' if root.exists() else 'does not exist'}; correct the path"
+            )
+        return root
+
+    def files(self) -> Iterator[str]:
+        """Yield the audio files below the root, as paths relative to it with forward slashes; others are `passed_over`.
+
+        Links to folders are followed, but never into a folder that is being walked already.
+        """
+        self.passed_over = PassedOver()
+        root = self._root()
+        folders = [(root, "", frozenset({root.resolve()}))]
+        while folders:
+            folder, prefix, above = folders.pop()
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if os.path.splitext(entry.name)[1].lower() in SUFFIXES and not os.path.isdir(entry.path):
+                        yield prefix + entry.name
+                    elif os.path.isdir(entry.path):
+                        target = Path(entry.path).resolve()
+                        if target not in above:
+                            folders.append((Path(entry.path), f"{prefix}{entry.name}/", above | {target}))
+                    else:
+                        self.passed_over.add(entry.name)
+
+    def _from_folders(self) -> pa.Table:
+        ids = sorted(self.files())
+        refuse_other_names(ids, f"{self._config_path}.root")
+        labels = [path.split("/", 1)[0] if "/" in path else None for path in ids]
+        empty = [pa.nulls(len(ids), LISTING.field(name).type) for name in ("group", "fold", "side")]
+        return pa.table([ids, pa.array(labels, pa.string()), *empty], schema=LISTING)
+
+    def _table_path(self) -> Path:
+        """Return the path of the table: relative to where the command runs, or else to the root."""
+        named = self._corpus.table
+        assert named is not None
+        for candidate in (named, self._root() / named):
+            if candidate.is_file():
+                return candidate
+        raise InputError(
+            f"{self._config_path}.table: {str(named)!r} is neither here nor in {self._corpus.root}; correct the path"
+        )
+
+    def _table(self, path: Path) -> pa.Table:
+        return RecordingTable(path, self._corpus, self._config_path).listing()

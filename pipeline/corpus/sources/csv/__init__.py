@@ -1,0 +1,1 @@
+"""Source `csv`: ready-made spectrograms on the lines of CSV tables."""

@@ -1,0 +1,44 @@
+"""Settings of a corpus of ready-made spectrograms in CSV tables."""
+
+from typing import Literal
+
+from pipeline.corpus.sources.base import Fraction, Source, StoredCorpus
+from pipeline.support.paths import UserPath, real_path
+from training.settings import Positive
+
+
+class CsvCorpus(StoredCorpus):
+    """Tables of ready spectrograms: on each line a label from 1 on, and the values."""
+
+    source: Literal["csv"] = "csv"
+    train: UserPath
+    test: UserPath | None = None  # without it test clips are split off by group
+    values: Positive = 1000  # on each line, beside the label
+    classes: Positive = 8
+    max_quarantine: Fraction = 0.0  # a bad line in a table of numbers means that the table is not what it should be
+
+    @property
+    def has_folds(self) -> bool:
+        """Return True if there is a table to test on: the tables are the folds."""
+        return self.test is not None
+
+    @property
+    def spectrogram_values(self) -> int:
+        """Return the number of values on each line."""
+        return self.values
+
+    @property
+    def title(self) -> str:
+        """Return the name of the first table, without its ending."""
+        return self.train.stem
+
+    def resolved(self) -> "CsvCorpus":
+        """Return the settings with absolute paths of the tables."""
+        test = None if self.test is None else real_path(self.test)
+        return self.model_copy(update={"train": real_path(self.train), "test": test})
+
+    def reader(self, config_path: str) -> Source:
+        """Return a `CsvSource`."""
+        from pipeline.corpus.sources.csv.source import CsvSource
+
+        return CsvSource(self, config_path)

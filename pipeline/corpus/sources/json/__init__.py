@@ -1,0 +1,1 @@
+"""Source `json`: waveforms as arrays of numbers in JSON files."""

@@ -1,0 +1,1 @@
+"""Synthesis that demos share; no demo itself."""

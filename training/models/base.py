@@ -1,0 +1,96 @@
+"""Base classes of the settings of networks, without torch."""
+
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+
+from pydantic import Field
+
+from training.settings import Positive, Section
+
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+
+Class = TypeVar("Class")
+
+
+class NetworkSettings(Section):
+    """Base class of the settings of a network, as a user writes them below `model:`.
+
+    The one subclass in `training/models/<name>/settings.py` has the field `name: Literal["<name>"] = "<name>"`, a field
+    for each setting, with a default, and these class variables:
+
+    Attributes
+    ----------
+    reads : str
+        Kind of the recipes whose tensors the network reads.
+    recipes : dict
+        Recipes for this network by name, as a user writes them below `recipes:`. The first is the default.
+    corpora : tuple of str
+        Sources, demos and names of tables whose corpora are learned by this network unless a user names another.
+    published : dict
+        Settings of `training:` that differ from the defaults of `Training`, as a user writes them.
+    search_space : dict
+        Default of `search: space:`; empty if there is none.
+    """
+
+    reads: ClassVar[str]
+    recipes: ClassVar[dict[str, dict[str, Any]]]
+    corpora: ClassVar[tuple[str, ...]] = ()
+    published: ClassVar[dict[str, Any]] = {}
+    search_space: ClassVar[dict[str, Any]] = {}
+
+    if TYPE_CHECKING:  # a field here would come before those of a subclass in every message that lists them
+        name: str
+
+    @classmethod
+    def default_recipe(cls, settings: dict[str, Any]) -> str:
+        """Return the name of the recipe to take if none is named, for settings that are not validated yet."""
+        return next(iter(cls.recipes))
+
+
+class SpectrogramModel(NetworkSettings):
+    """Base class of networks for one channel, which is standardised by statistics of the training clips."""
+
+    reads: ClassVar[str] = "spectrogram"
+    recipes: ClassVar[dict[str, dict[str, Any]]] = {"spectrogram": {"kind": "spectrogram"}}
+    smallest: ClassVar[int] = 1  # rows and frames
+    crop: tuple[Positive, Positive] | None = None  # rows and frames that the network sees: anywhere in training
+    # Parts of a clip in evaluation, spread evenly over rows and over frames, their probabilities averaged.
+    test_crops: tuple[Positive, Positive] = (1, 1)
+
+
+class LogMelModel(SpectrogramModel):
+    """Base class of networks for log-mel spectrograms of environment sounds."""
+
+    reads: ClassVar[str] = "log_mel"
+    recipes: ClassVar[dict[str, dict[str, Any]]] = {"environment": {"kind": "log_mel"}}
+    published: ClassVar[dict[str, Any]] = {
+        "epochs": 40,
+        "batch_size": 400,
+        "learning_rate": 3e-4,
+        "schedule": "constant",
+        "weight_decay": 1e-3,
+        "keep": "last",
+        "variants": "original",
+        "views": 5,
+        "augment": {"row_masks": 2, "frame_masks": 2},
+    }
+    crop: tuple[Positive, Positive] | None = (100, 384)
+
+
+def only_subclass(module: ModuleType, base: type[Class]) -> type[Class]:
+    """Return the subclass of `base` that a module defines.
+
+    Raises
+    ------
+    TypeError
+        If the module defines none, or several.
+    """
+    classes = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
+    ]
+    if len(classes) != 1:
+        names = ", ".join(kind.__name__ for kind in classes) or "none"
+        raise TypeError(f"{module.__name__}: expected one subclass of {base.__name__}, got {names}")
+    return classes[0]

@@ -1,0 +1,1 @@
+"""A stack of convolutions whose structure is settings (SPEC: BGM)."""

@@ -1,0 +1,1 @@
+"""Convolutions along a waveform and self-attention (SPEC: anomaly)."""

@@ -1,0 +1,44 @@
+"""Convolutions along a waveform, self-attention over their output, and a small classifier (SPEC: anomaly)."""
+
+from torch import Tensor, nn
+
+from training.models.cnn1d_attention.settings import Cnn1dAttentionModel
+from training.models.network import Network
+
+POOL = 4
+
+
+class Cnn1dAttention(Network):
+    """Network of waveforms `(batch, samples)`; logits `(batch, classes)`."""
+
+    def __init__(self, settings: Cnn1dAttentionModel, classes: int, size: tuple[int, ...]) -> None:
+        super().__init__(settings, classes, size)
+        layers: list[nn.Module] = []
+        channels = 1
+        for out, kernel in zip(settings.filters, settings.kernels, strict=True):
+            layers += [
+                nn.Conv1d(channels, out, kernel, settings.stride, kernel // 2, bias=False),
+                nn.BatchNorm1d(out),
+                nn.ReLU(),
+                nn.MaxPool1d(POOL),
+            ]
+            channels = out
+        self.convolutions = nn.Sequential(*layers)
+        self.norm = nn.LayerNorm(channels)
+        self.attention = nn.MultiheadAttention(channels, settings.heads, batch_first=True)
+        head: list[nn.Module] = []
+        for out in settings.dense:
+            head += [nn.Linear(channels, out), nn.ReLU(), nn.Dropout(settings.dropout)]
+            channels = out
+        self.head = nn.Sequential(*head, nn.Linear(channels, classes))
+        for module in self.modules():
+            if isinstance(module, nn.Conv1d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        sequence = self.convolutions(x[:, None]).transpose(1, 2)  # (batch, time, width)
+        normed = self.norm(sequence)
+        attended, _ = self.attention(normed, normed, normed, need_weights=False)
+        return self.head((sequence + attended).mean(dim=1))

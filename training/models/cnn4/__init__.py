@@ -1,0 +1,1 @@
+"""Four convolutions with max-pooling and dense layers (SPEC: environment sounds)."""

@@ -1,0 +1,1 @@
+"""Six convolutions with max-pooling, pooled over time both ways."""

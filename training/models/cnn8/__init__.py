@@ -1,0 +1,1 @@
+"""Eight convolutions that downsample by their strides (SPEC: environment sounds)."""

@@ -1,0 +1,1 @@
+"""Residual network with self-attention over time (SPEC: genre)."""

@@ -1,0 +1,1 @@
+"""Residual network of bottleneck blocks for small spectrograms (SPEC: spectrogram table)."""

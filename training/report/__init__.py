@@ -1,0 +1,1 @@
+"""Pages about runs: of one run, of its folds, and of all experiments together."""

@@ -1,0 +1,80 @@
+"""The page and the metrics of one run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from stores.files import write_json
+from training.evaluation.detection import Detection
+from training.evaluation.scores import Scores
+from training.report.key_figures import figure_labels, note_untested
+from training.report.page import Panel, write_page
+from training.report.sections import detection_sections, run_sections
+
+
+def write_run(
+    folder: Path,
+    title: str,
+    metrics: dict[str, Any],
+    scores: Scores,
+    detection: Detection | None,
+    more_sections: Sequence[Panel] = (),
+    *,
+    keep: Literal["best", "last"],
+) -> None:
+    """Write `metrics.json` and `report.html` of one run.
+
+    Parameters
+    ----------
+    folder : Path
+    title : str
+    metrics : dict
+        As metrics.json holds them.
+    scores : Scores
+        Of the test clips.
+    detection : Detection or None
+        Of a run that detects one of two classes.
+    more_sections : sequence of Panel, optional
+        After all others.
+    keep : "best" or "last"
+        As the training has it.
+    """
+    segments = metrics["test_recordings"] < metrics["test_clips"]
+    of_recordings = f" of {metrics['test_recordings']} recordings" if segments else ""
+    subtitle = (
+        f"{metrics['train_clips']} training, {metrics['validation_clips']} validation and {metrics['test_clips']} test "
+        f"clips{of_recordings}, no group on two sides{note_untested(metrics)}; {metrics['parameters']:,} parameters; "
+        f"store {metrics['store']}, model {metrics['model_version']}"
+    )
+    labels = figure_labels([metrics])
+    figures = [(label, f"{metrics[name]:.3f}") for name, label in labels.items()]
+    sections = run_sections(metrics["history"], scores.per_class, scores.confusion, keep)
+    if detection is not None:
+        sections[1:1] = detection_sections(detection, metrics["positive"])
+    write_page(folder / "report.html", title, subtitle, figures, [*sections, *more_sections])
+    write_json(folder / "metrics.json", metrics)
+
+
+def before_and_after(before: dict[str, Any], after: dict[str, Any], run: Path) -> Panel:
+    """Return a table of the classes of a run: their scores by the run whose weights it started from, and by itself."""
+    confusion = np.array(before["confusion"])
+    shared = [before["classes"].index(name) for name in after["classes"] if name in before["classes"]]
+    clips = confusion[shared].sum()
+    rows: list[list[Any]] = []
+    columns = ("precision", "recall", "f1")
+    previous_by_class = {row["class"]: row for row in before["per_class"]}
+    for row in after["per_class"]:
+        previous = previous_by_class.get(row["class"])
+        cells = [f"{previous[name]:.3f}" if previous else "" for name in columns]
+        rows.append([row["class"], *cells, *(f"{row[name]:.3f}" for name in columns)])
+    dropped = [name for name in before["classes"] if name not in after["classes"]]
+    note = f"The weights come from {run.name}, model {before['model_version']}."
+    if dropped:
+        note += f" It knew {', '.join(dropped)} as well."
+    if clips:
+        accuracy = confusion[shared, shared].sum() / clips
+        note += f" Of the test clips of these classes it had {accuracy:.3f} right, now it is {after['accuracy']:.3f}."
+    heads = ("before: precision", "recall", "F1", "after: precision", "recall", "F1")
+    return Panel("Before and after", note, None, ("", *heads), rows)
