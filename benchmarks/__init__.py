@@ -1,1 +1,1 @@
-"""What `make bench` measures: every figure is a ratio against a named peer, both measured in one run."""
+"""Measurements of `make bench`: every figure is a ratio against a named peer, both measured in one run."""

@@ -70,7 +70,7 @@ def hash_of(number: int) -> bytes:
 def draws(
     recipe: SoundRecipe, content: bytes, samples: int
 ) -> tuple[dict[str, dict[str, float]], Callable[[], np.ndarray]]:
-    """What the recipe draws for a clip, and the noise that follows, for whoever computes it otherwise."""
+    """Draw what the recipe draws for a clip, and the noise that follows, for whoever computes it otherwise."""
 
     def noise() -> np.ndarray:
         rng = generator(content, "noise", recipe.seed)

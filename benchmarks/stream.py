@@ -96,7 +96,7 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
 
 @contextmanager
 def two_cores() -> Iterator[None]:
-    """What is started from here on runs on two cores, and torch in one thread, with which the peers are faster."""
+    """Let all that starts from here on run on two cores, and torch in one thread, with which the peers are faster."""
     before, threads = os.sched_getaffinity(0), torch.get_num_threads()
     os.sched_setaffinity(0, sorted(before)[:CORES])
     torch.set_num_threads(1)  # two wait for each other at every batch that is put together
@@ -117,7 +117,7 @@ def noise(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def short() -> np.ndarray:
-    """As many original tensors of five-second recordings, sixteen of them different."""
+    """Return as many original tensors of five-second recordings, sixteen of them different."""
     engine = FeatureExtractor(Recipe())
     heard = [engine.clip(music(number)[: 5 * RATE_HZ], RATE_HZ) for number in range(BATCH)]
     tensors = [engine.assembly(sound).values for sound in heard]
@@ -133,7 +133,7 @@ def forget(files: list[Path]) -> None:
 
 
 def read(files: list[Path]) -> None:
-    """All bytes of these files, from their beginning to their end."""
+    """Read all bytes of these files, from their beginning to their end."""
     part = bytearray(8 << 20)
     for path in files:
         with open(path, "rb", buffering=0) as file:
@@ -230,7 +230,7 @@ def taken(epoch: Batches) -> Callable[[], None]:
 
 
 def check(epoch: Batches, clips: np.ndarray) -> None:
-    """What is timed gives every clip once, byte for byte, and another order each time. Raises `AssertionError`."""
+    """Raise `AssertionError` unless each epoch gives every clip once, byte for byte, in another order."""
     orders = []
     for seed in range(2):
         seen: list[int] = []

@@ -20,7 +20,7 @@ from pipeline.corpus.sources.json.recording import JsonArray
 from pipeline.corpus.sources.json.records import records
 from pipeline.corpus.sources.json.settings import JsonCorpus
 from pipeline.corpus.sources.json.source import JsonSource
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from stores import open_store
 from training.stream import ClipStream
 
@@ -80,11 +80,11 @@ def check(found: list[np.ndarray], waveforms: np.ndarray) -> None:
 def epoch_row(name: str, root: Path, path: Path) -> Row:
     """One epoch in batches of 4 from the store, against a data set that parses the file for each sample."""
     source, index = JsonSource(JsonCorpus(root=root), "bench"), root.parent / "index"
-    clips = update_index(index, source.scan(index, Engine()), max_quarantine=0.0, config_path="bench").clips
+    clips = update_index(index, source.scan(index, TaskRunner()), max_quarantine=0.0, config_path="bench").clips
     augmentations = (field.name for field in fields(Variants))
     recipe = WaveformRecipe(variants=Variants(**dict.fromkeys(augmentations)))
     recordings = source.recordings(index, clips)
-    options: dict[str, Any] = {"name": "bench", "clips_per_shard": 64, "engine": Engine()}
+    options: dict[str, Any] = {"name": "bench", "clips_per_shard": 64, "engine": TaskRunner()}
     store = open_store(build_store(root.parent / "store", clips, recordings, recipe, **options).path)
     stream = ClipStream(store, np.arange(RECORDS), np.zeros(RECORDS, np.int64), batch_size=4, shuffle=True)
 

@@ -19,7 +19,7 @@ from features.extractor import FeatureExtractor
 from features.tensors.four_channel import Recipe
 from pipeline.build.store import ShardTask, array_specs, build_shard
 from pipeline.corpus.sources.audio.recording import AudioFile
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from stores.layout import Layout
 
 CLIPS = 2048
@@ -68,14 +68,14 @@ class Site:
                 (self.folder / "store" / part / variant).mkdir(parents=True)
 
     def command(self) -> None:
-        """What a user types, from nothing."""
+        """Run what a user types, from nothing."""
         command = [str(Path(sys.executable).with_name("snakemake")), "--snakefile", str(ROOT / "Snakefile")]
         command += ["--cores", "2", "features", "--configfile", "mine.yaml"]
         run(command, self.folder)
 
     def shards(self, workers: int) -> None:
         """Some shards of all variants by worker processes, which go on from call to call."""
-        for _ in Engine("joblib", workers).run(build_shard, self.tasks, len(self.tasks)):
+        for _ in TaskRunner("joblib", workers).run(build_shard, self.tasks, len(self.tasks)):
             pass
 
     @cached_property

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from pipeline.support.lock import exclusive
 from stores.errors import StoreError
 from training.errors import TrainingError
@@ -59,7 +59,7 @@ def _index(text: str, options: argparse.Namespace) -> None:
     where = f"{options.config_path}.corpus"
     # Decoding and hashing run without Python's lock.
     source = source_of(job.corpus, where)
-    scan = source.scan(job.folder, Engine("threads", options.workers))
+    scan = source.scan(job.folder, TaskRunner("threads", options.workers))
     if passed_over := str(source.passed_over):
         log.info("%s: passed over %s", job.folder.name, passed_over)
     index = update_index(job.folder, scan, max_quarantine=job.corpus.max_quarantine, config_path=where)
@@ -90,7 +90,7 @@ def _build(text: str, options: argparse.Namespace) -> None:
             name=job.name,
             clips_per_shard=job.clips_per_shard,
             compression=job.compression,
-            engine=Engine.of(options.engine, options.workers),
+            engine=TaskRunner.named(options.engine, options.workers),
         )
     except ChangedError:
         forget(job.index)

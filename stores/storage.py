@@ -66,5 +66,5 @@ class LocalStorage:
 
     @cached_property
     def mappable(self) -> bool:
-        """Whether files may be mapped into memory."""
+        """Return True if files may be mapped into memory."""
         return not (self.check or self.direct or on_network(self.path))

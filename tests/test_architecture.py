@@ -1,6 +1,7 @@
 """Imports go one way: features and stores know nobody, training knows them, pipeline composes."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -40,6 +41,27 @@ def test_imports_go_one_way(package: str) -> None:
     ours = {*MAY_IMPORT, "otogura", "benchmarks"}
     for file in files:
         assert imported(file) & ours <= MAY_IMPORT[package], file
+
+
+# A docstring that begins so says nothing by itself; see CONTRIBUTING.
+NO_SENTENCE = re.compile(r"(What|Of|As|The same|How|Where|Those|Whether)\b")
+LARGEST_MODULE_BYTES = 12 * 1024
+
+
+@pytest.mark.parametrize("package", [*MAY_IMPORT, "benchmarks"])
+def test_docstrings_begin_as_sentences_do(package: str) -> None:
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for path in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, kinds) and (text := ast.get_docstring(node)):
+                assert not NO_SENTENCE.match(text), f"{path}: {text.splitlines()[0]}"
+
+
+def test_a_room_shows_what_is_in_it() -> None:
+    assert {path.name for path in (ROOT / "pipeline").glob("*.py")} == {"__init__.py", "__main__.py"}
+    for package in MAY_IMPORT:
+        for path in (ROOT / package).rglob("*.py"):
+            assert path.stat().st_size <= LARGEST_MODULE_BYTES, f"{path}: split it where it does two things"
 
 
 def needed(packages: Iterable[str], walk: Callable[[ast.Module], Iterable[ast.AST]]) -> dict[str, set[str]]:

@@ -25,7 +25,7 @@ def prepare(folder, clips):
 
 
 def epoch(batches, seed):
-    """As `memory_copy.epoch`."""
+    """Yield an epoch as `memory_copy.epoch` does."""
     batches.generator.manual_seed(seed)
     for batch in batches:
         yield batch["features"], batch["row"]

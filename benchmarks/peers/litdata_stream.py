@@ -35,6 +35,6 @@ def sample(clips, row):
 
 
 def epoch(batches, seed):
-    """As `memory_copy.epoch`; its order is another in each epoch, whatever the seed."""
+    """Yield an epoch as `memory_copy.epoch` does; its order is another in each epoch, whatever the seed."""
     for batch in batches:
         yield batch["features"], batch["row"]

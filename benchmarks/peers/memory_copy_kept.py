@@ -1,4 +1,4 @@
-"""As `memory_copy`, into as many buffers in turn as the stream has under way, so that a batch stays valid for a while.
+"""Copies as in `memory_copy`, into as many buffers in turn as the stream has under way: batches stay valid for a while.
 
 A single buffer stays in the processor's cache, from which nothing has to be written back to memory.
 """

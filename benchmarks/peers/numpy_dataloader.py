@@ -33,6 +33,6 @@ def loader(dataset, collate=None):
 
 
 def epoch(batches, seed):
-    """As `memory_copy.epoch`."""
+    """Yield an epoch as `memory_copy.epoch` does."""
     batches.generator.manual_seed(seed)
     yield from batches

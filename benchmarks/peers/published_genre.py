@@ -24,7 +24,7 @@ from benchmarks.peers.librosa_vectorised import (
 
 
 def six_variants(samples, drawn, noise):
-    """As `librosa_vectorised.six_variants`."""
+    """Compute the variants, as `librosa_vectorised.six_variants` does."""
     level = np.sqrt(np.mean(np.square(samples, dtype=np.float64)) / 10 ** (drawn["noise"]["snr_db"] / 10))
     spectrum = librosa.stft(samples, n_fft=N_FFT, hop_length=HOP)
     spectrum[drawn["rolloff"]["cutoff_hz"] < FREQUENCIES_HZ] *= drawn["rolloff"]["gain"]

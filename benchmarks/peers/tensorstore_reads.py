@@ -38,7 +38,7 @@ def prepare(folder, clips):
 
 
 def epoch(array, seed):
-    """As `memory_copy.epoch`."""
+    """Yield an epoch as `memory_copy.epoch` does."""
     order = np.random.default_rng(seed).permutation(array.shape[0])
     coming = deque()
     for rows in order.reshape(-1, BATCH):

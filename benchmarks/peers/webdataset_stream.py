@@ -27,5 +27,5 @@ def prepare(folder, clips):
 
 
 def epoch(batches, seed):
-    """As `memory_copy.epoch`; its order is another in each epoch, whatever the seed."""
+    """Yield an epoch as `memory_copy.epoch` does; its order is another in each epoch, whatever the seed."""
     yield from batches

@@ -18,7 +18,7 @@ from pipeline.build.environment import environment
 from pipeline.corpus.recordings import Decoder, Recording
 from pipeline.corpus.sources.base import Recordings
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from pipeline.support.progress import Meter
 from stores.codec import Compression
 from stores.errors import StoreError
@@ -69,7 +69,7 @@ def build_store(
     name: str,
     clips_per_shard: int,
     compression: Compression | None = None,
-    engine: Engine,
+    engine: TaskRunner,
     redo: Collection[tuple[str, int]] | None = None,
     accept_new_bytes: bool = False,
 ) -> Built:

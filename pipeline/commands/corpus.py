@@ -25,12 +25,12 @@ def index(
     from pipeline.corpus.sources import source_of
     from pipeline.corpus.sources.audio.settings import AudioCorpus
     from pipeline.corpus.sources.json.settings import JsonCorpus
-    from pipeline.support.executors import Engine
+    from pipeline.support.executors import TaskRunner
 
     corpus = JsonCorpus(root=root) if source is Kind.json else AudioCorpus(root=root)
     with TemporaryDirectory() as folder:
         reader = source_of(corpus, "index")
-        rows = reader.scan(Path(folder), Engine()).select(["id", "reason"]).to_pylist()
+        rows = reader.scan(Path(folder), TaskRunner()).select(["id", "reason"]).to_pylist()
     bad = [row for row in rows if row["reason"]]
     for row in bad:
         print(f"{row['id']}: {row['reason']}")

@@ -1,4 +1,4 @@
-"""What is wrong in a configuration, as one line: the field, what was expected, what was found, what to do."""
+"""Explanation of a mistake in a configuration in one line: the field, what was expected, the value, what to do."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -10,7 +10,7 @@ UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
 def explain(error: ValidationError, schema: dict[str, Any]) -> str:
-    """The first fault that pydantic found, in the words of the JSON schema's keys."""
+    """Return the first fault that pydantic found, in the words of the JSON schema's keys."""
     # A misspelt key also goes missing under its right name: the misspelling is the better thing to say.
     first = min(error.errors(include_url=False), key=lambda found: found["type"] not in UNKNOWN)
     if first["type"] in UNKNOWN:
@@ -30,7 +30,7 @@ def explain(error: ValidationError, schema: dict[str, Any]) -> str:
 
 
 def _follow(schema: dict[str, Any], location: Sequence[int | str]) -> tuple[list[str], dict[str, Any]]:
-    """Those parts of a location that the user wrote, and the schema of what stands there.
+    """Return those parts of a location that the user wrote, and the schema of what stands there.
 
     Pydantic also names the chosen kind of a section, and which of several types it tried.
     """

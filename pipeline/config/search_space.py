@@ -46,7 +46,7 @@ Number = Annotated[int | float, BeforeValidator(_number)]
 
 
 class Dimension(Section):
-    """What one setting may be: one of some choices, or a number from `low` to `high`, both included."""
+    """Values that one setting may take: one of some choices, or a number from `low` to `high`, both included."""
 
     choices: Annotated[
         tuple[Annotated[Any, BeforeValidator(_number)], ...] | None, Field(min_length=1), AfterValidator(_different)
@@ -89,11 +89,11 @@ class Dimension(Section):
 
     @property
     def whole(self) -> bool:
-        """Whether it is a range of whole numbers."""
+        """Return True for a range of whole numbers."""
         return all(isinstance(part, int) for part in (self.low, self.high, 1 if self.step is None else self.step))
 
     def suggest(self, trial: "BaseTrial", name: str) -> Any:
-        """What a trial takes: the same each time that it is asked."""
+        """Return the value that a trial takes: the same each time that it is asked."""
         if self.choices is not None:
             named = {_label(value): value for value in self.choices}
             return named[trial.suggest_categorical(name, list(named))]
@@ -103,7 +103,7 @@ class Dimension(Section):
         return trial.suggest_float(name, low, high, step=self.step, log=self.log)
 
     def label_of(self, value: Any) -> Any | None:
-        """How a study writes a value, or None for one that is not in here."""
+        """Return a value as a study writes it, or None for one that is not among the values."""
         if self.choices is not None:
             return next((_label(choice) for choice in self.choices if _label(choice) == _label(value)), None)
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -209,6 +209,6 @@ def alternatives(search: Search, model: Model, training: Training, where: str) -
 
 
 def reason(error: ValidationError) -> str:
-    """What settings have against a value."""
+    """Return the reason why settings refuse a value."""
     message = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
     return message[0].lower() + message[1:]

@@ -44,7 +44,7 @@ class Mistake:
 def mistakes_of(
     predictions: Predictions, decided: np.ndarray, names: Sequence[str], classes: Sequence[str]
 ) -> list[Mistake]:
-    """All of them, the most confident first. `decided` `(clips,)` are class numbers, `names` those of the clips."""
+    """Return all mistakes, the most confident first; `decided` `(clips,)` are class numbers."""
     found = []
     for place in np.flatnonzero(decided != predictions.labels).tolist():
         logits = predictions.logits[place].astype(np.float64)
@@ -62,7 +62,7 @@ def mistakes_of(
 
 
 def write_mistakes(path: Path, mistakes: Sequence[Mistake], classes: Sequence[str]) -> None:
-    """All of them as a CSV table."""
+    """Write all mistakes as a CSV table."""
     text = io.StringIO(newline="")
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["recording", "class", "taken for", *classes])

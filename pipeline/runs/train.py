@@ -159,7 +159,7 @@ def _single(
     write_sides(folder / SPLIT_FILE, store.rows, sides)
 
     def predicted(rows: np.ndarray) -> tuple[Predictions, list[str]]:
-        """Of whole recordings, and their names."""
+        """Return the predictions of whole recordings, and their names."""
         found = predict(fitted.network, _originals(rows, run), device_of(training))
         return averaged(found, [whole_name(name) for name in store.rows["id"].take(found.rows).to_pylist()])
 

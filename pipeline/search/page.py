@@ -1,4 +1,4 @@
-"""What a search leaves: its page, the table of its trials, and the best one as a configuration."""
+"""Results of a search: its page, the table of its trials, and the best one as a configuration."""
 
 import csv
 import io
@@ -194,7 +194,7 @@ def slices(space: Mapping[str, Dimension], trials: Sequence[FrozenTrial], best: 
 
 
 def _on_axis(axes: Axes, dimension: Dimension, values: Sequence[Any]) -> list[float]:
-    """Where values of a setting go."""
+    """Return the places of a setting's values on an axis."""
     if dimension.choices is not None:
         labels = [str(dimension.label_of(choice)) for choice in dimension.choices]
         axes.set_xticks(range(len(labels)), labels)

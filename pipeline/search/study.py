@@ -64,7 +64,7 @@ def search(job: SearchJob, *, workers: int, config_path: str) -> FrozenTrial:
 
 
 def _identity(job: SearchJob, run: Run, sides: str) -> str:
-    """Of a study: of everything that decides what a trial with some parameters comes to, and how they are drawn."""
+    """Return the identity of a study: a hash of all that decides how parameters are drawn and what they come to."""
     whole = {
         "search": job.search.model_dump(mode="json", exclude={"trials", "processes"}),
         "store": run.store.identity,
@@ -162,7 +162,7 @@ def _begun(study: Study) -> int:
 
 
 def _task(study: Study, trial: Trial, job: SearchJob, config_path: str) -> Iterator[Task]:
-    """Of a trial with its settings; nothing if they do not go together."""
+    """Yield the task of a trial; none if its settings do not go together."""
     values = {name: dimension.suggest(trial, name) for name, dimension in job.search.space.items()}
     own = {"training.epochs": job.search.epochs, "training.max_time": None}
     try:
@@ -224,7 +224,7 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _begin(threads: int) -> None:
-    """In a worker, before its first trial."""
+    """Prepare a worker before its first trial."""
     torch.set_num_threads(threads)
     Thread(target=_end_with_parent, daemon=True).start()
 

@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Engine:
+class TaskRunner:
     """`workers` processes or threads here, or those of a dask scheduler that runs already."""
 
     name: Literal["joblib", "dask", "threads"] = "joblib"
@@ -37,8 +37,8 @@ class Engine:
     scheduler: str | None = None
 
     @classmethod
-    def of(cls, text: str, workers: int) -> "Engine":
-        """From `joblib`, `dask`, or the address of a dask scheduler."""
+    def named(cls, text: str, workers: int) -> "TaskRunner":
+        """Return the runner that is named `joblib` or `dask`, or whose scheduler has this address."""
         if text in ("joblib", "dask"):
             return cls(text, workers)  # type: ignore[arg-type]
         return cls("dask", workers, text)

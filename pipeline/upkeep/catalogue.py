@@ -48,7 +48,7 @@ class Shelved:
         return self.layout.path.parent
 
     def describe(self) -> dict[str, Any]:
-        """What `otogura stores --json` prints."""
+        """Return what `otogura stores --json` prints."""
         group = read_json(self.layout.group / "zarr.json")["attributes"] if self.arrays else {}
         first: Mapping[str, Any] = next(iter(self.arrays.values()), {"shape": [0], "data_type": ""})
         return {
@@ -72,7 +72,7 @@ class Shelved:
 
 
 def shelved(work: Path) -> list[Shelved]:
-    """All stores below a work folder."""
+    """Return all stores below a work folder."""
     return [Shelved.at(path.parent) for path in sorted((work / "stores").glob("*/*/rows.parquet"))]
 
 
@@ -83,7 +83,7 @@ def users(store: Shelved, plan: Plan) -> list[str]:
 
 
 def why(path: Path, work: Path) -> Iterator[tuple[str, str]]:
-    """For each variant of a store: where else its tensors are, or what makes them differ from all that exist.
+    """Yield for each variant of a store where else its tensors are, or what makes them differ from all that exist.
 
     Raises `InputError` where there is no store.
     """

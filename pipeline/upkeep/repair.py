@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from pipeline.build.store import array_specs, build_store, store_identity
 from pipeline.corpus.index import read_index
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from pipeline.support.lock import exclusive
 from pipeline.workflow.jobs import BuildJob
 from pipeline.workflow.plan import Plan
@@ -21,7 +21,7 @@ from stores.verify import Damage
 
 @dataclass(frozen=True)
 class Repaired:
-    """What a repair wrote, in tensors: clips times variants."""
+    """Numbers of tensors, clips times variants, that a repair wrote."""
 
     computed: int
     copied: int
@@ -62,7 +62,7 @@ def repair(path: Path, damages: Sequence[Damage], plan: Plan, workers: int, acce
             name=job.name,
             clips_per_shard=job.clips_per_shard,
             compression=job.compression,
-            engine=Engine.of(plan.engine, workers),
+            engine=TaskRunner.named(plan.engine, workers),
             redo=redo,
             accept_new_bytes=accept_new_bytes,
         )

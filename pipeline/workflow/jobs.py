@@ -1,4 +1,4 @@
-"""What each job of the Snakefile is told, as JSON: everything that decides what it makes."""
+"""Jobs of the Snakefile, as JSON: everything that decides what each makes."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a run of Snakemake has left of what its jobs bring up to date, and what the jobs had to say."""
+"""Outcome of a run of Snakemake: the files that its jobs brought up to date, and the errors that they logged."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,13 +12,13 @@ PREFIX = "otogura: "  # of errors in logs
 
 
 def states(plan: Plan) -> dict[Path, tuple[bytes, int]]:
-    """Content and modification time of what jobs update in place."""
+    """Return content and modification time of the files that jobs update in place."""
     paths = {path for target in plan.experiments.values() for path in target.products}
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths if path.is_file()}
 
 
 def restored(before: Mapping[Path, tuple[bytes, int]]) -> list[Path]:
-    """What was written anew since with the same content: no job of ours does that."""
+    """Return the files that were written again with the same content: no job of ours does that."""
     return [
         path
         for path, (content, time_ns) in before.items()
@@ -27,7 +27,7 @@ def restored(before: Mapping[Path, tuple[bytes, int]]) -> list[Path]:
 
 
 def quarantined(plan: Plan) -> list[str]:
-    """One line for each corpus that has been indexed and has bad recordings."""
+    """Return one line for each corpus that has been indexed and has bad recordings."""
     lines = []
     for folder in sorted(corpus.index_folder for corpus in plan.corpora.values()):
         summary = folder / "index.json"
@@ -37,12 +37,12 @@ def quarantined(plan: Plan) -> list[str]:
 
 
 def complaints(work: Path, since: float) -> list[str]:
-    """The errors that jobs have logged since a time in seconds."""
+    """Return the errors that jobs have logged since a time in seconds."""
     return [line for path in sorted((work / "logs").rglob("*.log")) for line in _errors(path, since)]
 
 
 def unfinished(plan: Plan, jobs: Iterable[Any], since: float) -> dict[str, str]:
-    """By experiment that was asked for and did not come to its end: why.
+    """Return, by experiment that was asked for and did not come to its end, the reason.
 
     `jobs` are those of Snakemake that should have been run and were not, or failed.
     """
@@ -60,14 +60,14 @@ def unfinished(plan: Plan, jobs: Iterable[Any], since: float) -> dict[str, str]:
 
 
 def unnamed(reasons: Mapping[str, str], complaints: Iterable[str]) -> list[str]:
-    """One line for those experiments that no complaint names, or none if there are no such experiments."""
+    """Return one line for those experiments that no complaint names, or none if there are no such experiments."""
     text = "\n".join(complaints)
     names = [name for name in reasons if not re.search(rf"experiments\.{re.escape(name)}[.:]", text)]
     return [f"{PREFIX}not finished: {', '.join(names)}"] if names else []
 
 
 def _errors(log: Path, since: float) -> list[str]:
-    """Error lines of a log that was written since a time in seconds."""
+    """Return the error lines of a log that was written since a time in seconds."""
     if not log.is_file() or log.stat().st_mtime < since:
         return []
     return [line for line in log.read_text().splitlines() if line.startswith(PREFIX)]

@@ -1,4 +1,4 @@
-"""From a checked configuration to the targets of its experiments."""
+"""Resolution of a checked configuration to the targets of its experiments."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -17,7 +17,7 @@ from features.tensors.four_channel import Recipe
 from pipeline.build.store import build_store
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from stores import open_store
 from stores.errors import StoreError
 from stores.verify import verify
@@ -32,7 +32,7 @@ def building(folder: Path, clips: int) -> Callable[[Path], Path]:
     source = AudioSource(AudioCorpus(root=write_corpus(folder / f"corpus-{clips}", "ab", clips, seconds=0.2)), "corpus")
     index = indexed(source, folder / f"index-{clips}")
     recordings = source.recordings(folder / f"index-{clips}", index)
-    options: dict[str, Any] = {"name": "tones", "clips_per_shard": 2, "engine": Engine()}
+    options: dict[str, Any] = {"name": "tones", "clips_per_shard": 2, "engine": TaskRunner()}
     return lambda root: build_store(root / "family", index, recordings, RECIPE, **options).path
 
 

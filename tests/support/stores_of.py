@@ -16,7 +16,7 @@ from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.corpus.sources.base import Source
 from pipeline.corpus.split_file import update_split
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from pipeline.workflow.jobs import BuildJob, IndexJob, SplitJob
 from pipeline.workflow.plan import Plan, plan_of
 from stores import Store, open_store
@@ -32,14 +32,14 @@ def small_store(folder: Path, labels: str = "abc", clips: int = 6, recipe: Recip
     source = AudioSource(AudioCorpus(root=write_corpus(folder / "corpus", labels, clips)), "corpus")
     index = indexed(source, folder / "index")
     recordings = source.recordings(folder / "index", index)
-    options: dict[str, Any] = {"name": "tones", "clips_per_shard": 4, "engine": Engine()}
+    options: dict[str, Any] = {"name": "tones", "clips_per_shard": 4, "engine": TaskRunner()}
     return open_store(build_store(folder / "stores" / "family", index, recordings, recipe, **options).path)
 
 
 def indexed(source: Source, folder: Path, max_quarantine: float = 0.5) -> pa.Table:
     """The good recordings of a source, whose index is in a folder."""
     return update_index(
-        folder, source.scan(folder, Engine()), max_quarantine=max_quarantine, config_path="corpus"
+        folder, source.scan(folder, TaskRunner()), max_quarantine=max_quarantine, config_path="corpus"
     ).clips
 
 
@@ -66,7 +66,7 @@ def built(plan: Plan, experiment: str = "x") -> Path:
     update_split(split.record, clips, split.split, split.inherited)
     job = BuildJob.model_validate_json(plan.experiments[experiment].store.job)
     packing: dict[str, Any] = {"clips_per_shard": job.clips_per_shard, "compression": job.compression}
-    options = {"name": job.name, "engine": Engine(), **packing}
+    options = {"name": job.name, "engine": TaskRunner(), **packing}
     return build_store(job.family, clips, job.recordings(clips), job.recipe, **options).path
 
 

@@ -24,7 +24,7 @@ from pipeline.corpus.split import Sides
 from pipeline.runs.run import prepare_run
 from pipeline.runs.train import fit_run
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from stores import Store, open_store
 from stores.files import read_json
 from training.artefact import read_artefact, write_artefact
@@ -60,7 +60,7 @@ def stores(folder: Path) -> dict[str, Store]:
     index = indexed(source, folder / "index")
     found = {}
     for layout, recipe in RECIPES.items():
-        options: dict[str, Any] = {"name": "tones", "clips_per_shard": 4, "engine": Engine()}
+        options: dict[str, Any] = {"name": "tones", "clips_per_shard": 4, "engine": TaskRunner()}
         recordings = source.recordings(folder / "index", index)
         found[layout] = open_store(build_store(folder / layout, index, recordings, recipe, **options).path)
     return found

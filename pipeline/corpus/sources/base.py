@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 
 from pipeline.corpus.recordings import Recording
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from training.settings import Section
 
 # Columns by which a corpus lists its recordings, one row each. A null label means none; a null group: by content. Folds
@@ -195,14 +195,14 @@ class Source(Protocol):
         """
         ...
 
-    def scan(self, folder: Path, engine: Engine) -> pa.Table:
+    def scan(self, folder: Path, engine: TaskRunner) -> pa.Table:
         """Return all recordings of the corpus, each decoded to its end unless a scan before has done so.
 
         Parameters
         ----------
         folder : Path
             Folder of the index. The result is kept in it, so that the next scan opens only the files that changed.
-        engine : Engine
+        engine : TaskRunner
             Workers that open the files.
 
         Returns

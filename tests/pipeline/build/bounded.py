@@ -16,7 +16,7 @@ from pipeline.build.store import build_store
 from pipeline.corpus.index import read_index, update_index
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from stores import open_store
 from stores.direct import writer
 
@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
 
     extract(folder / "corpus" / "a" / "0.wav", RECIPE)  # imports librosa, and OpenBLAS takes its buffers
     source = AudioSource(AudioCorpus(root=folder / "corpus"), "")
-    scan = source.scan(folder / "index", Engine())
+    scan = source.scan(folder / "index", TaskRunner())
     clips = update_index(folder / "index", scan, max_quarantine=0.5, config_path="").clips
     # The stacks of threads count as well, whether they are used or not: these have theirs, and there are no others.
     writer().submit(int).result()
@@ -48,7 +48,7 @@ def main(folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     family = folder / "stores" / "tones"
     recordings = source.recordings(folder / "index", clips)
-    build_store(family, clips, recordings, RECIPE, name="tones", clips_per_shard=16, engine=Engine())
+    build_store(family, clips, recordings, RECIPE, name="tones", clips_per_shard=16, engine=TaskRunner())
     store = open_store(family)
     size = sum(path.stat().st_size for path in family.rglob("c.*"))
     assert size > 2 * HEADROOM_BYTES - 10_000_000, size

@@ -28,7 +28,7 @@ from pipeline.build.store import Built, array_specs, build_shard, build_store
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from stores import open_store
 from stores.codec import Compression
 from stores.files import read_checked
@@ -45,7 +45,7 @@ def source(root: Path) -> AudioSource:
 def build(
     tmp_path: Path,
     recipe: AnyRecipe = RECIPE,
-    engine: Engine | None = None,
+    engine: TaskRunner | None = None,
     work: str = "work",
     compression: Compression | None = None,
 ) -> Built:
@@ -59,7 +59,7 @@ def build(
         name="tones",
         clips_per_shard=4,
         compression=compression,
-        engine=engine or Engine(),
+        engine=engine or TaskRunner(),
     )
 
 
@@ -91,7 +91,7 @@ THREADS = "[__import__('pipeline.build.store'), __import__('threadpoolctl').thre
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside dask's own cluster
 @pytest.mark.parametrize("name", ["joblib", "dask"])
 def test_every_worker_runs_one_thread(name: Any) -> None:
-    for libraries in Engine(name, 2).run(eval, [THREADS] * 4, 4):
+    for libraries in TaskRunner(name, 2).run(eval, [THREADS] * 4, 4):
         assert {library["num_threads"] for library in libraries} == {1}
 
 
@@ -99,7 +99,7 @@ def test_every_worker_runs_one_thread(name: Any) -> None:
 @pytest.mark.parametrize(("name", "workers"), [("joblib", 2), ("dask", 1), ("dask", 2)])
 def test_engines_and_workers_give_the_same_bytes(tmp_path: Path, corpus: Path, name: Any, workers: int) -> None:
     one = build(tmp_path, work="one")
-    other = build(tmp_path, engine=Engine(name, workers), work="other")
+    other = build(tmp_path, engine=TaskRunner(name, workers), work="other")
     assert one.computed == other.computed == 15 * 6
     assert tree(one.path) == tree(other.path)
 
@@ -159,15 +159,15 @@ def test_a_removed_or_changed_clip_costs_no_other(tmp_path: Path, corpus: Path) 
 
 def test_an_interrupted_build_goes_on(tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = build(tmp_path, work="whole")
-    run = Engine.run
+    run = TaskRunner.run
 
-    def two_shards(self: Engine, function: Any, tasks: Any, count: int) -> Any:
+    def two_shards(self: TaskRunner, function: Any, tasks: Any, count: int) -> Any:
         for number, result in enumerate(run(self, function, tasks, count)):
             if function is build_shard and number == 2:
                 raise KeyboardInterrupt
             yield result
 
-    monkeypatch.setattr(Engine, "run", two_shards)
+    monkeypatch.setattr(TaskRunner, "run", two_shards)
     with pytest.raises(KeyboardInterrupt):
         build(tmp_path)
     monkeypatch.undo()
@@ -249,7 +249,13 @@ def test_a_source_that_gives_too_few_recordings_is_an_error(tmp_path: Path, corp
     family = tmp_path / "work" / "stores" / "tones"
     with pytest.raises(ValueError, match="argument 2 is longer"):
         build_store(
-            family, clips, lambda rows: recordings(rows)[:-1], RECIPE, name="tones", clips_per_shard=4, engine=Engine()
+            family,
+            clips,
+            lambda rows: recordings(rows)[:-1],
+            RECIPE,
+            name="tones",
+            clips_per_shard=4,
+            engine=TaskRunner(),
         )
     assert not list(family.glob("*/markers/*/*.json"))
 
@@ -268,7 +274,7 @@ def test_the_row_table_says_what_was_drawn(tmp_path: Path, corpus: Path) -> None
 
 
 def test_one_file_alone_has_the_bytes_of_the_store(tmp_path: Path, corpus: Path) -> None:
-    store = open_store(build(tmp_path, engine=Engine("joblib", 2)).path)
+    store = open_store(build(tmp_path, engine=TaskRunner("joblib", 2)).path)
     for row in (0, 9):
         for variant in store.variants:
             alone = extract(corpus / store.rows["id"][row].as_py(), RECIPE, variant)
@@ -297,7 +303,7 @@ def test_a_file_that_changes_under_the_build_is_noticed(tmp_path: Path, corpus: 
     soundfile.write(corpus / "b" / "0.wav", tone(777, 0.6), RATE_HZ)
     family = tmp_path / "work" / "stores" / "tones"
     with pytest.raises(InputError, match=r"b/0\.wav: this file changed"):
-        build_store(family, clips, recordings, RECIPE, name="tones", clips_per_shard=4, engine=Engine())
+        build_store(family, clips, recordings, RECIPE, name="tones", clips_per_shard=4, engine=TaskRunner())
     assert not (family / "current.json").exists()
     assert not list(tmp_path.rglob("*.partial"))
 

@@ -17,13 +17,13 @@ from pipeline.corpus.index import Index, update_index
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from pipeline.workflow.jobs import IndexJob
 
 
 def index(folder: Path, root: Path, **options: Any) -> Index:
     corpus = AudioCorpus(root=root, **options)
-    scan = AudioSource(corpus, "mine.yaml: corpus").scan(folder, Engine())
+    scan = AudioSource(corpus, "mine.yaml: corpus").scan(folder, TaskRunner())
     return update_index(folder, scan, max_quarantine=corpus.max_quarantine, config_path="mine.yaml: corpus")
 
 
@@ -52,12 +52,12 @@ def test_only_what_changed_is_opened_again(tmp_path: Path, monkeypatch: pytest.M
     before = index(tmp_path / "i", root).clips
     opened = []
 
-    def watch(self: Engine, function: Any, tasks: Any, count: int) -> Any:
+    def watch(self: TaskRunner, function: Any, tasks: Any, count: int) -> Any:
         for task in tasks:
             opened.extend(file.path for file in task.files)
             yield function(task)
 
-    monkeypatch.setattr(Engine, "run", watch)
+    monkeypatch.setattr(TaskRunner, "run", watch)
     (root / "a" / "0.wav").touch()
     files = tree(tmp_path / "i")
     assert index(tmp_path / "i", root).clips.equals(before)

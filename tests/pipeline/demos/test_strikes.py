@@ -8,7 +8,7 @@ import pytest
 from pipeline.corpus.sources.json.settings import JsonCorpus
 from pipeline.corpus.sources.json.source import JsonSource
 from pipeline.demos import strikes
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 
 
 def test_the_same_strike_is_the_same_every_time() -> None:
@@ -32,7 +32,7 @@ def test_files_have_the_three_forms_and_two_bad_records(tmp_path: Path, monkeypa
     strikes.write(tmp_path / "strikes", tmp_path / "strikes.json")
     files = sorted((tmp_path / "strikes").iterdir())
     assert [path.read_text()[:15] for path in files] == ['{"waveforms": [', '[{"Waveform": [', '{"source": "sta']
-    scan = JsonSource(JsonCorpus(root=tmp_path / "strikes", group="source"), "").scan(tmp_path / "index", Engine())
+    scan = JsonSource(JsonCorpus(root=tmp_path / "strikes", group="source"), "").scan(tmp_path / "index", TaskRunner())
     rows = scan.to_pylist()
     good = [row for row in rows if not row["reason"]]
     assert len(good) == 6 * strikes.STRIKES == len(rows) - 2

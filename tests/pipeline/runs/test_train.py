@@ -32,7 +32,7 @@ from pipeline.corpus.split_file import update_split
 from pipeline.runs.run import fold_sides, prepare_run, run_sides
 from pipeline.runs.train import _class_weights, _detected, _scored, train_experiment
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from stores import Store, open_store
 from stores.files import read_json
 from training.evaluation.predictions import Predictions
@@ -128,7 +128,7 @@ def three_folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Path, 
     source = AudioSource(AudioCorpus(root=folder / "corpus", table=folder / "folds.csv", fold="fold"), "")
     clips = indexed(source, folder / "index")
     recipe = LogMelRecipe(sample_rate_hz=RATE_HZ, frames=20, n_mels=16, dtype="float32", variants=ONLY_ORIGINAL)
-    options: dict[str, Any] = {"name": "tones", "clips_per_shard": 4, "engine": Engine()}
+    options: dict[str, Any] = {"name": "tones", "clips_per_shard": 4, "engine": TaskRunner()}
     recordings = source.recordings(folder / "index", clips)
     store = open_store(build_store(folder / "stores", clips, recordings, recipe, **options).path)
     model = {"name": "cnn8", "channels": [16] * 8, "crop": [14, 18], "test_crops": [1, 2]}

@@ -27,7 +27,7 @@ from pipeline.runs.learnable import learned_classes
 from pipeline.runs.run import Run, prepare_run, run_sides
 from pipeline.runs.train import fit_run, train_experiment
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from pipeline.workflow.plan import Plan, plan_of
 from stores import Store
 from stores.files import read_json
@@ -252,7 +252,7 @@ def test_silent_recordings_are_quarantined_or_kept(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a" / "silence.wav", np.zeros(1000), 8000)
     for silent, reason in (("quarantine", "silent"), ("keep", "")):
         source = AudioSource(AudioCorpus(root=tmp_path, silent=silent), "x")
-        assert source.scan(tmp_path / silent, Engine())["reason"].to_pylist() == [reason]
+        assert source.scan(tmp_path / silent, TaskRunner())["reason"].to_pylist() == [reason]
 
 
 def test_silent_records_are_quarantined_or_kept(tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_silent_records_are_quarantined_or_kept(tmp_path: Path) -> None:
     (tmp_path / "data" / "x.json").write_text(json.dumps({"waveforms": [[0] * 99], "labels": ["OK"], "fs": 8000}))
     for silent, reason in (("quarantine", "silent"), ("keep", "")):
         source = JsonSource(JsonCorpus(root=tmp_path / "data", silent=silent), "x")
-        assert source.scan(tmp_path / silent, Engine())["reason"].to_pylist() == [reason]
+        assert source.scan(tmp_path / silent, TaskRunner())["reason"].to_pylist() == [reason]
 
 
 def test_what_is_read_as_a_folder_and_a_table_says_the_same_of_bad_recordings(tmp_path: Path) -> None:
@@ -287,9 +287,9 @@ def test_a_recording_that_could_not_be_read_is_tried_again(tmp_path: Path, monke
         return opened(path, *arguments, **options)
 
     monkeypatch.setattr("builtins.open", guarded)
-    assert source.scan(tmp_path / "i", Engine())["reason"].to_pylist() == ["unreadable: Permission denied"]
+    assert source.scan(tmp_path / "i", TaskRunner())["reason"].to_pylist() == ["unreadable: Permission denied"]
     denied = False
-    assert source.scan(tmp_path / "i", Engine())["reason"].to_pylist() == [""]
+    assert source.scan(tmp_path / "i", TaskRunner())["reason"].to_pylist() == [""]
     assert len(decode(tmp_path / "a" / "0.wav")[0]) == 1000
 
 

@@ -9,7 +9,7 @@ from dask.distributed import LocalCluster
 
 from pipeline.support import executors as engines
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside dask's own cluster
 
@@ -43,7 +43,7 @@ def listening(monkeypatch: pytest.MonkeyPatch, text: str, function: Callable[[],
 
 def test_workers_that_come_late_are_waited_for(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     said = listening(monkeypatch, "waiting for workers", lambda: cluster.scale(1))
-    results = list(Engine("dask", 2, cluster.scheduler_address).run(eval, ["1 + 1"] * 3, 3))
+    results = list(TaskRunner("dask", 2, cluster.scheduler_address).run(eval, ["1 + 1"] * 3, 3))
     assert results == [2, 2, 2]
     (message,) = said.messages
     assert message.startswith(f"waiting for workers at {cluster.scheduler_address}; start them by `dask worker ")
@@ -53,7 +53,7 @@ def test_workers_that_go_in_the_middle_are_waited_for(cluster: LocalCluster, mon
     monkeypatch.setattr(engines, "PATIENCE_S", 1)
     cluster.scale(1)
     cluster.wait_for_workers(1)
-    results = Engine("dask", 1, cluster.scheduler_address).run(eval, ["1 + 1"] * 8, 8)
+    results = TaskRunner("dask", 1, cluster.scheduler_address).run(eval, ["1 + 1"] * 8, 8)
     assert next(results) == 2
     said = listening(monkeypatch, "waiting for workers", lambda: cluster.scale(2))  # counting the one that has gone
     (worker,) = cluster.workers.values()
@@ -69,7 +69,7 @@ def test_a_scheduler_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPat
         taken.bind(("127.0.0.1", 0))  # and nobody listens
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(InputError, match=f"expected a dask scheduler at {address}, got no answer") as caught:
-            list(Engine("dask", 1, address).run(eval, ["1"], 1))
+            list(TaskRunner("dask", 1, address).run(eval, ["1"], 1))
     assert "\n" not in str(caught.value)
 
 
@@ -77,4 +77,4 @@ def test_workers_of_several_threads_are_refused(monkeypatch: pytest.MonkeyPatch)
     with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, **engines.NO_DASHBOARD) as cluster:
         address = cluster.scheduler_address
         with pytest.raises(InputError, match=r"expected workers of one thread each at .*, found one of 2"):
-            list(Engine("dask", 1, address).run(eval, ["1"], 1))
+            list(TaskRunner("dask", 1, address).run(eval, ["1"], 1))

@@ -9,7 +9,7 @@ from training.settings import Positive
 
 
 class CnnModel(NetworkSettings):
-    """For four-channel tensors: eleven convolutions, a structure that can be searched."""
+    """Eleven convolutions on four-channel tensors, a structure that can be searched."""
 
     reads: ClassVar[str] = "four_channel"
     recipes: ClassVar[dict[str, dict[str, Any]]] = {"music": {"kind": "four_channel"}}

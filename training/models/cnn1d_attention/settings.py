@@ -29,7 +29,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 class Cnn1dAttentionModel(NetworkSettings):
-    """For waveforms. What is not given is as in the preset."""
+    """1-D convolutions and attention on waveforms; settings that are not given are those of the preset."""
 
     reads: ClassVar[str] = "waveform"
     recipes: ClassVar[dict[str, dict[str, Any]]] = {

@@ -9,7 +9,10 @@ from training.settings import Positive
 
 
 class ResNetAttentionModel(NetworkSettings):
-    """For four-channel tensors. `width` scales all layers (1.0 as published); `blocks` is the depth."""
+    """Residual network with self-attention, on four-channel tensors.
+
+    `width` scales all layers (1.0 as published); `blocks` is the depth.
+    """
 
     reads: ClassVar[str] = "four_channel"
     recipes: ClassVar[dict[str, dict[str, Any]]] = {"music": {"kind": "four_channel"}}

@@ -12,7 +12,7 @@ import soundfile
 from pipeline.corpus.probe import PROBE_VERSION, UNREADABLE, Probe, ProbeTask, probe_all
 from pipeline.corpus.sources.audio.recording import AudioFile, audio_file
 from pipeline.corpus.sources.base import SCAN, SCAN_CACHE, Listing, status
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from pipeline.support.progress import Meter
 from stores.files import replacing
 
@@ -32,7 +32,7 @@ FILES = pa.schema(
 )
 
 
-def scan_files(folder: Path, listing: Listing, refuse_silence: bool, engine: Engine) -> pa.Table:
+def scan_files(folder: Path, listing: Listing, refuse_silence: bool, engine: TaskRunner) -> pa.Table:
     """Return the recordings of a listing in its order, columns `SCAN`.
 
     Parameters
@@ -42,7 +42,7 @@ def scan_files(folder: Path, listing: Listing, refuse_silence: bool, engine: Eng
     listing : Listing
     refuse_silence : bool
         Whether a silent recording is a bad one.
-    engine : Engine
+    engine : TaskRunner
         Workers that open the files.
     """
     files = _scanned_files(folder / SCAN_CACHE, listing, refuse_silence, engine)
@@ -55,7 +55,7 @@ def scan_files(folder: Path, listing: Listing, refuse_silence: bool, engine: Eng
     return table.cast(SCAN)
 
 
-def _scanned_files(cache: Path, listing: Listing, refuse_silence: bool, engine: Engine) -> pa.Table:
+def _scanned_files(cache: Path, listing: Listing, refuse_silence: bool, engine: TaskRunner) -> pa.Table:
     """Return `FILES` for all listed ids in their order; only files that are new or changed since `cache` are opened."""
     ids = listing.table["id"].to_pylist()
     file_of = {name: audio_file(listing.root, name) for name in ids}

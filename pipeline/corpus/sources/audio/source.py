@@ -17,7 +17,7 @@ from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.table import RecordingTable
 from pipeline.corpus.sources.base import LISTING, Listing, PassedOver, Recordings, refuse_other_names, status
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 
 
 class AudioSource:
@@ -42,7 +42,7 @@ class AudioSource:
             hasher.update(f"{name}\0{size}\0{mtime_ns}\n".encode(errors="surrogateescape"))
         return hasher.hexdigest()
 
-    def scan(self, folder: Path, engine: Engine) -> pa.Table:
+    def scan(self, folder: Path, engine: TaskRunner) -> pa.Table:
         """Return all recordings, columns `SCAN`; only files that are new or changed since the last scan are opened."""
         return scan_files(folder, self.listing(), self._corpus.silent == "quarantine", engine)
 

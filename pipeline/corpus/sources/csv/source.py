@@ -17,7 +17,7 @@ from pipeline.corpus.sources.csv.numbers import parse_values, split_line
 from pipeline.corpus.sources.csv.recording import CsvRow
 from pipeline.corpus.sources.csv.settings import CsvCorpus
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from stores.files import replacing
 
 PLACES = pa.schema(
@@ -60,7 +60,7 @@ class CsvSource:
             hasher.update("{}\0{}\0{}\n".format(path, *status(path)).encode())
         return hasher.hexdigest()
 
-    def scan(self, folder: Path, engine: Engine) -> pa.Table:
+    def scan(self, folder: Path, engine: TaskRunner) -> pa.Table:
         """Return all lines of both tables, columns `SCAN`; a table is read as a whole each time."""
         tables = {key: self._scan_table(key, path) for key, path in self._tables().items()}
         if "test" in tables:

@@ -24,7 +24,7 @@ from pipeline.corpus.sources.json.records import FORMS, LARGEST_RECORD, records
 from pipeline.corpus.sources.json.settings import BY_FILE, JsonCorpus
 from pipeline.corpus.sources.json.splitter import MalformedError
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from pipeline.support.progress import Meter
 from stores.files import replacing
 
@@ -69,7 +69,7 @@ class JsonSource:
             hasher.update(f"{name}\0{size}\0{mtime_ns}\n".encode())
         return hasher.hexdigest()
 
-    def scan(self, folder: Path, engine: Engine) -> pa.Table:
+    def scan(self, folder: Path, engine: TaskRunner) -> pa.Table:
         """Return all records, columns `SCAN`; only files that are new or changed since the last scan are opened."""
         states = {name: status(self._corpus.root / name) for name in self._files()}
         schema = RECORDS.with_metadata({"probe": str(PROBE_VERSION), "corpus": self._corpus.model_dump_json()})

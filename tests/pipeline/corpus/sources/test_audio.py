@@ -20,7 +20,7 @@ from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.corpus.sources.base import PassedOver
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 
 HEADER = "path,label,fold\n"
 ROWS = "".join(f"a/{n}.wav,{'xxyy'[n]},1\n" for n in range(4))
@@ -29,7 +29,7 @@ ROWS_OF_SIDES = HEADER + "a/0.wav,x,train\na/1.wav,x, Test \na/2.wav,y,dev\na/3.
 
 def index(folder: Path, root: Path, **options: Any) -> Index:
     corpus = AudioCorpus(root=root, **options)
-    scan = AudioSource(corpus, "mine.yaml: corpus").scan(folder, Engine())
+    scan = AudioSource(corpus, "mine.yaml: corpus").scan(folder, TaskRunner())
     return update_index(folder, scan, max_quarantine=corpus.max_quarantine, config_path="mine.yaml: corpus")
 
 
@@ -91,10 +91,10 @@ def test_what_is_passed_over_is_counted_by_its_ending(tmp_path: Path) -> None:
         (root / name).write_bytes(b"x")
     source = AudioSource(AudioCorpus(root=root), "")
     for _ in range(2):
-        source.scan(tmp_path / "i", Engine())
+        source.scan(tmp_path / "i", TaskRunner())
         assert str(source.passed_over) == "3 .m4a, 1 .txt, 1 without an ending"
     named = AudioSource(AudioCorpus(root=root, table=table(root, "path,label\na/0.wav,x\na/x.m4a,y\n")), "")
-    found = named.scan(tmp_path / "j", Engine()).to_pylist()
+    found = named.scan(tmp_path / "j", TaskRunner()).to_pylist()
     assert not str(named.passed_over)
     assert found[1]["reason"].startswith("undecodable: files that end in .m4a are not decoded; expected .aif, ")
 
@@ -248,7 +248,7 @@ def test_equal_parts_of_a_recording_are_clips_of_one_group(tmp_path: Path) -> No
     root = write_corpus(tmp_path / "corpus", "ab", 3)
     source = AudioSource(AudioCorpus(root=root, segments=3), "corpus")
     clips = update_index(
-        tmp_path / "index", source.scan(tmp_path / "index", Engine()), max_quarantine=0, config_path=""
+        tmp_path / "index", source.scan(tmp_path / "index", TaskRunner()), max_quarantine=0, config_path=""
     ).clips
     ids, groups = clips["id"].to_pylist(), clips["group"].to_pylist()
     assert sorted(ids) == [f"{label}/{n}.wav[{k}/3]" for label in "ab" for n in range(3) for k in (1, 2, 3)]

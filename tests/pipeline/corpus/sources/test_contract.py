@@ -25,7 +25,7 @@ from pipeline.corpus.index import update_index
 from pipeline.corpus.sources import SOURCES, AnyCorpus, base, source_of
 from pipeline.corpus.sources.base import SCAN, SCAN_CACHE, CorpusSettings, Source, StoredCorpus
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 
 RATE_HZ = 8000
 CONFIG_PATH = "mine.yaml: experiments.x.corpus"
@@ -212,7 +212,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def scan(case: Case, folder: str = "index") -> pa.Table:
-    return case.source().scan(Path(folder), Engine())
+    return case.source().scan(Path(folder), TaskRunner())
 
 
 def test_the_example_runs() -> None:

@@ -13,7 +13,7 @@ from pipeline.corpus.sources.csv.settings import CsvCorpus
 from pipeline.corpus.sources.csv.source import CsvSource
 from pipeline.corpus.split import Split, by_fold
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from stores import open_store
 
 ROWS, FRAMES = 3, 4
@@ -40,7 +40,7 @@ def source(folder: Path, train: list[str] | bytes, test: list[str] | None = None
 
 
 def scanned(found: CsvSource, folder: Path) -> list[dict[str, Any]]:
-    return sorted(found.scan(folder / "index", Engine()).to_pylist(), key=lambda row: int(row["id"].split("#")[1]))
+    return sorted(found.scan(folder / "index", TaskRunner()).to_pylist(), key=lambda row: int(row["id"].split("#")[1]))
 
 
 def refused(found: CsvSource, folder: Path) -> str:
@@ -98,7 +98,7 @@ def test_a_store_holds_the_numbers_of_the_table(tmp_path: Path, between: str) ->
     lines = [quote + text.replace(",", between) + quote for text in (HEADER, *LINES)]
     found = source(tmp_path, lines[:9], lines[9:])
     clips = indexed(found, tmp_path / "index")
-    options: dict[str, Any] = {"name": "table", "clips_per_shard": 4, "engine": Engine()}
+    options: dict[str, Any] = {"name": "table", "clips_per_shard": 4, "engine": TaskRunner()}
     recipe = SpectrogramRecipe(rows=ROWS, frames=FRAMES)
     recordings = found.recordings(tmp_path / "index", clips)
     built = build_store(tmp_path / "stores", clips, recordings, recipe, **options)

@@ -14,7 +14,7 @@ from pipeline.corpus.sources.esc50.settings import Esc50Corpus
 from pipeline.corpus.split import Split, by_fold
 from pipeline.demos import environment
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 
 HEADER = "filename,fold,target,category,esc10,src_file,take"
 RATE_HZ = 8000
@@ -42,7 +42,7 @@ def source(root: Path, **options: Any) -> AudioSource:
 
 def refused(root: Path, **options: Any) -> str:
     with pytest.raises(InputError) as caught:
-        source(root, **options).scan(root.parent / "index", Engine())
+        source(root, **options).scan(root.parent / "index", TaskRunner())
     assert not (root.parent / "index").exists()
     return str(caught.value)
 

@@ -24,7 +24,7 @@ from pipeline.corpus.sources.json.source import _scan_file as scan_file
 from pipeline.corpus.sources.json.splitter import MAX_DEPTH, MalformedError, Splitter, TruncatedError
 from pipeline.corpus.split import Split, assign, by_side
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from stores import open_store
 
 RATE_HZ = 8000
@@ -58,7 +58,7 @@ def written(folder: Path, text: str | bytes, name: str = "a.json") -> Path:
 
 def scanned(root: Path, **options: Any) -> list[dict[str, Any]]:
     """Return the scan of a folder, in the order of the records."""
-    found = source(root, **options).scan(root.parent / "index", Engine()).to_pylist()
+    found = source(root, **options).scan(root.parent / "index", TaskRunner()).to_pylist()
     return sorted(found, key=lambda row: int(row["id"].split("#")[1]))
 
 
@@ -262,7 +262,7 @@ def test_what_is_passed_over_is_counted(tmp_path: Path) -> None:
     for name in ("readme.txt", "b.jsn", "c.jsn", ".d.jsn"):
         written(root, "x", name)
     found = source(root)
-    found.scan(tmp_path / "index", Engine())
+    found.scan(tmp_path / "index", TaskRunner())
     assert str(found.passed_over) == "2 .jsn, 1 .txt"
 
 
@@ -291,7 +291,7 @@ def test_a_store_holds_what_the_file_says(tmp_path: Path) -> None:
     recipe = WaveformRecipe(sample_rate_hz=RATE_HZ, samples=500, band_hz=None, n_fft=256, hop_length=64)
     clips = indexed(source(root), tmp_path / "index")
     recordings = source(root).recordings(tmp_path / "index", clips)
-    options: dict[str, Any] = {"name": "c", "clips_per_shard": 4, "engine": Engine("joblib", 2)}
+    options: dict[str, Any] = {"name": "c", "clips_per_shard": 4, "engine": TaskRunner("joblib", 2)}
     store = open_store(build_store(tmp_path / "stores" / "c", clips, recordings, recipe, **options).path)
     for row, name in enumerate(store.rows["id"].to_pylist()):
         wave = WAVES[int(name.split("#")[1])].astype(np.float64)
@@ -344,7 +344,7 @@ def test_a_record_that_changes_under_the_build_is_noticed(tmp_path: Path) -> Non
     recordings = source(root).recordings(tmp_path / "index", clips)
     for text, message in ((together(WAVES[::-1]), "this file changed"), ("{}", "this file changed")):
         written(root, text)
-        options: dict[str, Any] = {"name": "c", "clips_per_shard": 4, "engine": Engine()}
+        options: dict[str, Any] = {"name": "c", "clips_per_shard": 4, "engine": TaskRunner()}
         with pytest.raises(InputError, match=rf"a\.json#\d: {message}"):
             build_store(tmp_path / "stores" / "c", clips, recordings, WaveformRecipe(), **options)
 
@@ -367,9 +367,11 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, text: str, size: flo
     script = (
         "import resource, sys, simdjson; from pathlib import Path; "
         "from pipeline.corpus.sources.json.settings import JsonCorpus; "
-        "from pipeline.support.executors import Engine; from pipeline.corpus.sources.json.source import JsonSource; "
+        "from pipeline.support.executors import TaskRunner; "
+        "from pipeline.corpus.sources.json.source import JsonSource; "
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; before = peak(); "
-        "JsonSource(JsonCorpus(root=Path(sys.argv[1])), '').scan(Path(sys.argv[2]), Engine()); print(peak() - before)"
+        "JsonSource(JsonCorpus(root=Path(sys.argv[1])), '').scan(Path(sys.argv[2]), TaskRunner()); "
+        "print(peak() - before)"
     )
     command = [sys.executable, "-c", script, str(root), str(tmp_path / "index")]
     result = subprocess.run(command, check=True, capture_output=True, text=True)

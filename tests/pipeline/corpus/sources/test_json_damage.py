@@ -15,7 +15,7 @@ from pipeline.corpus.sources.json.settings import JsonCorpus
 from pipeline.corpus.sources.json.source import JsonSource
 from pipeline.corpus.sources.json.splitter import MalformedError
 from pipeline.support.errors import InputError
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 
 COUNT = 10
 WAVES = [[number + place / 8 for place in range(3 + number % 3)] for number in range(COUNT)]
@@ -89,7 +89,7 @@ def test_the_quarantine_sees_the_share_of_lines(tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "a.json").write_text("\n".join([*RECORDS[:3], RECORDS[3][:20], *RECORDS[4:]]))
     labels = {str(number): "ab"[number % 2] for number in range(COUNT)}
-    scan = JsonSource(JsonCorpus(root=tmp_path / "corpus", labels=labels), "").scan(tmp_path / "index", Engine())
+    scan = JsonSource(JsonCorpus(root=tmp_path / "corpus", labels=labels), "").scan(tmp_path / "index", TaskRunner())
     assert update_index(tmp_path / "index", scan, max_quarantine=0.1, config_path="").quarantined == 1
     with pytest.raises(InputError, match="found 1 of 10"):
         update_index(tmp_path / "index", scan, max_quarantine=0.09, config_path="")
