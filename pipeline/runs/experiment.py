@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.corpus.split import Sides, Split, assign, by_fold, by_side
+from pipeline.corpus.sides import Sides, assign, by_fold, by_side
+from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import recorded_sides
 from pipeline.runs.learnable import learned_classes
 from pipeline.runs.learned import refuse_learned

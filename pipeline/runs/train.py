@@ -11,8 +11,9 @@ from lightning.pytorch import Callback
 
 from features.recipe import ORIGINAL
 from pipeline.corpus.recordings import whole_name
+from pipeline.corpus.sides import Sides
 from pipeline.corpus.sources.base import Recordings
-from pipeline.corpus.split import Sides, Split
+from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import SPLIT_FILE, write_sides
 from pipeline.results import before_and_after, write_folds, write_run
 from pipeline.runs.experiment import Run, fold_sides, run_of, sides_of

@@ -16,9 +16,9 @@ from features.recipe import Recipe, Variants
 from features.tensors.four_channel import spline_matrix
 from pipeline.build.store import build_store
 from pipeline.config.schema import parse
+from pipeline.corpus.sides import Sides
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
-from pipeline.corpus.split import Sides
 from pipeline.runs.experiment import run_of
 from pipeline.runs.train import fit_run
 from pipeline.support.errors import InputError
