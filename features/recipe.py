@@ -41,6 +41,15 @@ class TensorRecipe:
         Unit of the values, for the store's attributes.
     kernel : int
         Version of the computation; a kind raises its own when its tensors alone change.
+
+    Examples
+    --------
+    >>> from features.tensors.log_mel import LogMelRecipe
+    >>> recipe = LogMelRecipe(frames=100, variants={"pitch": None})
+    >>> recipe.shape
+    (128, 100, 1)
+    >>> recipe.variant_names
+    ('original', 'noise', 'shift', 'stretch', 'rolloff')
     """
 
     kernel: ClassVar[int] = KERNEL_VERSION

@@ -1,4 +1,4 @@
-"""The contract of what a store is read from: a folder of Zarr files, an HDF5 file."""
+"""The contract of storages: a store in a folder of Zarr files, or in an HDF5 file."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,5 +66,5 @@ class LocalStorage:
 
     @cached_property
     def mappable(self) -> bool:
-        """Return True if files may be mapped into memory."""
+        """True if files may be mapped into memory."""
         return not (self.check or self.direct or on_network(self.path))

@@ -59,6 +59,25 @@ class Augmentation(Protocol):
         Raised whenever the output of `apply` changes.
     order : int
         Place among the variants of a store.
+
+    Examples
+    --------
+    >>> from typing import ClassVar
+    >>> from pydantic.dataclasses import dataclass
+    >>> @dataclass(frozen=True, config=STRICT)
+    ... class Gain:
+    ...     factor: PositiveRange = (0.5, 2.0)
+    ...
+    ...     version: ClassVar[int] = 1
+    ...     order: ClassVar[int] = 6
+    ...
+    ...     def draw(self, rng):
+    ...         return {"factor": uniform(rng, self.factor)}
+    ...
+    ...     def apply(self, clip, parameters, rng):
+    ...         return clip.samples * np.float32(parameters["factor"])
+    >>> Gain(factor=2).draw(np.random.default_rng(0))
+    {'factor': 2.0}
     """
 
     version: ClassVar[int]

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow.csv import ConvertOptions, read_csv
 
-from pipeline.corpus.split import OPEN, SIDES, Sides, Split, assign
+from pipeline.corpus.sides import OPEN, SIDES, Sides, assign
+from pipeline.corpus.split import Split
 from pipeline.support.errors import InputError
 from stores.files import write_bytes
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.corpus.split import Sides
+from pipeline.corpus.sides import Sides
 from pipeline.support.errors import InputError
 from stores.files import replacing
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from pipeline.config.setup import Setup
-from pipeline.corpus.split import Sides, assign, by_fold, by_side
+from pipeline.corpus.sides import Sides, assign, by_fold, by_side
 from pipeline.corpus.split_file import recorded_sides
 from pipeline.runs.learnable import learned_classes
 from pipeline.runs.learned import refuse_learned

@@ -12,8 +12,8 @@ from lightning.pytorch import Callback
 from features.recipe import ORIGINAL
 from pipeline.config.setup import Setup
 from pipeline.corpus.recordings import whole_name
+from pipeline.corpus.sides import Sides
 from pipeline.corpus.sources.base import Recordings
-from pipeline.corpus.split import Sides
 from pipeline.corpus.split_file import SPLIT_FILE, write_sides
 from pipeline.runs.learned import LEARNED, write_learned
 from pipeline.runs.mistakes import MISTAKES, mistakes_of, mistakes_panel, write_mistakes

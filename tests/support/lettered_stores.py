@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from stores import Store
 from stores.codec import Compression
 from stores.layout import ArraySpec
 from stores.writer import StoreWriter, writing_shard
@@ -76,3 +77,13 @@ def new_store(path: Path, contents: str, packed: ArraySpec) -> StoreWriter:
     writer = StoreWriter(path, [packed], list(contents))
     writer.prepare(rows(contents), {})
     return writer
+
+
+def stored_clips(store: Store, rows: list[int]) -> np.ndarray:
+    """Read clips of the original as they lie in uncompressed shards of four."""
+    clip_bytes, clips = store.specs["original"].clip_bytes, []
+    for row in rows:
+        shard, slot = divmod(row, 4)
+        data = next(store.path.glob(f"tensors.zarr/original/c.{shard}.*")).read_bytes()
+        clips.append(np.frombuffer(data[slot * clip_bytes : (slot + 1) * clip_bytes], np.float16))
+    return np.stack(clips).reshape(-1, *store.clip_shape)

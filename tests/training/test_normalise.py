@@ -18,9 +18,9 @@ from features.tensors.four_channel.assembly import spline_matrix
 from pipeline.build.store import build_store
 from pipeline.config.schema import parse
 from pipeline.config.setup import Setup
+from pipeline.corpus.sides import Sides
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
-from pipeline.corpus.split import Sides
 from pipeline.runs.run import prepare_run
 from pipeline.runs.train import fit_run
 from pipeline.support.errors import InputError

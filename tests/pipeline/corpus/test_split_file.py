@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.corpus.split import SIDES, Sides, Split
+from pipeline.corpus.sides import SIDES, Sides
+from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import read_split, recorded_sides, update_split, write_sides
 from pipeline.support.errors import InputError
 

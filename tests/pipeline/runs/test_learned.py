@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.corpus.split import Sides
+from pipeline.corpus.sides import Sides
 from pipeline.runs.learnable import learned_classes
 from pipeline.runs.learned import refuse_learned, write_learned
 from pipeline.support.errors import InputError

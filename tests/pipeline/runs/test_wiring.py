@@ -16,13 +16,13 @@ from features.audio import decode
 from pipeline.build.store import array_specs, store_identity
 from pipeline.config.experiment import Experiment
 from pipeline.config.schema import parse
+from pipeline.corpus.sides import Sides
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.corpus.sources.esc50.settings import Esc50Corpus
 from pipeline.corpus.sources.json.settings import JsonCorpus
 from pipeline.corpus.sources.json.source import JsonSource
 from pipeline.corpus.sources.tags.settings import TagsCorpus
-from pipeline.corpus.split import Sides
 from pipeline.runs.learnable import learned_classes
 from pipeline.runs.run import Run, prepare_run, run_sides
 from pipeline.runs.train import fit_run, train_experiment

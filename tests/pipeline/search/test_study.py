@@ -24,7 +24,7 @@ from waiting import wait_until
 
 from pipeline.config.schema import parse
 from pipeline.config.search_space import changed
-from pipeline.corpus.split import by_side
+from pipeline.corpus.sides import by_side
 from pipeline.corpus.split_file import recorded_sides
 from pipeline.runs.train import train_experiment
 from pipeline.search import trial as trial_module

@@ -9,9 +9,10 @@ from stores_of import indexed
 
 from features.tensors.spectrogram import SpectrogramRecipe
 from pipeline.build.store import build_store
+from pipeline.corpus.sides import by_fold
 from pipeline.corpus.sources.csv.settings import CsvCorpus
 from pipeline.corpus.sources.csv.source import CsvSource
-from pipeline.corpus.split import Split, by_fold
+from pipeline.corpus.split import Split
 from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
 from stores import open_store

@@ -9,9 +9,10 @@ import soundfile
 from corpora import tone
 from stores_of import indexed
 
+from pipeline.corpus.sides import by_fold
 from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.corpus.sources.esc50.settings import Esc50Corpus
-from pipeline.corpus.split import Split, by_fold
+from pipeline.corpus.split import Split
 from pipeline.demos import environment
 from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.corpus.split import OPEN, SIDES, TEST, TRAIN, VALIDATION, Sides, Split, assign, by_fold, by_side
+from pipeline.corpus.sides import OPEN, SIDES, TEST, TRAIN, VALIDATION, Sides, assign, by_fold, by_side
+from pipeline.corpus.split import Split
 from pipeline.corpus.stratify import targets
 from pipeline.support.errors import InputError
 
