@@ -13,7 +13,7 @@ import otogura
 from pipeline.build.store import build_store
 from pipeline.corpus.sources import source_of
 from pipeline.corpus.sources.audio.settings import AudioCorpus
-from pipeline.support.executors import Engine
+from pipeline.support.executors import TaskRunner
 from training.stream import ClipStream
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +29,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clips = indexed(source, folder / "index")
     recordings = source.recordings(folder / "index", clips)
     store = folder / "work" / "stores" / "genres-demo-34bfcb93"
-    build_store(store, clips, recordings, otogura.Recipe(frames=216), name="tones", clips_per_shard=64, engine=Engine())
+    build_store(store, clips, recordings, otogura.Recipe(frames=216), name="tones", clips_per_shard=64, engine=TaskRunner())
     recording = folder / "work" / "demo" / "genres" / "funk" / "funk-00.wav"
     recording.parent.mkdir(parents=True)
     recording.write_bytes((folder / "corpus" / "a" / "0.wav").read_bytes())
