@@ -29,7 +29,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clips = indexed(source, folder / "index")
     recordings = source.recordings(folder / "index", clips)
     store = folder / "work" / "stores" / "genres-demo-34bfcb93"
-    build_store(store, clips, recordings, otogura.Recipe(frames=216), name="tones", clips_per_shard=64, engine=TaskRunner())
+    build_store(
+        store, clips, recordings, otogura.Recipe(frames=216), name="tones", clips_per_shard=64, engine=TaskRunner()
+    )
     recording = folder / "work" / "demo" / "genres" / "funk" / "funk-00.wav"
     recording.parent.mkdir(parents=True)
     recording.write_bytes((folder / "corpus" / "a" / "0.wav").read_bytes())

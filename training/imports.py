@@ -11,7 +11,7 @@ PACKAGES = ("features", "pipeline", "stores", "training")
 
 # The Snakefile is read often: `ast` gets the import statements alone, in a tenth of the time of whole modules.
 _STATEMENT = re.compile(rf"^[ \t]*((?:from|import)[ \t]+(?:{'|'.join(PACKAGES)})\b(?:.*\([^)]*\)|.*))", re.MULTILINE)
-_WALK = re.compile(r"pkgutil\.iter_modules\(__path__\)")
+_WALK = re.compile(r"\biter_modules\(__path__\)")
 _BY_NAME = re.compile(r"import_module\(\s*f\"([\w.{}]+)\"")
 
 
@@ -23,7 +23,7 @@ def imported_files(
     Imports count wherever they stand, in functions as well, and so do the packages that a module lies in, which Python
     runs before it. Modules that are imported by a computed name count as well: of `import_module(f"….{…}.…")` every
     module that fits, each `{…}` standing for one name; of a package whose `__init__.py` walks over its own folder by
-    `pkgutil.iter_modules(__path__)`, and has no such call, every module below it.
+    `iter_modules(__path__)`, and has no such call, every module below it.
 
     Parameters
     ----------
