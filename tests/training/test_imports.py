@@ -66,7 +66,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "training/models/two/network.py": "",
         "training/models/shared.py": "",
         "pipeline/__init__.py": "",
-        "pipeline/demos/__init__.py": "from pkgutil import iter_modules\nfor part in iter_modules(__path__):\n    load(part)",
+        "pipeline/demos/__init__.py": "from pkgutil import iter_modules\nPARTS = [*iter_modules(__path__)]",
         "pipeline/demos/tones.py": "import stores",
         "pipeline/demos/speech/__init__.py": "",
         "pipeline/demos/speech/words.py": "",
