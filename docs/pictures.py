@@ -60,7 +60,7 @@ def variants() -> None:
             _rows(axes, channel, title, recipe, labelled=not column)
         grid[0, column].set_title(f"{variant}\n{DRAWN[variant](drawn)}", fontsize=10)
         grid[-1, column].set_xlabel("seconds")
-    figure.colorbar(image, ax=grid, label="standard deviations from the mean", shrink=0.6)
+    figure.colorbar(image, ax=grid, label="normalised value", shrink=0.6)
     figure.savefig(HERE / "variants.png", dpi=80, metadata={"Software": None})
 
 
