@@ -28,7 +28,7 @@ def _demo(text: str, options: argparse.Namespace) -> None:
 
 def _fetch(text: str, options: argparse.Namespace) -> None:
     from pipeline.corpus.fetch import fetch_archive
-    from pipeline.corpus.sources import source_of
+    from pipeline.corpus.sources.readers import source_of
     from pipeline.workflow.jobs import FetchJob
     from stores.files import write_json
 
@@ -52,7 +52,7 @@ def _labels(text: str, options: argparse.Namespace) -> None:
 
 def _index(text: str, options: argparse.Namespace) -> None:
     from pipeline.corpus.index import update_index
-    from pipeline.corpus.sources import source_of
+    from pipeline.corpus.sources.readers import source_of
     from pipeline.workflow.jobs import IndexJob
 
     job = IndexJob.model_validate_json(text)

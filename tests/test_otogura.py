@@ -11,8 +11,8 @@ from stores_of import indexed
 
 import otogura
 from pipeline.build.store import build_store
-from pipeline.corpus.sources import source_of
 from pipeline.corpus.sources.audio.settings import AudioCorpus
+from pipeline.corpus.sources.readers import source_of
 from pipeline.support.executors import TaskRunner
 from training.stream import ClipStream
 

@@ -10,7 +10,7 @@ from features.audio import content_hash
 from features.extractor import FeatureExtractor, draw_parameters
 from features.recipe import ORIGINAL, SoundRecipe
 from features.tensors import recorded_recipe
-from pipeline.corpus.sources import recording_at
+from pipeline.corpus.sources.readers import recording_at
 from pipeline.support.errors import InputError
 from stores import Store, open_store
 from stores.errors import StoreError

@@ -22,9 +22,9 @@ def index(
     source: Annotated[Kind, typer.Option(help="What is in it.")] = Kind.audio,
 ) -> None:
     """Look at every recording of a folder, and say which are bad and why. Writes nothing."""
-    from pipeline.corpus.sources import source_of
     from pipeline.corpus.sources.audio.settings import AudioCorpus
     from pipeline.corpus.sources.json.settings import JsonCorpus
+    from pipeline.corpus.sources.readers import source_of
     from pipeline.support.executors import TaskRunner
 
     corpus = JsonCorpus(root=root) if source is Kind.json else AudioCorpus(root=root)

@@ -9,8 +9,9 @@ from pydantic import Field
 from features.tensors import AnyRecipe
 from pipeline.config.search_space import Search
 from pipeline.config.setup import Setup
-from pipeline.corpus.sources import AnyCorpus, source_of
+from pipeline.corpus.sources import AnyCorpus
 from pipeline.corpus.sources.base import Archive, Recordings
+from pipeline.corpus.sources.readers import source_of
 from pipeline.corpus.sources.tags.settings import TagsCorpus
 from pipeline.corpus.split import Split
 from stores.codec import Compression

@@ -12,8 +12,8 @@ from typing import Any
 from features.tensors import AnyRecipe
 from pipeline.config.experiment import Experiment
 from pipeline.config.setup import Setup
-from pipeline.corpus.sources import source_of
 from pipeline.corpus.sources.base import Archive, StoredCorpus
+from pipeline.corpus.sources.readers import source_of
 from pipeline.corpus.sources.tags.settings import TagsCorpus
 from pipeline.corpus.split import Split
 from pipeline.demos import demo

@@ -11,10 +11,10 @@ from corpora import write_corpus
 from features.tensors.four_channel import Recipe
 from pipeline.build.store import build_store
 from pipeline.corpus.index import update_index
-from pipeline.corpus.sources import source_of
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.corpus.sources.base import Source
+from pipeline.corpus.sources.readers import source_of
 from pipeline.corpus.split_file import update_split
 from pipeline.support.executors import TaskRunner
 from pipeline.workflow.jobs import BuildJob, IndexJob, SplitJob

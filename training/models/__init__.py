@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, Union
 
 from pydantic import Field
 
-from training.models.base import NetworkSettings, only_subclass
+from training.models.base import NetworkSettings
+from training.parts import only_subclass
 
 MODELS: dict[str, type[NetworkSettings]] = {
     part.name: only_subclass(import_module(f"{__name__}.{part.name}.settings"), NetworkSettings)

@@ -1,15 +1,12 @@
 """Base classes of the settings of networks, without torch."""
 
-from types import ModuleType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from training.settings import Positive, Section
 
 Dropout = Annotated[float, Field(ge=0, lt=1)]
-
-Class = TypeVar("Class")
 
 
 class NetworkSettings(Section):
@@ -75,22 +72,3 @@ class LogMelModel(SpectrogramModel):
         "augment": {"row_masks": 2, "frame_masks": 2},
     }
     crop: tuple[Positive, Positive] | None = (100, 384)
-
-
-def only_subclass(module: ModuleType, base: type[Class]) -> type[Class]:
-    """Return the subclass of `base` that a module defines.
-
-    Raises
-    ------
-    TypeError
-        If the module defines none, or several.
-    """
-    classes = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
-    ]
-    if len(classes) != 1:
-        names = ", ".join(kind.__name__ for kind in classes) or "none"
-        raise TypeError(f"{module.__name__}: expected one subclass of {base.__name__}, got {names}")
-    return classes[0]

@@ -8,10 +8,11 @@ from features.tensors import AnyRecipe
 from features.tensors.four_channel import Recipe
 from training.compact import reading_compact
 from training.models import Model
-from training.models.base import SpectrogramModel, only_subclass
+from training.models.base import SpectrogramModel
 from training.models.crops import Crops, Standard
 from training.models.network import Network
 from training.normalise import Renormalise, TrainStatistics
+from training.parts import only_subclass
 
 
 def build(

@@ -1,12 +1,12 @@
 """Interface between a source of recordings and the rest of the pipeline: its settings, its scan, its recordings."""
 
 import os
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import pyarrow as pa
 from pydantic import BeforeValidator, Field
@@ -117,8 +117,6 @@ class StoredCorpus(CorpusSettings):
     >>> corpus = JsonCorpus(root=Path("data/strikes"))
     >>> corpus.title
     'strikes'
-    >>> type(corpus.reader("mine.yaml: corpus")).__name__
-    'JsonSource'
     """
 
     if TYPE_CHECKING:
@@ -132,15 +130,6 @@ class StoredCorpus(CorpusSettings):
     @abstractmethod
     def resolved(self) -> "StoredCorpus":
         """Return the settings with absolute paths, since workers may stand in another folder."""
-
-    @abstractmethod
-    def reader(self, config_path: str) -> "Source":
-        """Return the reader of the corpus; `config_path` names its part of the configuration in messages."""
-
-    @classmethod
-    def recording_at(cls, path: Path) -> Recording | None:
-        """Return the recording of this source that a path names by itself, or None if it names none."""
-        return None
 
     def stored(self, labels: Path | None = None) -> "StoredCorpus":
         """Return this corpus."""
@@ -169,10 +158,21 @@ class PassedOver:
         return ", ".join([f"{-count} {ending}" for count, ending in named] + [f"{rest} {OTHERS}"] * bool(rest))
 
 
-class Source(Protocol):
-    """Reader of a corpus: it lists its recordings, scans them, and finds the samples of each.
+Settings = TypeVar("Settings", bound=StoredCorpus)
 
-    Every source passes `tests/pipeline/corpus/sources/test_contract.py`.
+
+class Source(ABC, Generic[Settings]):
+    """Base class of readers of a corpus: one lists its recordings, scans them, and finds the samples of each.
+
+    `pipeline/corpus/sources/<name>/source.py` defines one subclass. Every source passes
+    `tests/pipeline/corpus/sources/test_contract.py`.
+
+    Parameters
+    ----------
+    corpus : StoredCorpus
+        Settings of this source.
+    config_path : str
+        The corpus's part of the configuration, for messages.
 
     Attributes
     ----------
@@ -181,8 +181,17 @@ class Source(Protocol):
         corpus with a table passes nothing over.
     """
 
-    passed_over: PassedOver
+    def __init__(self, corpus: Settings, config_path: str) -> None:
+        self._corpus = corpus
+        self._config_path = config_path
+        self.passed_over = PassedOver()
 
+    @classmethod
+    def recording_at(cls, path: Path) -> Recording | None:
+        """Return the recording of this source that a path names by itself, or None if it names none."""
+        return None
+
+    @abstractmethod
     def fingerprint(self) -> str:
         """Return a hash of the corpus's files, opening none of its recordings.
 
@@ -193,8 +202,8 @@ class Source(Protocol):
         InputError
             If a folder, a table or a column is not as configured.
         """
-        ...
 
+    @abstractmethod
     def scan(self, folder: Path, engine: TaskRunner) -> pa.Table:
         """Return all recordings of the corpus, each decoded to its end unless a scan before has done so.
 
@@ -217,8 +226,8 @@ class Source(Protocol):
             If a folder, a table or a column is not as configured, or there is no recording at all. `folder` stays as
             it is.
         """
-        ...
 
+    @abstractmethod
     def recordings(self, folder: Path, clips: pa.Table) -> Recordings:
         """Return a function from a range of rows to the recordings of these rows.
 
@@ -229,7 +238,6 @@ class Source(Protocol):
         clips : pyarrow.Table
             With a column `id`, in any order.
         """
-        ...
 
 
 @dataclass(frozen=True)

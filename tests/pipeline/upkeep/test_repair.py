@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from features.extractor import FeatureExtractor
 from pipeline.commands.main import app
-from pipeline.corpus.sources import source_of
+from pipeline.corpus.sources.readers import source_of
 from pipeline.support.errors import InputError
 from pipeline.upkeep.repair import Repaired, repair
 from pipeline.workflow.jobs import IndexJob

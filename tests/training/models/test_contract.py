@@ -13,8 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 from features.tensors import AnyRecipe, recorded_recipe
 from pipeline.config.schema import parse
 from training.models import DEFAULT, MODELS, Model, model_for
-from training.models.base import NetworkSettings, SpectrogramModel, only_subclass
+from training.models.base import NetworkSettings, SpectrogramModel
 from training.models.build import build
+from training.parts import only_subclass
 from training.settings import Training
 
 CLASSES, CLIPS = 3, 4

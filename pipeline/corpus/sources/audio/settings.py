@@ -1,12 +1,10 @@
 """Settings of a corpus of audio files."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.corpus.recordings import Recording, whole_name
-from pipeline.corpus.sources.base import Fraction, Source, StoredCorpus, StringDict
+from pipeline.corpus.sources.base import Fraction, StoredCorpus, StringDict
 from pipeline.support.paths import UserPath, real_path
 from training.settings import Positive
 
@@ -53,16 +51,3 @@ class AudioCorpus(StoredCorpus):
     def resolved(self) -> "AudioCorpus":
         """Return the settings with an absolute root; the table is read only by a scan."""
         return self.model_copy(update={"root": real_path(self.root)})
-
-    def reader(self, config_path: str) -> Source:
-        """Return an `AudioSource`."""
-        from pipeline.corpus.sources.audio.source import AudioSource
-
-        return AudioSource(self, config_path)
-
-    @classmethod
-    def recording_at(cls, path: Path) -> Recording | None:
-        """Return an audio file, or a part of one, as `file[2/3]`."""
-        from pipeline.corpus.sources.audio.recording import audio_file
-
-        return audio_file(Path(), str(path)) if Path(whole_name(str(path))).is_file() else None

@@ -10,23 +10,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.audio import SUFFIXES
-from pipeline.corpus.recordings import part_name
+from pipeline.corpus.recordings import Recording, part_name, whole_name
 from pipeline.corpus.sources.audio.recording import audio_file
 from pipeline.corpus.sources.audio.scan import scan_files
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.table import RecordingTable
-from pipeline.corpus.sources.base import LISTING, Listing, PassedOver, Recordings, refuse_other_names, status
+from pipeline.corpus.sources.base import LISTING, Listing, PassedOver, Recordings, Source, refuse_other_names, status
 from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
 
 
-class AudioSource:
+class AudioSource(Source[AudioCorpus]):
     """Reader of `corpus: {source: audio, …}`; `config_path` names that section of the configuration in messages."""
 
-    def __init__(self, corpus: AudioCorpus, config_path: str) -> None:
-        self._corpus = corpus
-        self._config_path = config_path
-        self.passed_over = PassedOver()
+    @classmethod
+    def recording_at(cls, path: Path) -> Recording | None:
+        """Return an audio file, or a part of one, as `file[2/3]`."""
+        return audio_file(Path(), str(path)) if Path(whole_name(str(path))).is_file() else None
 
     def fingerprint(self) -> str:
         """Return a hash of path, size and modification time of all recordings, and of the table if there is one."""

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pipeline.corpus.sources.base import Fraction, Source, StoredCorpus
+from pipeline.corpus.sources.base import Fraction, StoredCorpus
 from pipeline.support.paths import UserPath, real_path
 from training.settings import Positive
 
@@ -36,9 +36,3 @@ class CsvCorpus(StoredCorpus):
         """Return the settings with absolute paths of the tables."""
         test = None if self.test is None else real_path(self.test)
         return self.model_copy(update={"train": real_path(self.train), "test": test})
-
-    def reader(self, config_path: str) -> Source:
-        """Return a `CsvSource`."""
-        from pipeline.corpus.sources.csv.source import CsvSource
-
-        return CsvSource(self, config_path)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from features.audio import content_hash
 from pipeline.corpus.recordings import Recording
-from pipeline.corpus.sources.base import SCAN, SCAN_CACHE, PassedOver, Recordings, status
+from pipeline.corpus.sources.base import SCAN, SCAN_CACHE, Recordings, Source, status
 from pipeline.corpus.sources.csv.numbers import parse_values, split_line
 from pipeline.corpus.sources.csv.recording import CsvRow
 from pipeline.corpus.sources.csv.settings import CsvCorpus
@@ -45,13 +45,8 @@ class Line:
     text: bytes
 
 
-class CsvSource:
+class CsvSource(Source[CsvCorpus]):
     """Reader of `corpus: {source: csv, …}`; `config_path` names that section of the configuration in messages."""
-
-    def __init__(self, corpus: CsvCorpus, config_path: str) -> None:
-        self._corpus = corpus
-        self._config_path = config_path
-        self.passed_over = PassedOver()
 
     def fingerprint(self) -> str:
         """Return a hash of path, size and modification time of the tables."""

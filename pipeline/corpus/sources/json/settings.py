@@ -1,12 +1,10 @@
 """Settings of a corpus of waveforms in JSON files."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from pipeline.corpus.recordings import Recording
-from pipeline.corpus.sources.base import Fraction, Source, StoredCorpus, StringDict
+from pipeline.corpus.sources.base import Fraction, StoredCorpus, StringDict
 from pipeline.support.paths import UserPath, real_path
 from training.settings import Positive
 
@@ -37,19 +35,3 @@ class JsonCorpus(StoredCorpus):
     def resolved(self) -> "JsonCorpus":
         """Return the settings with an absolute root."""
         return self.model_copy(update={"root": real_path(self.root)})
-
-    def reader(self, config_path: str) -> Source:
-        """Return a `JsonSource`."""
-        from pipeline.corpus.sources.json.source import JsonSource
-
-        return JsonSource(self, config_path)
-
-    @classmethod
-    def recording_at(cls, path: Path) -> Recording | None:
-        """Return a record of a JSON file, as `file.json#12`."""
-        from pipeline.corpus.sources.json.source import record_at
-
-        name, _, number = path.name.rpartition("#")
-        if not name or not number.isdecimal() or path.is_file() or not path.with_name(name).is_file():
-            return None
-        return record_at(path.with_name(name), int(number))

@@ -17,7 +17,7 @@ from features.audio import content_hash
 from features.faults import Levels, fault_of
 from pipeline.corpus.probe import PROBE_VERSION, UNREADABLE
 from pipeline.corpus.recordings import Recording
-from pipeline.corpus.sources.base import SCAN, SCAN_CACHE, PassedOver, Recordings, refuse_other_names, status
+from pipeline.corpus.sources.base import SCAN, SCAN_CACHE, PassedOver, Recordings, Source, refuse_other_names, status
 from pipeline.corpus.sources.json.members import Record
 from pipeline.corpus.sources.json.recording import JsonArray
 from pipeline.corpus.sources.json.records import FORMS, LARGEST_RECORD, records
@@ -53,13 +53,16 @@ class _Task:
     file: str
 
 
-class JsonSource:
+class JsonSource(Source[JsonCorpus]):
     """Reader of `corpus: {source: json, …}`; `config_path` names that section of the configuration in messages."""
 
-    def __init__(self, corpus: JsonCorpus, config_path: str) -> None:
-        self._corpus = corpus
-        self._config_path = config_path
-        self.passed_over = PassedOver()
+    @classmethod
+    def recording_at(cls, path: Path) -> Recording | None:
+        """Return a record of a JSON file, as `file.json#12`."""
+        name, _, number = path.name.rpartition("#")
+        if not name or not number.isdecimal() or path.is_file() or not path.with_name(name).is_file():
+            return None
+        return record_at(path.with_name(name), int(number))
 
     def fingerprint(self) -> str:
         """Return a hash of path, size and modification time of all files."""

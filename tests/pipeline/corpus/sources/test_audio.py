@@ -13,12 +13,12 @@ from features.audio import content_hash, decode
 from pipeline.corpus.index import Index, update_index
 from pipeline.corpus.probe import probe_all
 from pipeline.corpus.recordings import Decoder
-from pipeline.corpus.sources import recording_at
 from pipeline.corpus.sources.audio import scan as scanning
 from pipeline.corpus.sources.audio.recording import AudioFile
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.corpus.sources.base import PassedOver
+from pipeline.corpus.sources.readers import recording_at
 from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
 

@@ -22,8 +22,9 @@ from pydantic import TypeAdapter, ValidationError
 from features.audio import content_hash
 from pipeline.config.schema import parse
 from pipeline.corpus.index import update_index
-from pipeline.corpus.sources import SOURCES, AnyCorpus, base, source_of
+from pipeline.corpus.sources import SOURCES, AnyCorpus, base
 from pipeline.corpus.sources.base import SCAN, SCAN_CACHE, CorpusSettings, Source, StoredCorpus
+from pipeline.corpus.sources.readers import source_of
 from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
 

@@ -17,12 +17,12 @@ from features.audio import content_hash
 from features.tensors.waveform import WaveformRecipe
 from pipeline.build.store import build_store
 from pipeline.corpus.sides import assign, by_side
-from pipeline.corpus.sources import recording_at
 from pipeline.corpus.sources.json import source as json_source
 from pipeline.corpus.sources.json.settings import JsonCorpus
 from pipeline.corpus.sources.json.source import JsonSource
 from pipeline.corpus.sources.json.source import _scan_file as scan_file
 from pipeline.corpus.sources.json.splitter import MAX_DEPTH, MalformedError, Splitter, TruncatedError
+from pipeline.corpus.sources.readers import recording_at
 from pipeline.corpus.split import Split
 from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
