@@ -103,8 +103,12 @@ class SoundRecipe(TensorRecipe):
 
     Parameters
     ----------
-    sample_rate_hz, n_fft, hop_length
-        Analysis rate in Hz; STFT window and step in samples, of the tensor and of the augmentations that need one.
+    sample_rate_hz
+        Sample rate of the analysis in Hz, to which recordings are resampled.
+    n_fft
+        Window of the STFT in samples, for the tensor and for the augmentations that need one.
+    hop_length
+        Step of the STFT in samples, at most `n_fft`.
     seed
         Seed of the augmentations' draws.
     variants
@@ -154,10 +158,17 @@ class MelRecipe(SoundRecipe):
 
     Parameters
     ----------
-    n_mels, fmin_hz, fmax_hz
-        Mel bands between two frequencies in Hz; `fmax_hz` null is half the sample rate.
-    mel_scale, mel_norm
-        `htk` and `norm` of librosa; with `mel_norm` null a band's weights reach 1, whatever its width.
+    n_mels
+        Number of mel bands.
+    fmin_hz
+        Lower end of the mel bands in Hz.
+    fmax_hz
+        Upper end of the mel bands in Hz; null is half the sample rate.
+    mel_scale
+        Formula of the mel scale: Slaney's, or that of HTK (`htk` of librosa).
+    mel_norm
+        Norm of a band's weights (`norm` of librosa): `slaney` gives all bands the same area; with null the weights
+        reach 1, whatever the band's width.
     frames
         Frames of the tensor; longer clips are cut in the centre, shorter ones are reflected.
     """
