@@ -60,31 +60,35 @@ class TensorRecipe:
     if TYPE_CHECKING:  # fields of the kinds: their order is that in which a store's attributes list them
 
         @property
-        def kind(self) -> str: ...
+        def kind(self) -> str:
+            """Return the name of the kind of tensor."""
 
         @property
-        def dtype(self) -> str: ...
+        def dtype(self) -> str:
+            """Return the type of the values in the store."""
 
         @property
-        def dimensions(self) -> tuple[str, ...]: ...
+        def dimensions(self) -> tuple[str, ...]:
+            """Return the names of the axes of one tensor."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one tensor."""
+        """Return the shape of one tensor."""
         raise NotImplementedError
 
     @property
     def augmentations(self) -> dict[str, Augmentation]:
-        """The augmentations by name, in their order."""
+        """Return the augmentations by name, in their order."""
         return {}
 
     @property
     def variant_names(self) -> tuple[str, ...]:
+        """Return the names of the variants that are stored: `original`, and those of the augmentations."""
         return (ORIGINAL, *self.augmentations)
 
     @property
     def spacing(self) -> dict[str, float]:
-        """Steps of the axes in physical units, by name (`frame_seconds`)."""
+        """Return the step of each axis in physical units, by name (`frame_seconds`)."""
         return {}
 
     def provenance(self, variant: str) -> dict[str, Any]:
@@ -103,8 +107,12 @@ class SoundRecipe(TensorRecipe):
 
     Parameters
     ----------
-    sample_rate_hz, n_fft, hop_length
-        Analysis rate in Hz; STFT window and step in samples, of the tensor and of the augmentations that need one.
+    sample_rate_hz
+        Sample rate of the analysis in Hz, to which recordings are resampled.
+    n_fft
+        Window of the STFT in samples, for the tensor and for the augmentations that need one.
+    hop_length
+        Step of the STFT in samples, at most `n_fft`.
     seed
         Seed of the augmentations' draws.
     variants
@@ -127,7 +135,7 @@ class SoundRecipe(TensorRecipe):
 
     @property
     def augmentations(self) -> dict[str, Augmentation]:
-        """The augmentations by name, in the order of `Variants`."""
+        """Return the augmentations by name, in the order of `Variants`."""
         every = {field.name: getattr(self.variants, field.name) for field in fields(self.variants)}
         return {name: augmentation for name, augmentation in every.items() if augmentation is not None}
 
@@ -137,9 +145,11 @@ class SoundRecipe(TensorRecipe):
 
     @property
     def spacing(self) -> dict[str, float]:
+        """Return the step from frame to frame in seconds."""
         return {"frame_seconds": self.hop_length / self.sample_rate_hz}
 
     def provenance(self, variant: str) -> dict[str, Any]:
+        """Return all that decides the bytes of one variant's tensors; of the augmentations, only its own."""
         decided = super().provenance(variant)
         del decided["variants"], decided["seed"]
         if variant != ORIGINAL:
@@ -154,10 +164,17 @@ class MelRecipe(SoundRecipe):
 
     Parameters
     ----------
-    n_mels, fmin_hz, fmax_hz
-        Mel bands between two frequencies in Hz; `fmax_hz` null is half the sample rate.
-    mel_scale, mel_norm
-        `htk` and `norm` of librosa; with `mel_norm` null a band's weights reach 1, whatever its width.
+    n_mels
+        Number of mel bands.
+    fmin_hz
+        Lower end of the mel bands in Hz.
+    fmax_hz
+        Upper end of the mel bands in Hz; null is half the sample rate.
+    mel_scale
+        Formula of the mel scale: Slaney's, or that of HTK (`htk` of librosa).
+    mel_norm
+        Norm of a band's weights (`norm` of librosa): `slaney` gives all bands the same area; with null the weights
+        reach 1, whatever the band's width.
     frames
         Frames of the tensor; longer clips are cut in the centre, shorter ones are reflected.
     """
@@ -184,7 +201,7 @@ class MelRecipe(SoundRecipe):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one tensor: (rows, frames, channels)."""
+        """Return the shape of one tensor: (rows, frames, channels)."""
         return (self.n_mels, self.frames, len(self.channels))
 
     def cut(self, samples: int) -> slice:

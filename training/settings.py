@@ -16,21 +16,37 @@ class Section(BaseModel):
 
 
 class Augment(Section):
-    """Augmentation, drawn anew for every clip, variant, view and epoch.
-
-    The width of each mask is drawn, from none to the largest.
+    """Augmentation, drawn anew for every clip, variant, view and epoch. All but `mixup` is for networks that read one
+    spectrogram channel.
     """
 
     row_masks: Annotated[int, Field(ge=0, le=16)] = 0
-    row_mask: Annotated[float, Field(gt=0, lt=1)] = 0.1  # the largest, as a share of all rows
+    """Number of masks, each a band of rows that the mean of the training clips replaces."""
+
+    row_mask: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Largest height of a mask of rows, as a share of all rows. The height is drawn, from 0 up."""
+
     frame_masks: Annotated[int, Field(ge=0, le=16)] = 0
+    """Number of masks, each a span of frames that the mean of the training clips replaces."""
+
     frame_mask: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    row_shift: Annotated[int, Field(ge=0)] = 0  # the largest, up or down
+    """Largest width of a mask of frames, as a share of all frames. The width is drawn, from 0 up."""
+
+    row_shift: Annotated[int, Field(ge=0)] = 0
+    """Largest shift in rows, up or down."""
+
     frame_shift: Annotated[int, Field(ge=0)] = 0
-    # Decibels, up or down: of a clip as a whole, and at five places over its rows, with straight lines between them.
+    """Largest shift in frames, earlier or later."""
+
     gain_db: Annotated[float, Field(ge=0, le=40)] = 0.0
+    """Largest gain of a clip as a whole in dB, up or down."""
+
     filter_db: Annotated[float, Field(ge=0, le=40)] = 0.0
-    mixup: Annotated[float, Field(ge=0)] = 0.0  # alpha of the Beta distribution; 0 mixes nothing
+    """Largest gain of single rows in dB, up or down. It is drawn at five places, with straight lines between them."""
+
+    mixup: Annotated[float, Field(ge=0)] = 0.0
+    """Parameter alpha of mixup: each clip is mixed with another of its batch, in shares drawn from Beta(alpha, alpha).
+    0 mixes nothing."""
 
     @property
     def of_spectrograms(self) -> bool:
@@ -44,32 +60,73 @@ class Training(Section):
     """Settings of one training. The defaults are those of `resnet_attention`; other networks say what they change."""
 
     epochs: Positive = 120
+    """Number of passes over the training clips; `patience` may end training earlier."""
+
     batch_size: Positive = 16
-    accumulate: Positive = 1  # batches whose gradients are added up before a step
+    """Number of tensors in a batch."""
+
+    accumulate: Positive = 1
+    """Number of batches whose gradients are added up before a step."""
+
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    """Base learning rate of AdamW, which `schedule` scales."""
+
     schedule: Literal["decay", "cosine", "constant"] = "decay"
+    """Learning rate over the epochs. `decay`: a warm-up, an exponential decay and half a cosine, halved whenever 10
+    epochs bring no better validation loss. `cosine`: half a cosine down to a hundredth. `constant`: the base rate."""
+
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
-    gradient_clip: Annotated[float, Field(gt=0)] = 1.0  # largest norm of all gradients together
-    # In the loss: of every class alike, against their shares of the training clips, or so much for the positive one.
-    # The loss of a step is the weighted sum over its clips, over their number and over the training clips' mean weight.
+    """Decoupled weight decay of AdamW."""
+
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    """Largest norm of all gradients together; larger ones are scaled down to it."""
+
     class_weight: Literal["none", "balanced"] | Annotated[float, Field(gt=0)] = "none"
+    """Weights of the classes in the loss: equal (`none`), inverse to their shares of the training clips (`balanced`),
+    or a number for the positive one of two classes. The loss of a step is the weighted sum over its clips, divided by
+    their number and by the mean weight of the training clips: a weight means the same at any batch size."""
+
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    keep: Literal["best", "last"] = "best"  # the weights of the epoch with the lowest validation loss, or of the last
-    # Whether clips are kept from training, to choose the epoch and to compare experiments by: where `keep` needs them.
+    """Share of each training label that is spread evenly over all classes."""
+
+    keep: Literal["best", "last"] = "best"
+    """Epoch whose weights are kept: the one with the lowest validation loss, or the last."""
+
     validation: bool | None = None
-    patience: Positive = 25  # epochs without a better validation loss before training stops
-    average: Annotated[float, Field(ge=0, lt=1)] = 0.0  # decay per step of the weights' moving average, which is kept
-    # Per clip, view and epoch: every stored variant, one that is drawn, or the original alone.
+    """True if clips are kept from training and scored after each epoch, to choose the epoch and to compare experiments
+    by. Null: where `keep` is `best`, which needs them."""
+
+    patience: Positive = 25
+    """Epochs without a better validation loss before training stops, where `keep` is `best`."""
+
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay per step of the moving average of the weights, which is kept in their place; 0 takes no average."""
+
     variants: Literal["all", "one", "original"] = "all"
-    views: Positive = 1  # of each clip in an epoch
-    # Four-channel tensors: as stored, by the statistics of each clip, or by those of the training clips.
+    """Variants of each clip per view and epoch: `all` that are stored, `one` that is drawn, or the `original` alone."""
+
+    views: Positive = 1
+    """Number of views of each clip in an epoch, each augmented anew."""
+
     normalise: Literal["clip", "train"] = "clip"
+    """Normalisation of four-channel tensors: by the location and scale of each `clip`, as stored, or by those of the
+    clips that `train`, which are kept with the weights."""
+
     augment: Augment = Augment()
+
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seed of the first weights and of all that is drawn in training."""
+
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Device that trains: `cuda` is a GPU, and `auto` takes it if there is one, else the CPU."""
+
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    # Stop before the epoch that would go beyond it; the same command goes on. Seconds, or hours:minutes:seconds.
+    """Type of the numbers in training. `auto` is bfloat16 where the hardware computes it itself, else float16 on a GPU
+    and float32 on a CPU."""
+
     max_time: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
+    """Longest time of a run: seconds, or hours:minutes:seconds as in `11:30:00`. Training stops before the epoch that
+    would go beyond it, and the same command goes on. Null: no limit."""
 
     @property
     def validates(self) -> bool:

@@ -18,6 +18,7 @@ class Rolloff:
     Parameters
     ----------
     cutoff_hz : range in Hz
+        Highest frequency that keeps its amplitude.
     gain : range
         Factor on the amplitude above the cutoff.
     """

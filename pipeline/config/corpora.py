@@ -23,8 +23,12 @@ class DemoCorpus(CorpusSettings):
     """A corpus that the project synthesises in its real on-disk format."""
 
     source: Literal["demo"] = "demo"
+
     name: DemoName = DEFAULT_DEMO
-    labels: Labels | None = None  # of the demo bgm: genre, unless this says otherwise
+    """Demo to be synthesised."""
+
+    labels: Labels | None = None
+    """Labels of the demo `bgm`, as in the source `tags`; the other demos have their own. Null: `genre`."""
 
     @model_validator(mode="after")
     def _has_labels(self) -> "DemoCorpus":

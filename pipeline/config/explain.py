@@ -26,7 +26,7 @@ def explain(error: ValidationError, schema: dict[str, Any]) -> str:
         return f"{field}: expected a value, got none; add this key"
     if not field:
         return message
-    return f"{field}: {message[0].lower()}{message[1:]}, got {first['input']!r}; see the README's configuration table"
+    return f"{field}: {message[0].lower()}{message[1:]}, got {first['input']!r}; see docs/configuration.md"
 
 
 def _follow(schema: dict[str, Any], location: Sequence[int | str]) -> tuple[list[str], dict[str, Any]]:

@@ -11,8 +11,14 @@ class Split(Section):
     """Shares of the groups of each class; which groups they are depends on their names and the seed."""
 
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """Share of the groups that validate. With two folds, or with sides that name no validation, it is a share of the
+    groups that do not test."""
+
     test: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """Share of the groups that test, where the corpus gives neither folds nor sides."""
+
     seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the draw of groups."""
 
     @model_validator(mode="after")
     def _leaves_training(self) -> "Split":

@@ -50,9 +50,14 @@ class SpectrogramModel(NetworkSettings):
     reads: ClassVar[str] = "spectrogram"
     recipes: ClassVar[dict[str, dict[str, Any]]] = {"spectrogram": {"kind": "spectrogram"}}
     smallest: ClassVar[int] = 1  # rows and frames
-    crop: tuple[Positive, Positive] | None = None  # rows and frames that the network sees: anywhere in training
-    # Parts of a clip in evaluation, spread evenly over rows and over frames, their probabilities averaged.
+
+    crop: tuple[Positive, Positive] | None = None
+    """Rows and frames of the part that the network sees: cut anywhere in training, and by `test_crops` in evaluation.
+    Null: the whole tensor."""
+
     test_crops: tuple[Positive, Positive] = (1, 1)
+    """Number of parts in evaluation, along rows and along frames. They are spread evenly, a single one lies in the
+    centre, and their probabilities are averaged."""
 
 
 class LogMelModel(SpectrogramModel):
@@ -71,4 +76,7 @@ class LogMelModel(SpectrogramModel):
         "views": 5,
         "augment": {"row_masks": 2, "frame_masks": 2},
     }
+
     crop: tuple[Positive, Positive] | None = (100, 384)
+    """Rows and frames of the part that the network sees: cut anywhere in training, and by `test_crops` in evaluation.
+    Null: the whole tensor."""

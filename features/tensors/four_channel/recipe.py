@@ -18,7 +18,7 @@ class Recipe(MelRecipe):
     n_mfcc
         Cepstral coefficients, spread to `n_mels` rows by a cubic spline.
     dtype
-        Type in the store.
+        Type of the values in the store.
     layout
         `dense`, or `compact`: before the spline, as `(n_mels + 3 · n_mfcc, frames)`, the mel bands and then the
         coefficients, their deltas and delta-deltas. `expanded` in the kind's `assembly.py` applies the spline.

@@ -11,7 +11,13 @@ from features.recipe import MelRecipe, Positive
 
 @dataclass(frozen=True, config=STRICT)
 class LogMelRecipe(MelRecipe):
-    """Recipe of one log-mel channel `(n_mels, frames, 1)` in dB against 1, not normalised."""
+    """Recipe of one log-mel channel `(n_mels, frames, 1)` in dB against 1, not normalised.
+
+    Parameters
+    ----------
+    dtype
+        Type of the values in the store.
+    """
 
     kind: Literal["log_mel"] = "log_mel"
     sample_rate_hz: Positive = 44100

@@ -10,7 +10,17 @@ from features.recipe import Positive, TensorRecipe
 
 @dataclass(frozen=True, config=STRICT)
 class SpectrogramRecipe(TensorRecipe):
-    """Recipe of ready-made spectrograms `(rows, frames, 1)`, given row after row; they are not augmented."""
+    """Recipe of ready-made spectrograms `(rows, frames, 1)`, given row after row; they are not augmented.
+
+    Parameters
+    ----------
+    rows
+        Rows of each spectrogram.
+    frames
+        Frames of each spectrogram.
+    dtype
+        Type of the values in the store.
+    """
 
     kind: Literal["spectrogram"] = "spectrogram"
     rows: Positive = 20

@@ -17,8 +17,13 @@ class WaveformRecipe(SoundRecipe):
     ----------
     samples
         Of longer recordings the last ones are used; after shorter ones come zeros.
-    band_hz, filter_order
-        A Butterworth band-pass, applied forwards and backwards; null leaves it out.
+    band_hz
+        Lower and upper end of a Butterworth band-pass in Hz, which is applied forwards and backwards; null leaves it
+        out.
+    filter_order
+        Order of the band-pass.
+    dtype
+        Type of the values in the store.
     """
 
     kind: Literal["waveform"] = "waveform"

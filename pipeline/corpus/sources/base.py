@@ -143,7 +143,7 @@ OTHERS = "others"
 
 @dataclass
 class PassedOver:
-    """Counts of files by endings that no recording has; its text shows the most frequent ones, or is empty."""
+    """Counts of files by endings that no recording has."""
 
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -153,6 +153,7 @@ class PassedOver:
         self.counts[ending if ending in self.counts or len(self.counts) < ENDINGS_COUNTED else OTHERS] += 1
 
     def __str__(self) -> str:
+        """Return the most frequent endings with their counts, as `12 .txt, 3 .jpg`; empty if there are none."""
         named = sorted((-count, ending) for ending, count in self.counts.items() if ending != OTHERS)[:ENDINGS_SHOWN]
         rest = self.counts.total() + sum(count for count, _ in named)
         return ", ".join([f"{-count} {ending}" for count, ending in named] + [f"{rest} {OTHERS}"] * bool(rest))

@@ -207,7 +207,7 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
             "experiments.demo.corpus.rot: unknown key; did you mean 'root'?",
         ),
         (genre(folds=[]), "experiments.genre.folds: tuple should have at least 1 item after validation, not 0, got []"),
-        (genre(folds=[1, 1]), "experiments.genre.folds: each fold once, got [1, 1]"),
+        (genre(folds=[1, 1]), "experiments.genre.folds: each fold once, got [1, 1]; see docs/configuration.md"),
         (
             genre(training={"seed": 2**40}),
             "experiments.genre.training.seed: input should be less than 4294967296, got 1099511627776",

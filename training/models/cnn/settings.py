@@ -25,10 +25,22 @@ class CnnModel(NetworkSettings):
     }
 
     name: Literal["cnn"] = "cnn"
-    depth: Annotated[int, Field(ge=1, le=16)] = 11  # convolutions
-    # Channels of the first two; every two have twice those before, up to eight times the width.
+
+    depth: Annotated[int, Field(ge=1, le=16)] = 11
+    """Number of convolutions."""
+
     width: Annotated[int, Field(ge=16, le=256, multiple_of=16)] = 32
-    kernel: Literal[3, 5, 7] = 3  # rows and frames of a convolution
-    pooling: Literal["max", "average"] = "max"  # over all rows and frames, before the dense layers
-    dense: tuple[Positive, ...] = (256,)  # layers between the pooling and the last
-    dropout: Dropout = 0.5  # before each dense layer and the last
+    """Channels of the first two convolutions. Every two have twice the channels of those before, up to eight times the
+    width."""
+
+    kernel: Literal[3, 5, 7] = 3
+    """Rows, and frames, of the kernel of each convolution."""
+
+    pooling: Literal["max", "average"] = "max"
+    """Pooling over all rows and frames, before the dense layers."""
+
+    dense: tuple[Positive, ...] = (256,)
+    """Sizes of the dense layers between the pooling and the last layer."""
+
+    dropout: Dropout = 0.5
+    """Dropout before each dense layer and before the last layer."""

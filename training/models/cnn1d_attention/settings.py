@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from training.models.base import Dropout, NetworkSettings
 from training.settings import Positive
 
-# As published; the small one is for a GPU of 16 GB.
+# As published.
 PRESETS: dict[str, dict[str, Any]] = {
     "full": {
         "filters": (64, 128, 128),
@@ -48,14 +48,28 @@ class Cnn1dAttentionModel(NetworkSettings):
     }
 
     name: Literal["cnn1d_attention"] = "cnn1d_attention"
+
     preset: Literal["full", "small"] = "full"
-    # One convolution each, with batch norm, ReLU and pooling by 4; the last filters are the width of the attention.
+    """Published size; the small one is for a GPU of 16 GB, and reads the recipe `waveform_small` by default."""
+
     filters: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    """Filters of each convolution, which batch norm, ReLU and max-pooling by 4 follow. The last number is the width of
+    the attention."""
+
     kernels: Annotated[tuple[Positive, ...], Field(min_length=1)]
-    stride: Positive  # of every convolution
+    """Lengths of the kernels, one for each of `filters`."""
+
+    stride: Positive
+    """Stride of every convolution."""
+
     heads: Positive
+    """Heads of the attention, a divisor of its width."""
+
     dense: tuple[Positive, ...]
-    dropout: Dropout  # after each dense layer
+    """Sizes of the dense layers between the attention and the last layer."""
+
+    dropout: Dropout
+    """Dropout after each dense layer."""
 
     @classmethod
     def default_recipe(cls, settings: dict[str, Any]) -> str:

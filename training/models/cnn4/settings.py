@@ -13,7 +13,13 @@ class Cnn4Model(LogMelModel):
 
     smallest: ClassVar[int] = 39
     name: Literal["cnn4"] = "cnn4"
-    # Of a 9×9 convolution with stride 2 and three of 3×3, each with batch norm, ReLU and max-pooling by 2.
+
     channels: Annotated[tuple[Positive, ...], Field(min_length=4, max_length=4)] = (64, 128, 256, 512)
+    """Channels of a 9×9 convolution with stride 2 and of three of 3×3, each with batch norm, ReLU and max-pooling by
+    2."""
+
     dense: tuple[Positive, ...] = (512,)
-    dropout: Dropout = 0.5  # before each dense layer but the last
+    """Sizes of the dense layers between the convolutions and the last layer."""
+
+    dropout: Dropout = 0.5
+    """Dropout before each layer of `dense`."""

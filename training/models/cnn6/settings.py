@@ -13,6 +13,9 @@ class Cnn6Model(LogMelModel):
 
     smallest: ClassVar[int] = 31
     name: Literal["cnn6"] = "cnn6"
-    # Of a 5×5 convolution with stride 2 and five of 3×3, each with batch norm and ReLU.
+
     channels: Annotated[tuple[Positive, ...], Field(min_length=6, max_length=6)] = (32, 48, 96, 128, 192, 192)
-    dropout: Dropout = 0.0  # before the last layer
+    """Channels of a 5×5 convolution with stride 2 and of five of 3×3, each with batch norm and ReLU."""
+
+    dropout: Dropout = 0.0
+    """Dropout before the last layer."""

@@ -13,6 +13,9 @@ class Cnn8Model(LogMelModel):
 
     corpora: ClassVar[tuple[str, ...]] = ("esc50", "esc50.csv")
     name: Literal["cnn8"] = "cnn8"
-    # Of the 3×3 convolutions, each with batch norm and ReLU.
+
     channels: Annotated[tuple[Positive, ...], Field(min_length=8, max_length=8)] = (32, 32, 64, 64, 128, 128, 256, 256)
-    dropout: Dropout = 0.0  # before the last layer
+    """Channels of the 3×3 convolutions, each with batch norm and ReLU."""
+
+    dropout: Dropout = 0.0
+    """Dropout before the last layer."""

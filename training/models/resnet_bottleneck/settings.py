@@ -7,7 +7,7 @@ from training.settings import Positive
 
 
 class ResNetBottleneckModel(SpectrogramModel):
-    """`blocks` of each stage: six as published."""
+    """Residual network of bottleneck blocks in three stages."""
 
     corpora: ClassVar[tuple[str, ...]] = ("csv",)
     published: ClassVar[dict[str, Any]] = {
@@ -19,4 +19,6 @@ class ResNetBottleneckModel(SpectrogramModel):
     }
 
     name: Literal["resnet_bottleneck"] = "resnet_bottleneck"
+
     blocks: Positive = 6
+    """Number of blocks of each stage; six as published."""

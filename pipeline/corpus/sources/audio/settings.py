@@ -13,18 +13,43 @@ class AudioCorpus(StoredCorpus):
     """A folder of recordings: the label is the sub-folder, or stands in a table; without either there is none."""
 
     source: Literal["audio"] = "audio"
+
     root: UserPath
-    table: UserPath | None = None  # a CSV; relative to where the command runs, or else to the root
-    path: str = "path"  # the table's column with the file, relative to the root
-    label: str | None = "label"  # null: the table has no labels
-    group: str | None = None  # the column of the source recording, subject or artist
+    """Folder of the recordings."""
+
+    table: UserPath | None = None
+    """CSV table of the recordings, with commas, semicolons or tabs, in the folder in which the command runs or else in
+    `root`. Null: every audio file below `root`, with its sub-folder as the label."""
+
+    path: str = "path"
+    """Column of the table with the file, relative to `root`."""
+
+    label: str | None = "label"
+    """Column of the table with the label. Null: the table has no labels."""
+
+    group: str | None = None
+    """Column of the table with the source recording, subject or artist, whose recordings stay on one side. Null: only
+    recordings of the same content, and segments of one recording, stay together."""
+
     fold: str | None = None
-    side: str | None = None  # the column that says which rows train, validate and test
-    # The rows of the table whose columns say just this.
+    """Column of the table with the number of the fold, in place of `side`. Null: the corpus has no folds."""
+
+    side: str | None = None
+    """Column of the table that says which rows train, validate and test, in place of `fold`: its cells are `train`,
+    `validation` or `test` (or `training`, `valid`, `val`, `dev`, `eval`). Null: the table gives no sides."""
+
     only: StringDict = Field(default_factory=dict)
-    segments: Positive = 1  # equal parts of each recording, every one a clip of its own on the same side
+    """Values by columns of the table, as in `{esc10: True}`; rows with other values are left out."""
+
+    segments: Positive = 1
+    """Equal parts of each recording. Each is a clip of its own, on the same side as the others."""
+
     silent: Literal["keep", "quarantine"] = "keep"
-    max_quarantine: Fraction = 0.5  # a larger share of bad recordings stops the run
+    """Treatment of silent recordings: `keep` uses them, `quarantine` takes them for bad ones. A recording is silent if
+    it stays below −80 dB of full scale, apart from a constant offset."""
+
+    max_quarantine: Fraction = 0.5
+    """Largest share of bad recordings that does not stop the run."""
 
     @model_validator(mode="after")
     def _has_rows(self) -> "AudioCorpus":

@@ -11,11 +11,22 @@ class CsvCorpus(StoredCorpus):
     """Tables of ready spectrograms: on each line a label from 1 on, and the values."""
 
     source: Literal["csv"] = "csv"
+
     train: UserPath
-    test: UserPath | None = None  # without it test clips are split off by group
-    values: Positive = 1000  # on each line, beside the label
+    """Table of the clips to train and to validate on; without `test`, of all clips."""
+
+    test: UserPath | None = None
+    """Table of the clips to test on. Null: they are split off from those of `train`."""
+
+    values: Positive = 1000
+    """Values on each line, beside the label: `rows` times `frames` of the recipe."""
+
     classes: Positive = 8
-    max_quarantine: Fraction = 0.0  # a bad line in a table of numbers means that the table is not what it should be
+    """Largest label; the labels are whole numbers from 1 on."""
+
+    max_quarantine: Fraction = 0.0
+    """Largest share of bad lines that does not stop the run. By default one line stops it: a bad line in a table of
+    numbers means that the table is not what it should be."""
 
     @property
     def has_folds(self) -> bool:

@@ -20,21 +20,53 @@ class TagsCorpus(CorpusSettings):
     """A folder of tracks and a table of their tags, which say the label: by words, or by their polarity."""
 
     source: Literal["tags"] = "tags"
+
     root: UserPath
-    table: UserPath  # a CSV; as the dictionary relative to where the command runs, or else to the root
-    dictionary: UserPath | None = None  # lines of word:reading:part-of-speech:score
-    # One of the published sets, or the words that stand for each class.
+    """Folder of the recordings."""
+
+    table: UserPath
+    """CSV table of the tracks, in the folder in which the command runs or else in `root`."""
+
+    dictionary: UserPath | None = None
+    """Polarity dictionary with lines of `word:reading:part-of-speech:score`, in the same places as the table. Only the
+    labels `emotion` need it."""
+
     labels: Labels | Annotated[dict[str, Words], Field(min_length=2)] = "genre"
-    each: Positive = 1500  # tracks of the lowest and of the highest polarity
-    title: str = "title"  # columns of the table
+    """Classes: one of the published sets, or the words that stand for each class, as in `{calm: [静か, quiet], tense:
+    [緊張, tense]}`."""
+
+    each: Positive = 1500
+    """Number of tracks of the lowest polarity that become negative, and of the highest that become positive, where
+    `labels` is `emotion`."""
+
+    title: str = "title"
+    """Column of the table with the title."""
+
     tags: str = "tags"
+    """Column of the table with the tags."""
+
     description: str = "description"
-    path: str | None = None  # of the recording, relative to the root; without it a file is called as its title
+    """Column of the table with the description. The table needs it only for `read_description`."""
+
+    path: str | None = None
+    """Column of the table with the file, relative to `root`. Null: each file is named after its title."""
+
     group: str | None = None
-    read_description: bool = False  # whether its words count as well
+    """Column of the table with the artist, album or the like, whose tracks stay on one side. Null: only tracks of the
+    same content, and segments of one track, stay together."""
+
+    read_description: bool = False
+    """True if the words of the description count as well as the tags."""
+
     segments: Positive = 1
+    """Equal parts of each track. Each is a clip of its own, on the same side as the others."""
+
     silent: Literal["keep", "quarantine"] = "keep"
+    """Treatment of silent recordings: `keep` uses them, `quarantine` takes them for bad ones. A recording is silent if
+    it stays below −80 dB of full scale, apart from a constant offset."""
+
     max_quarantine: Fraction = 0.5
+    """Largest share of bad recordings that does not stop the run."""
 
     @model_validator(mode="after")
     def _has_a_dictionary(self) -> "TagsCorpus":
