@@ -143,7 +143,7 @@ def test_what_is_passed_over_is_said(
     assert f"{root}: passed over 1 .m4a\n4 recordings, 0 bad\n" in capsys.readouterr().out
     job = IndexJob(corpus=AudioCorpus(root=root), folder=tmp_path / "c-1234", fingerprint="")
     with caplog.at_level("INFO", "otogura"):
-        index_job(job.model_dump_json(), Namespace(where="mine.yaml", workers=1))
+        index_job(job.model_dump_json(), Namespace(config_path="mine.yaml", workers=1))
     assert caplog.messages[0] == "c-1234: passed over 1 .m4a"
 
 
