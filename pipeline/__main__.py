@@ -64,8 +64,8 @@ def _index(text: str, options: argparse.Namespace) -> None:
         log.info("%s: passed over %s", job.folder.name, passed_over)
     index = update_index(job.folder, scan, max_quarantine=job.corpus.max_quarantine, config_path=where)
     unlabelled = index.clips["label"].null_count
-    said = f", {unlabelled} without a label" if unlabelled else ""
-    log.info("%s: %d recordings, %d quarantined%s", job.folder.name, len(index.clips), index.quarantined, said)
+    remark = f", {unlabelled} without a label" if unlabelled else ""
+    log.info("%s: %d recordings, %d quarantined%s", job.folder.name, len(index.clips), index.quarantined, remark)
 
 
 def _build(text: str, options: argparse.Namespace) -> None:
@@ -109,8 +109,8 @@ def _split(text: str, options: argparse.Namespace) -> None:
         counts = update_split(job.record, read_index(job.index), job.split, job.inherited)
     except InputError as error:
         raise InputError(f"{options.config_path}: {error}") from None
-    said = ", ".join(f"{count} {side}" for side, count in counts.items())
-    log.info("%s: %s", job.record, said)
+    shown = ", ".join(f"{count} {side}" for side, count in counts.items())
+    log.info("%s: %s", job.record, shown)
 
 
 def _train(text: str, options: argparse.Namespace) -> None:

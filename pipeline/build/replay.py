@@ -52,8 +52,8 @@ def replay(recording: Path, variant: str, output: Path, stores: Path) -> str:
         waveform = engine.waveform(engine.clip(samples, rate_hz), content, variant)
     with replacing(output) as file:
         soundfile.write(file, waveform, recipe.sample_rate_hz, subtype="FLOAT", format="WAV")
-    said = ", ".join(f"{name} {value:.6g}" for name, value in recorded.items())
-    return said or ("the cut that all variants start from" if variant == ORIGINAL else "nothing drawn")
+    text = ", ".join(f"{name} {value:.6g}" for name, value in recorded.items())
+    return text or ("the cut that all variants start from" if variant == ORIGINAL else "nothing drawn")
 
 
 def _find(content: bytes, recording: Path, variant: str, stores: Path) -> tuple[Store, int]:
@@ -72,14 +72,14 @@ def _find(content: bytes, recording: Path, variant: str, stores: Path) -> tuple[
         raise InputError(
             f"{recording}: no store below {stores} holds it; build one, or name another with --store{''.join(skipped)}"
         )
-    found = [(store, row) for store, row in holding if variant in store.variants]
-    if not found:
+    matches = [(store, row) for store, row in holding if variant in store.variants]
+    if not matches:
         known = sorted({name for store, _ in holding for name in store.variants})
         raise InputError(f"{recording}: expected one of the variants {', '.join(known)}, got {variant!r}")
-    if len({store.manifest["identities"][variant] for store, _ in found}) > 1:
-        names = ", ".join(str(store.path.parent) for store, _ in found)
+    if len({store.manifest["identities"][variant] for store, _ in matches}) > 1:
+        names = ", ".join(str(store.path.parent) for store, _ in matches)
         raise InputError(f"{recording}: stores of several recipes hold it; choose one with --store: {names}")
-    return found[0]
+    return matches[0]
 
 
 def _families(stores: Path) -> list[Path]:

@@ -75,5 +75,5 @@ def replay(
     """Write one variant of a recording as sound: the waveform that its tensor was made from."""
     from pipeline.build.replay import replay as write
 
-    said = write(clip, variant, output, store or work_dir / "stores")
-    print(f"{output}: {variant} of {clip}: {said}")
+    parameters = write(clip, variant, output, store or work_dir / "stores")
+    print(f"{output}: {variant} of {clip}: {parameters}")

@@ -9,10 +9,10 @@ from stores.files import read_json
 
 def runs(work_dir: Work = Path("work")) -> None:
     """List the trained experiments with their scores on test clips, and where their reports are."""
-    found = sorted((work_dir / "runs").glob("*/metrics.json"))
-    if not found:
+    paths = sorted((work_dir / "runs").glob("*/metrics.json"))
+    if not paths:
         print(f"{work_dir / 'runs'}: nothing has been trained", file=sys.stderr)
-    for path in found:
+    for path in paths:
         metrics = read_json(path)
         accuracy = f"{metrics.get('mean', metrics)['accuracy']:.3f}"
         if "sd" in metrics:

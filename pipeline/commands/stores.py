@@ -22,13 +22,13 @@ def stores(
     from pipeline.workflow.plan import plan_of
 
     plan = plan_of(configfile or [])
-    found = [(store.describe(), users(store, plan)) for store in shelved(work_dir)]
+    listed = [(store.describe(), users(store, plan)) for store in shelved(work_dir)]
     if as_json:
-        print(json.dumps([described | {"experiments": names} for described, names in found], indent=1))
+        print(json.dumps([described | {"experiments": names} for described, names in listed], indent=1))
         return
-    if not found:
+    if not listed:
         print(f"{work_dir / 'stores'}: no store; build one with `snakemake features`", file=sys.stderr)
-    for store, names in found:  # a path on a line of its own can be copied, whatever the width of the terminal
+    for store, names in listed:  # a path on a line of its own can be copied, whatever the width of the terminal
         shape, size = "×".join(map(str, store["shape"][1:])), f"{store['bytes'] / 1e9:.2f} GB"
         use = (f"used by {', '.join(names)}" if names else "unused") if store["complete"] else "incomplete"
         print(store["path"])
@@ -115,6 +115,6 @@ def export(
 
     if output.exists():
         raise InputError(f"{output}: exists already; remove it or choose another name")
-    found = open_store(store, check=True)
-    write(found, output)
-    print(f"{output}: {len(found)} clips, {len(found.variants)} variants, {output.stat().st_size / 1e9:.2f} GB")
+    opened = open_store(store, check=True)
+    write(opened, output)
+    print(f"{output}: {len(opened)} clips, {len(opened.variants)} variants, {output.stat().st_size / 1e9:.2f} GB")

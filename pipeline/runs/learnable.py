@@ -17,7 +17,7 @@ def learned_classes(rows: pa.Table, classes: Sequence[str] | None, drop: Sequenc
         With the columns id and label; clips whose label is null are not learned from.
     classes, drop : sequences of str, optional
         The classes to be learned, or those to be left out.
-    where : str
+    config_path : str
         Name of the experiment's section of the configuration, for messages.
 
     Raises

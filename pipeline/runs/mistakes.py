@@ -45,11 +45,11 @@ def mistakes_of(
     predictions: Predictions, decided: np.ndarray, names: Sequence[str], classes: Sequence[str]
 ) -> list[Mistake]:
     """Return all mistakes, the most confident first; `decided` `(clips,)` are class numbers."""
-    found = []
+    mistakes = []
     for place in np.flatnonzero(decided != predictions.labels).tolist():
         logits = predictions.logits[place].astype(np.float64)
         shares = np.exp(logits - logits.max())
-        found.append(
+        mistakes.append(
             Mistake(
                 row=int(predictions.rows[place]),
                 name=names[place],
@@ -58,7 +58,7 @@ def mistakes_of(
                 probabilities=tuple((shares / shares.sum()).tolist()),
             )
         )
-    return sorted(found, key=lambda mistake: (-mistake.confidence, mistake.name))
+    return sorted(mistakes, key=lambda mistake: (-mistake.confidence, mistake.name))
 
 
 def write_mistakes(path: Path, mistakes: Sequence[Mistake], classes: Sequence[str]) -> None:

@@ -160,8 +160,8 @@ def _single(
 
     def predicted(rows: np.ndarray) -> tuple[Predictions, list[str]]:
         """Return the predictions of whole recordings, and their names."""
-        found = predict(fitted.network, _originals(rows, run), device_of(training))
-        return averaged(found, [whole_name(name) for name in store.rows["id"].take(found.rows).to_pylist()])
+        predictions = predict(fitted.network, _originals(rows, run), device_of(training))
+        return averaged(predictions, [whole_name(name) for name in store.rows["id"].take(predictions.rows).to_pylist()])
 
     tested, names = predicted(sides.test)
     validated = predicted(sides.validation)[0] if training.validates else None
@@ -219,8 +219,8 @@ def _scored(predictions: Predictions, classes: list[str], positive: int | None, 
     """Decided by the threshold, where one of two classes is detected."""
     if positive is None or detection is None:
         return score(predictions, classes)
-    found = probabilities(predictions, positive) >= detection.summary["threshold"]
-    return score(predictions, classes, np.where(found, positive, 1 - positive))
+    detected = probabilities(predictions, positive) >= detection.summary["threshold"]
+    return score(predictions, classes, np.where(detected, positive, 1 - positive))
 
 
 def _class_weights(training: Training, labels: np.ndarray, classes: int, positive: int | None) -> list[float] | None:

@@ -39,8 +39,8 @@ def write_best(job: SearchJob, best: FrozenTrial) -> None:
     values = {name: dimension.suggest(best, name) for name, dimension in job.search.space.items()}
     model, training = changed(job.setup.model, job.setup.training, values)
     (name,) = job.best["experiments"]
-    found = {"model": model.model_dump(mode="json"), "training": training.model_dump(mode="json")}
-    config = job.best | {"experiments": {name: job.best["experiments"][name] | found}}
+    settings = {"model": model.model_dump(mode="json"), "training": training.model_dump(mode="json")}
+    config = job.best | {"experiments": {name: job.best["experiments"][name] | settings}}
     path = job.folder / "best.yaml"
     head = f"# Trial {best.number} of the search for {job.name}.\n# snakemake train_{name} --configfile {path}\n"
     write_bytes(path, (head + yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=100)).encode())
@@ -115,10 +115,14 @@ def _importance_section(study: Study, count: int) -> Panel:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it is experimental, and that there are few trials
         evaluator = PedAnovaImportanceEvaluator(target_quantile=BEST_SHARE)
-        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
     note = f"Share of each setting in what tells the best quarter of {count} complete trials from the rest (PED-ANOVA)."
     return Panel(
-        "What matters", note, None, ("setting", "share"), [[name, f"{share:.2f}"] for name, share in found.items()]
+        "What matters",
+        note,
+        None,
+        ("setting", "share"),
+        [[name, f"{share:.2f}"] for name, share in shares.items()],
     )
 
 

@@ -24,7 +24,7 @@ class Meter:
         self._what = what
         self._total = total
         self._done = 0
-        self._started = self._said = time.monotonic()
+        self._started = self._printed_at_s = time.monotonic()
         self._bar = self._make_bar() if sys.stderr.isatty() else None
 
     def _make_bar(self) -> Progress:
@@ -56,11 +56,11 @@ class Meter:
             self._bar.advance(self._bar.task_ids[0], count)
             return
         now = time.monotonic()
-        if self._done == self._total or now - self._said >= SECONDS_BETWEEN_LINES:
-            self._said = now
+        if self._done == self._total or now - self._printed_at_s >= SECONDS_BETWEEN_LINES:
+            self._printed_at_s = now
             rate = self._done / max(now - self._started, 1e-9)
-            said = f"{self._what}: {self._done}, {rate:.1f}/s"
+            text = f"{self._what}: {self._done}, {rate:.1f}/s"
             if self._total is not None:
                 left_s = (self._total - self._done) / rate
-                said = f"{self._what}: {self._done}/{self._total}, {rate:.1f}/s, {left_s:.0f} s left"
-            print(said, file=sys.stderr, flush=True)
+                text = f"{self._what}: {self._done}/{self._total}, {rate:.1f}/s, {left_s:.0f} s left"
+            print(text, file=sys.stderr, flush=True)

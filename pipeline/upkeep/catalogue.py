@@ -31,8 +31,8 @@ class Shelved:
     @classmethod
     def at(cls, path: Path) -> "Shelved":
         layout = Layout(path)
-        found = {item.parent.name: read_json(item) for item in sorted(layout.group.glob("*/zarr.json"))}
-        arrays = {name: array for name, array in found.items() if array["node_type"] == "array"}
+        metadata = {item.parent.name: read_json(item) for item in sorted(layout.group.glob("*/zarr.json"))}
+        arrays = {name: array for name, array in metadata.items() if array["node_type"] == "array"}
         try:
             current = read_checked(path.parent / POINTER)["store"] == path.name
         except StoreError:
