@@ -174,6 +174,8 @@ def test_one_of_two_classes_is_detected_by_the_threshold_of_validation(
     assert metrics["accuracy"] == pytest.approx((called == truth).mean())
     assert metrics["f1"] == pytest.approx(f1_score(truth, called))
     assert metrics["roc_auc"] == pytest.approx(roc_auc_score(truth, found))
+    page = (tmp_path / "report.html").read_text()
+    assert "Detection of a" in page
     validated = numbers(store)[sides.validation] == 0
     taken = shares(answers(store)[sides.validation])[:, 0] >= metrics["threshold"]
     assert metrics["validation_accuracy"] == pytest.approx((taken == validated).mean())

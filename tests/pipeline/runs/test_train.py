@@ -164,6 +164,19 @@ def test_a_fold_does_not_start_from_weights_that_have_learned_it(
         fold_sides(run, 1, folder / "fold-2")
 
 
+def test_no_run_of_several_folds_starts_from_weights_that_have_learned_what_it_tests(
+    three_folds: tuple[Store, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    store, folder, _ = three_folds
+    for fold, other in ((1, 2), (2, 1), (3, 3)):
+        shutil.copytree(folder / f"fold-{other}", tmp_path / "swapped" / f"fold-{fold}")
+    model = {"name": "cnn8", "channels": [16] * 8, "crop": [14, 18]}
+    chosen = parse({"experiments": {"x": GIVEN | {"model": model}}}, "").experiments["x"]
+    with pytest.raises(InputError, match=r"x\.init_from: expected weights that know no clip of test, .*fold-1 were tr"):
+        train_experiment(tmp_path / "run", store, chosen, name="x", config_path="x", init_from=tmp_path / "swapped")
+    assert not (tmp_path / "run").exists()
+
+
 def test_all_but_the_tested_one_train(three_folds: tuple[Store, Path, dict[str, Any]]) -> None:
     _, folder, _ = three_folds
     for fold in (1, 2, 3):
