@@ -2,13 +2,13 @@
 
 import numpy as np
 
-AMIN = 1e-10  # power below which librosa's power_to_db does not look
+AMIN = 1e-10  # floor of the power before the logarithm, as in librosa's power_to_db
 
 
 def decibels(power: np.ndarray, top_db: float = 80.0) -> np.ndarray:
-    """Return `(rows, frames)` power in dB against 1, no lower than `top_db` below the maximum; float64.
+    """Return power `(rows, frames)` in dB re 1, float64, no lower than `top_db` below the maximum.
 
-    This is librosa's `power_to_db` with ref 1. Against the clip's own maximum every value is lower by one constant.
+    This is librosa's `power_to_db` with ref 1. With the clip's maximum as reference, all values shift by one constant.
     """
     level = power.astype(np.float64)
     np.clip(level, AMIN, np.inf, out=level)  # in a third of the time of np.maximum

@@ -30,7 +30,7 @@ class FeatureExtractor:
     """Extractor of the tensors of one recipe. It is built once, and sent to the workers with its constants.
 
     A clip's tensors are the same alone, in a batch and on any worker: no transform, product or reduction spans
-    two clips, and whoever computes holds BLAS to one thread, since its sums depend on how many share them.
+    two clips, and no product is left to BLAS, whose sums depend on its threads.
     """
 
     def __init__(self, recipe: SoundRecipe) -> None:

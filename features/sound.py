@@ -13,7 +13,7 @@ from features.vocoder import Phasors
 
 @dataclass(frozen=True)
 class Sound:
-    """Waveform `(samples,)` float32 and its Fourier transform."""
+    """Waveform `(samples,)` float32, with the STFT by which it is analysed."""
 
     samples: np.ndarray
     fourier: Fourier
@@ -29,11 +29,12 @@ class Sound:
 
 @dataclass(frozen=True)
 class Clip(Sound):
-    """Cut of a recording that all variants start from, with intermediates that several share, computed when needed."""
+    """Resampled cut of a recording, from which all variants start; `spectrum` and `phasors` are kept once computed."""
 
     sample_rate_hz: int
 
     def power(self) -> Iterator[np.ndarray]:
+        """Yield the blocks of `Sound.power` from `spectrum`, whose last bits differ: the original must be a `Clip`."""
         for block in self.spectrum:
             power = np.empty(block.shape[1:], np.float32)
             squared(block, power)
@@ -41,10 +42,10 @@ class Clip(Sound):
 
     @cached_property
     def spectrum(self) -> list[np.ndarray]:
-        """The STFT in blocks of `(2, bins, frames)`, computed in float64.
+        """STFT in blocks `(2, bins, frames)` float32, real and imaginary, rounded from a transform in float64.
 
-        A phase vocoder carries phases on, so a bin that is silent to float32's rounding for a while would sound
-        with a random phase from then on.
+        A phase vocoder accumulates phases: the rounding noise of a float32 transform in a silent bin would give all
+        later frames a random phase.
         """
         return list(self.fourier.spectra(self.samples))
 

@@ -31,13 +31,16 @@ def doctor() -> None:
     """Say what this installation is made of, for a bug report."""
     import torch
 
+    from pipeline.build.environment import environment
     from training.fit import device_of, precision_of
     from training.settings import Training
 
-    packages = ("otogura", "numpy", "scipy", "librosa", "soundfile", "soxr", "zarr", "torch", "lightning", "snakemake")
+    made_by = environment()
     for name, value in {
         "python": platform.python_version(),
-        **{name: version(name) for name in packages},
+        **{name: version(name) for name in ("otogura", "snakemake", "zarr", "torch", "lightning")},
+        **made_by["packages"],
+        **{name: value for name, value in made_by.items() if name != "packages"},
         "training device": device_of(Training()),
         "training precision": precision_of(Training()),
         "threads": torch.get_num_threads(),

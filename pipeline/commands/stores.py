@@ -7,27 +7,30 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.options import Configfile, Work
+from pipeline.commands.options import Configfile, StorePath, Work
 from pipeline.support.errors import InputError
 from stores.errors import StoreError
 
 
 def stores(
-    work_dir: Work = Path("work"),
+    work_dir: Annotated[
+        Path | None, typer.Option("--work-dir", help="Work folder, in place of work_dir in the configuration.")
+    ] = None,
     configfile: Configfile = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the stores, complete or not, and the experiments of the configuration that use them."""
     from pipeline.upkeep.catalogue import shelved, users
     from pipeline.workflow.plan import plan_of
 
     plan = plan_of(configfile or [])
-    listed = [(store.describe(), users(store, plan)) for store in shelved(work_dir)]
+    work = work_dir or plan.work
+    listed = [(store.describe(), users(store, plan)) for store in shelved(work)]
     if as_json:
         print(json.dumps([described | {"experiments": names} for described, names in listed], indent=1))
         return
     if not listed:
-        print(f"{work_dir / 'stores'}: no store; build one with `snakemake features`", file=sys.stderr)
+        print(f"{work / 'stores'}: no store; build one with `snakemake features`", file=sys.stderr)
     for store, names in listed:  # a path on a line of its own can be copied, whatever the width of the terminal
         shape, size = "×".join(map(str, store["shape"][1:])), f"{store['bytes'] / 1e9:.2f} GB"
         use = (f"used by {', '.join(names)}" if names else "unused") if store["complete"] else "incomplete"
@@ -37,10 +40,10 @@ def stores(
 
 
 def why(
-    path: Annotated[Path, typer.Argument(help="A folder of stores below work/stores, or one store in it.")],
+    path: StorePath,
     work_dir: Work = Path("work"),
 ) -> None:
-    """Say for each variant of a store what made it necessary to compute it, or where it was taken from."""
+    """Print for each variant of a store which other store has its tensors, or what differs from the nearest one."""
     from pipeline.upkeep.catalogue import why as reasons
 
     for variant, reason in reasons(path, work_dir):
@@ -48,13 +51,13 @@ def why(
 
 
 def verify(
-    path: Annotated[Path, typer.Argument(help="A folder of stores below work/stores, or one store in it.")],
-    mend: Annotated[bool, typer.Option("--repair", help="Write what is damaged again, from the recordings.")] = False,
+    path: StorePath,
+    mend: Annotated[bool, typer.Option("--repair", help="Compute damaged tensors again, from the recordings.")] = False,
     accept_new_bytes: Annotated[
         bool,
         typer.Option(
             "--accept-new-bytes",
-            help="Of a repair: take what other versions or another processor compute, under another identity.",
+            help="With --repair: accept bytes that differ from those written first; the store gets another identity.",
         ),
     ] = False,
     configfile: Configfile = None,
@@ -106,7 +109,7 @@ def prune(
 
 
 def export(
-    store: Annotated[Path, typer.Argument(help="A folder of stores below work/stores, or one store in it.")],
+    store: StorePath,
     output: Annotated[Path, typer.Argument(help="The HDF5 file to write.")],
 ) -> None:
     """Write a store as one HDF5 file, which h5py reads, and open_store and the stream as well."""

@@ -10,7 +10,7 @@ from pipeline.config.setup import Setup
 from training.models import DEFAULT, MODELS, model_for
 
 # Recipes that exist whether or not a user writes them.
-RECIPES: dict[str, dict[str, Any]] = {
+BUILT_IN_RECIPES: dict[str, dict[str, Any]] = {
     name: dict(part) for kind in MODELS.values() for name, part in kind.recipes.items()
 }
 
@@ -33,11 +33,6 @@ class Experiment(Setup):
 
     search: Search | None = None
     """Search of settings, which is the target `search_<name>`."""
-
-    @property
-    def setup(self) -> Setup:
-        """Return the part that does not depend on where the clips come from."""
-        return Setup.model_construct(**{name: getattr(self, name) for name in Setup.model_fields})
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "Experiment":

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from features.tensors import AnyRecipe
 from pipeline.config.checks import refuse_start, refuse_unfit
 from pipeline.config.corpora import unless_named
-from pipeline.config.experiment import RECIPES, Experiment
+from pipeline.config.experiment import BUILT_IN_RECIPES, Experiment
 from pipeline.config.explain import explain
 from pipeline.config.search_space import alternatives
 from pipeline.support.errors import InputError
@@ -83,8 +83,8 @@ class Config(Section):
         if isinstance(data, dict) and isinstance(data.get("recipes", {}), dict):
             given = {name: _empty(recipe) for name, recipe in data.get("recipes", {}).items()}
             known = {
-                name: RECIPES.get(name, {}) | recipe if isinstance(recipe, dict) else recipe
-                for name, recipe in (RECIPES | given).items()
+                name: BUILT_IN_RECIPES.get(name, {}) | recipe if isinstance(recipe, dict) else recipe
+                for name, recipe in (BUILT_IN_RECIPES | given).items()
             }
             return data | {"recipes": known}
         return data

@@ -13,7 +13,9 @@ from features.faults import FaultyError, Levels, fault_of, open_checked, truncat
 from pipeline.corpus.sources.audio.recording import AudioFile
 
 PROBE_VERSION = 3  # raised whenever a probe finds something else in the same file
-UNREADABLE = "unreadable"  # begins the reasons that may pass: such files are opened again in each scan
+UNREADABLE = (
+    "unreadable"  # begins reasons that can go away, such as permissions: such files are probed again in each scan
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def _decode(sound: soundfile.SoundFile, parts: Sequence[AudioFile], refuse_silen
     if parts[0].parts == 1:
         measured = [_measure(blocks(sound), sound.samplerate)]
         decoded = measured[0][1].samples
-    else:  # of the length that decodes, which only whoever has decoded all of it knows
+    else:  # a header may misstate the length by which parts are cut
         samples = join_blocks(blocks(sound))
         measured = [_measure([part.cut(samples)], sound.samplerate) for part in parts]
         decoded = len(samples)

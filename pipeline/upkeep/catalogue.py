@@ -113,7 +113,7 @@ def why(path: Path, work: Path) -> Iterator[tuple[str, str]]:
 
 
 def unused(plan: Plan) -> list[Shelved]:
-    """The stores that no experiment of a configuration is trained on, or will be once it is built to the end."""
+    """Return the stores that no experiment of a configuration is trained on, or will be once it is built to the end."""
     wanted = set()
     for target in plan.stores.values():
         index = target.corpus.index_folder
@@ -124,7 +124,7 @@ def unused(plan: Plan) -> list[Shelved]:
 
 
 def freed(stores: list[Shelved]) -> int:
-    """Bytes that go with these stores: what they share with others by hard links stays."""
+    """Return the bytes that go with these stores: what they share with others by hard links stays."""
     links: dict[tuple[int, int], int] = {}
     freed = 0
     for store in stores:

@@ -37,7 +37,7 @@ def resolve(config: Config, origin: str) -> dict[str, ExperimentTarget]:
         drawn_by = experiment.split.model_dump() if start is None else start.split.name
         split_name = folder_name(corpus.corpus.title, [corpus.name, drawn_by])
         record = config.work_dir / "splits" / f"{split_name}.csv"
-        split = experiment.split if start is None else start.setup.split
+        split = experiment.split if start is None else start.experiment.split
         inherited = None if start is None else start.split
         return splits.setdefault(split_name, SplitTarget(split_name, corpus, split, record, paths[name], inherited))
 
@@ -46,13 +46,13 @@ def resolve(config: Config, origin: str) -> dict[str, ExperimentTarget]:
             return targets[name]
         experiment = config.experiments[name]
         start = None if experiment.init_from is None else target_of(experiment.init_from)
-        setup = experiment.setup
-        if start is not None:
-            setup = setup.model_copy(update={"split": start.setup.split, "folds": start.setup.folds})
+        if start is not None:  # what the first of them tests, all do
+            experiment = experiment.model_copy(
+                update={"split": start.experiment.split, "folds": start.experiment.folds}
+            )
         targets[name] = ExperimentTarget(
             name=name,
             experiment=experiment,
-            setup=setup,
             config_path=paths[name],
             corpus=corpora[name],
             store=stores[name],

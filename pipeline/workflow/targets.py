@@ -11,7 +11,6 @@ from typing import Any
 
 from features.tensors import AnyRecipe
 from pipeline.config.experiment import Experiment
-from pipeline.config.setup import Setup
 from pipeline.corpus.sources.base import Archive, StoredCorpus
 from pipeline.corpus.sources.readers import source_of
 from pipeline.corpus.sources.tags.settings import TagsCorpus
@@ -24,7 +23,7 @@ from stores.codec import Compression
 from stores.files import read_json
 from stores.layout import POINTER
 
-UNREADABLE = "unreadable"  # in place of a fingerprint: the job itself says why, if anyone asks for it
+NO_FINGERPRINT = "unreadable"  # in place of a fingerprint: the job itself says why, if anyone asks for it
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class LabelsTarget:
         try:
             return fingerprint(self.tags, self.config_path)
         except (InputError, OSError):
-            return UNREADABLE
+            return NO_FINGERPRINT
 
     @property
     def job(self) -> str:
@@ -138,7 +137,7 @@ class CorpusTarget:
         try:
             of_files = source_of(self.corpus, self.config_path).fingerprint()
         except (InputError, OSError):
-            return UNREADABLE
+            return NO_FINGERPRINT
         untouched = archive is not None and read_json(archive.receipt)["fingerprint"] == of_files
         return f"fetched {archive.archive.sha256}" if archive is not None and untouched else of_files
 
@@ -207,8 +206,7 @@ class ExperimentTarget:
     """Run and search of one experiment, on its store and its split; `start` is the one whose weights it begins with."""
 
     name: str
-    experiment: Experiment
-    setup: Setup  # with the split and the folds of the first of those that start from each other
+    experiment: Experiment  # with the split and the folds of the first of those that start from each other
     config_path: str
     corpus: CorpusTarget
     store: StoreTarget
@@ -253,7 +251,7 @@ class ExperimentTarget:
             index=self.corpus.index_folder,
             family=self.store.family,
             folder=self.run_folder,
-            setup=self.setup,
+            setup=self.experiment,
             record=self.split.record,
             init_from=None if self.start is None else self.start.run_folder,
         ).model_dump_json()
@@ -265,7 +263,7 @@ class ExperimentTarget:
             name=self.name,
             family=self.store.family,
             folder=self.search_folder,
-            setup=self.setup,
+            setup=self.experiment,
             record=self.split.record,
             search=self.experiment.search,
             best=self.best,

@@ -549,7 +549,7 @@ def said(experiment: dict[str, Any]) -> str:
 def test_a_trial_that_was_searched_alone_trains_to_the_same_loss(folder: Path, searched: Path, tmp_path: Path) -> None:
     """A trial is no other training than that of an experiment with the same settings and epochs."""
     chosen = plan_of([searched / "best.yaml"]).config.experiments["x_best"]
-    setup = chosen.setup.model_copy(update={"training": chosen.training.model_copy(update={"epochs": 2})})
+    setup = chosen.model_copy(update={"training": chosen.training.model_copy(update={"epochs": 2})})
     made = job(folder, tmp_path)
     train_experiment(tmp_path, open_store(made.family), setup, name="x", config_path="")
     losses = [row["validation_loss"] for row in read_json(tmp_path / "metrics.json")["history"]]
