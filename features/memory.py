@@ -9,9 +9,9 @@ APART = 256  # bytes between arrays of power-of-two sizes, which would else comp
 
 
 def aligned(shape: tuple[int, ...], dtype: type[np.generic]) -> np.ndarray:
-    """Return an uninitialised array that begins with a cache line.
+    """Return an uninitialised array of `shape` whose first byte is at the beginning of a cache line.
 
-    numpy's begin 16 bytes past one as a rule, so that every vector would lie across two lines.
+    numpy usually starts 16 bytes later, and every load of a vector would cross two lines.
     """
     size = prod(shape) * np.dtype(dtype).itemsize
     buffer = np.empty(size + CACHE_LINE, np.uint8)

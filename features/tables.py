@@ -1,4 +1,4 @@
-"""The constants of `kernels.fft` for one length."""
+"""Constants of `kernels.fft` for one length."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class Tables:
     """Constants of a real transform of `n_fft` samples besides its window, in one precision."""
 
     radices: np.ndarray  # factors of n_fft / 2, in the order of the passes
-    twiddles: np.ndarray
+    twiddles: np.ndarray  # flat, as `twiddles` returns them
     turns: np.ndarray  # (bins, 2): cosine and sine of -2πk/n_fft
 
     @classmethod
@@ -27,7 +27,7 @@ def roots(powers: np.ndarray, n: int) -> np.ndarray:
 
 
 def factors(n: int) -> list[int]:
-    """Return factors whose product is n: fours first, then primes."""
+    """Return factors whose product is n: fours first, then primes in ascending order."""
     radices = []
     for factor in (4, *range(2, n + 1)):
         while n % factor == 0:
@@ -37,7 +37,10 @@ def factors(n: int) -> list[int]:
 
 
 def twiddles(radices: list[int]) -> np.ndarray:
-    """Return the factors of all passes of `kernels.fft.transform`, one pass after the other, float64."""
+    """Return the twiddle factors of all passes of `kernels.fft.transform`, flat float64, cosine before sine.
+
+    A pass of radix 4 with m butterflies has 6·m values, a pass of any other radix r 2·m·r².
+    """
     n = int(np.prod(radices))
     passes = [np.zeros(0)]
     for radix in radices:

@@ -1,4 +1,4 @@
-"""Shards and clips that some store holds already."""
+"""Addresses of shards and clips in stores that exist, and reading one clip from there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from stores.shard import open_shard
 
 @dataclass(frozen=True)
 class HeldShard:
-    """Shard of one variant in some store."""
+    """Address of a shard of one variant in some store; `finished_marker` tells if it is there."""
 
     layout: Layout
     spec: ArraySpec
@@ -36,7 +36,7 @@ class HeldShard:
         return self.layout.statistics_chunk(self.spec, self.shard)
 
     def finished_marker(self, content_hashes: Sequence[str]) -> Marker | None:
-        """Return the marker, if the shard is finished and holds just these recordings."""
+        """Return the marker if the shard is finished and holds just these recordings (hex content hashes), in order."""
         return finished_marker(self.layout, self.spec, self.shard, content_hashes)
 
 
@@ -45,12 +45,24 @@ class HeldClip:
     """Clip in a finished shard."""
 
     shard: HeldShard
-    slot: int
+    slot: int  # place in the shard, from 0
 
     def read(self) -> tuple[np.ndarray, np.ndarray, list[Any]]:
-        """Return values of `clip_shape`, statistics `(groups, 2)`, and the environments in the shard's marker.
+        """Return the values of the clip, its statistics, and the environments that its shard was written in.
 
-        Raises `StoreError` when damaged.
+        Returns
+        -------
+        values : np.ndarray [shape=clip_shape, dtype=spec.dtype]
+        statistics : np.ndarray [shape=(groups, 2), dtype=float64]
+            Location and scale of each group of rows.
+        environments : list
+
+        Raises
+        ------
+        StoreError
+            If a file is damaged.
+        OSError
+            If a file cannot be read.
         """
         held, spec = self.shard, self.shard.spec
         marker = read_checked(held.marker)
@@ -60,10 +72,10 @@ class HeldClip:
         file.read_into(offset, data.data)
         if google_crc32c.value(data) != marker["crc32c"][self.slot]:
             raise damaged(held.tensors, f"clip {self.slot} does not match its checksum")
-        statistics = held.statistics.read_bytes()
-        if google_crc32c.value(statistics) != marker["statistics_crc32c"]:
+        chunk = held.statistics.read_bytes()
+        if google_crc32c.value(chunk) != marker["statistics_crc32c"]:
             raise damaged(held.statistics, "it does not match its checksum")
         stored = codec(spec.compression).decode(data) if spec.compression else data
         values = np.frombuffer(stored, dtype=spec.dtype).reshape(spec.clip_shape)
-        pair = np.frombuffer(statistics, dtype="<f8").reshape(-1, *spec.statistics_shape)[self.slot]
-        return values, pair, written_with(marker)
+        statistics = np.frombuffer(chunk, dtype="<f8").reshape(-1, *spec.statistics_shape)[self.slot]
+        return values, statistics, written_with(marker)

@@ -8,13 +8,16 @@ from typing import Any
 
 import soundfile
 
-# BLAS is not among them: no byte depends on its sums.
+# BLAS is not among them: `features.kernels.product` takes its place, so no byte depends on its sums.
 PACKAGES = ("librosa", "llvmlite", "numba", "numcodecs", "numpy", "scipy", "soundfile", "soxr")
 
 
 @cache
 def environment() -> dict[str, Any]:
-    """Return the versions, the processor, and the one that the kernels are compiled for, of this process."""
+    """Return `packages` (versions by name), `libsndfile`, `cpu`, and the processor that numba compiles for.
+
+    Markers and manifests of stores hold it, so its keys are part of the store format.
+    """
     return {
         "packages": {name: version(name) for name in PACKAGES},
         "libsndfile": soundfile.__libsndfile_version__,
@@ -24,7 +27,7 @@ def environment() -> dict[str, Any]:
 
 
 def _cpu() -> str:
-    """The processor's model, or its architecture where the system does not tell."""
+    """Return the processor's model, or its architecture where the system does not tell."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -35,6 +38,7 @@ def _cpu() -> str:
 
 
 def _compiled_for() -> str:
+    """Return the name of the processor that numba compiles for."""
     from llvmlite.binding import get_host_cpu_name
     from numba import config
 

@@ -15,7 +15,7 @@ from features.audio import content_hash
 from features.extractor import FeatureExtractor, PassThroughExtractor, draw_parameters, extractor_of
 from features.tensors import AnyRecipe
 from pipeline.build.environment import environment
-from pipeline.corpus.recordings import Decoder, Recording
+from pipeline.corpus.recordings import Part, Recording
 from pipeline.corpus.sources.base import Recordings
 from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
@@ -106,6 +106,25 @@ def build_store(
         remove_partials(family.glob(f"{POINTER}*"))
         write_checked(pointer, {"store": identity} | ({} if told == identity else {"identity": told}))
     return Built(writer.layout.path, computed, total - computed, copied)
+
+
+class Decoder:
+    """Decoder of recordings in their order, which keeps the last longer one of whose parts it has decoded one."""
+
+    def __init__(self) -> None:
+        self._longer: Recording | None = None
+        self._decoded: tuple[np.ndarray, int]
+
+    def decode(self, recording: Recording) -> tuple[np.ndarray, int]:
+        """Return samples and rate in Hz, as `recording.decode` does."""
+        if not isinstance(recording, Part) or (longer := recording.longer) is None:
+            return recording.decode()
+        if longer != self._longer:
+            self._longer = None  # unless it decodes
+            self._decoded = longer.decode()
+            self._longer = longer
+        samples, rate_hz = self._decoded
+        return recording.cut(samples), rate_hz
 
 
 def build_shard(task: ShardTask) -> tuple[int, int]:

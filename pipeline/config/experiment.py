@@ -23,7 +23,7 @@ class Experiment(Setup):
     """One model on one corpus; its name is the target `train_<name>`."""
 
     corpus: Corpus = DemoCorpus()
-    """Recordings and their labels. Without `source` it is a folder of audio files."""
+    """Recordings and their labels: by default the demo `genres`; without `source` a folder of audio files."""
 
     recipe: str
     """Name of a recipe under `recipes`. By default the one that fits the model."""
@@ -35,18 +35,18 @@ class Experiment(Setup):
     """Search of settings, which is the target `search_<name>`."""
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> "Experiment":
+    def _keys_fit_together(self) -> "Experiment":
         if self.search is not None and self.init_from is not None:
             raise ValueError("say search or init_from, not both: weights fit one structure")
         if self.folds is not None and not self.corpus.has_folds:
             can_have = "fold" in type(self.corpus).model_fields
-            named = "name their column as corpus.fold" if can_have else "leave them out"
-            raise ValueError(f"the corpus has no folds to test on; {named}")
+            advice = "name their column as corpus.fold" if can_have else "leave them out"
+            raise ValueError(f"the corpus has no folds to test on; {advice}")
         return self
 
     @model_validator(mode="before")
     @classmethod
-    def _published(cls, data: Any) -> Any:
+    def _fill_defaults(cls, data: Any) -> Any:
         """Fill in the model for the corpus, and the recipe and the published training for the model."""
         if not isinstance(data, dict):
             return data
@@ -55,7 +55,7 @@ class Experiment(Setup):
         if not isinstance(model, dict):
             return {"recipe": MODELS[DEFAULT].default_recipe({}), "training": {}} | data
         model = {"name": model_for(words_of(corpus))} | model
-        kind = MODELS.get(str(model["name"]), MODELS[DEFAULT])
+        kind = MODELS.get(str(model["name"]), MODELS[DEFAULT])  # pydantic refuses an unknown name
         training = data.get("training", {})
         if isinstance(training, dict):
             augment = training.get("augment", {})

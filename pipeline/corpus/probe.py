@@ -13,16 +13,14 @@ from features.faults import FaultyError, Levels, fault_of, open_checked, truncat
 from pipeline.corpus.sources.audio.recording import AudioFile
 
 PROBE_VERSION = 3  # raised whenever a probe finds something else in the same file
-UNREADABLE = (
-    "unreadable"  # begins reasons that can go away, such as permissions: such files are probed again in each scan
-)
+UNREADABLE = "unreadable"  # begins reasons that can go away, such as permissions: probed again in each scan
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Content of one file, or of a part of it. `reason` is empty for a good recording; otherwise the rest may be."""
+    """Result of probing one file or part: a good recording has an empty `reason`, a bad one has only a `reason`."""
 
-    content_hash: str = ""
+    content_hash: str = ""  # 32 hexadecimal digits
     samples: int = 0  # at the file's own rate
     sample_rate_hz: int = 0
     reason: str = ""
@@ -46,7 +44,7 @@ def probe_all(task: ProbeTask) -> list[tuple[AudioFile, Probe]]:
 
 
 def probe(path: Path, parts: Sequence[AudioFile], refuse_silence: bool) -> list[Probe]:
-    """Decode a file to its end; every fault that it, or one of these parts of it, may have becomes a reason."""
+    """Return one probe for each part; `parts` is the file alone, or parts of it. A fault becomes a reason."""
     try:
         with open_checked(path) as sound:
             return _decode(sound, parts, refuse_silence)

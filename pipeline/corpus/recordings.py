@@ -41,25 +41,6 @@ class Part(Recording, Protocol):
         ...
 
 
-class Decoder:
-    """Decoder of recordings in their order, which keeps the last longer one of whose parts it has decoded one."""
-
-    def __init__(self) -> None:
-        self._longer: Recording | None = None
-        self._decoded: tuple[np.ndarray, int]
-
-    def decode(self, recording: Recording) -> tuple[np.ndarray, int]:
-        """Return samples and rate in Hz, as `recording.decode` does."""
-        if not isinstance(recording, Part) or (longer := recording.longer) is None:
-            return recording.decode()
-        if longer != self._longer:
-            self._longer = None  # unless it decodes
-            self._decoded = longer.decode()
-            self._longer = longer
-        samples, rate_hz = self._decoded
-        return recording.cut(samples), rate_hz
-
-
 def part_name(name: str, part: int, parts: int) -> str:
     """Return the name of a part of a recording, `name[2/3]`; of the only part, the name itself."""
     return name if parts == 1 else f"{name}[{part + 1}/{parts}]"

@@ -10,9 +10,9 @@ import soundfile
 from corpora import RATE_HZ, write_corpus
 
 from features.audio import content_hash, decode
+from pipeline.build.store import Decoder
 from pipeline.corpus.index import Index, update_index
 from pipeline.corpus.probe import probe_all
-from pipeline.corpus.recordings import Decoder
 from pipeline.corpus.sources.audio import scan as scanning
 from pipeline.corpus.sources.audio.recording import AudioFile
 from pipeline.corpus.sources.audio.settings import AudioCorpus
