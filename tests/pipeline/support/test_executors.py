@@ -27,6 +27,9 @@ class OnMessage(logging.Handler):
             self.function()
 
 
+Listening = Callable[[str, Callable[[], object]], OnMessage]
+
+
 @pytest.fixture
 def cluster() -> Iterator[LocalCluster]:
     """A scheduler without a worker; `scale` adds some of one thread each."""
@@ -34,28 +37,36 @@ def cluster() -> Iterator[LocalCluster]:
         yield cluster
 
 
-def listening(monkeypatch: pytest.MonkeyPatch, text: str, function: Callable[[], object]) -> OnMessage:
-    handler = OnMessage(text, function)
-    monkeypatch.setattr(engines.log, "handlers", [handler])
-    monkeypatch.setattr(engines.log, "level", logging.INFO)
-    return handler
+@pytest.fixture
+def listening(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Listening:
+    """Call a function at a message; `setLevel` also forgets which levels were off when they were last asked for."""
+
+    def listen(text: str, function: Callable[[], object]) -> OnMessage:
+        caplog.set_level(logging.INFO, engines.log.name)
+        handler = OnMessage(text, function)
+        monkeypatch.setattr(engines.log, "handlers", [handler])
+        return handler
+
+    return listen
 
 
-def test_workers_that_come_late_are_waited_for(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = listening(monkeypatch, "waiting for workers", lambda: cluster.scale(1))
+def test_workers_that_come_late_are_waited_for(cluster: LocalCluster, listening: Listening) -> None:
+    said = listening("waiting for workers", lambda: cluster.scale(1))
     results = list(TaskRunner("dask", 2, cluster.scheduler_address).run(eval, ["1 + 1"] * 3, 3))
     assert results == [2, 2, 2]
     (message,) = said.messages
     assert message.startswith(f"waiting for workers at {cluster.scheduler_address}; start them by `dask worker ")
 
 
-def test_workers_that_go_in_the_middle_are_waited_for(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_that_go_in_the_middle_are_waited_for(
+    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch, listening: Listening
+) -> None:
     monkeypatch.setattr(engines, "PATIENCE_S", 1)
     cluster.scale(1)
     cluster.wait_for_workers(1)
     results = TaskRunner("dask", 1, cluster.scheduler_address).run(eval, ["1 + 1"] * 8, 8)
     assert next(results) == 2
-    said = listening(monkeypatch, "waiting for workers", lambda: cluster.scale(2))  # counting the one that has gone
+    said = listening("waiting for workers", lambda: cluster.scale(2))  # counting the one that has gone
     (worker,) = cluster.workers.values()
     cluster.sync(worker.close)
     assert list(results) == [2] * 7
