@@ -1,8 +1,10 @@
-"""Pictures of the README: a clip of the demo, the way from recordings to answers, and the speed.
+"""Pictures of the README: the way from recordings to scores, a clip of the demo, and the speed.
 
-make demo && .venv/bin/python docs/pictures.py
+make demo && .venv/bin/python docs/pictures.py architecture variants
+make bench && .venv/bin/python docs/pictures.py speed
 """
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,7 +128,8 @@ def _save(figure: Figure, name: str) -> None:
         figure.savefig(HERE / name, transparent=True, metadata={"Date": None, "Creator": None})
 
 
+PICTURES = {"architecture": architecture, "variants": variants, "speed": speed}
+
 if __name__ == "__main__":
-    architecture()
-    variants()
-    speed()
+    for name in sys.argv[1:] or PICTURES:
+        PICTURES[name]()

@@ -56,13 +56,13 @@ def _index(text: str, options: argparse.Namespace) -> None:
     from pipeline.workflow.jobs import IndexJob
 
     job = IndexJob.model_validate_json(text)
-    where = f"{options.config_path}.corpus"
+    config_path = f"{options.config_path}.corpus"
     # Decoding and hashing run without Python's lock.
-    source = source_of(job.corpus, where)
+    source = source_of(job.corpus, config_path)
     scan = source.scan(job.folder, TaskRunner("threads", options.workers))
     if passed_over := str(source.passed_over):
         log.info("%s: passed over %s", job.folder.name, passed_over)
-    index = update_index(job.folder, scan, max_quarantine=job.corpus.max_quarantine, config_path=where)
+    index = update_index(job.folder, scan, max_quarantine=job.corpus.max_quarantine, config_path=config_path)
     unlabelled = index.clips["label"].null_count
     remark = f", {unlabelled} without a label" if unlabelled else ""
     log.info("%s: %d recordings, %d quarantined%s", job.folder.name, len(index.clips), index.quarantined, remark)

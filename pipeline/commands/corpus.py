@@ -1,33 +1,34 @@
 """Commands on recordings: look at them, label them by their tags, hear a variant."""
 
-from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
+from pydantic import BaseModel
 from rich.console import Console
 
 from pipeline.commands.options import Configfile, Work
 from pipeline.support.errors import InputError
 
 
-class Kind(StrEnum):
-    audio = "audio"
-    json = "json"
+def _required(kind: type[BaseModel]) -> set[str]:
+    return {name for name, field in kind.model_fields.items() if field.is_required()}
 
 
 def index(
     root: Annotated[Path, typer.Argument(help="A folder with one sub-folder of recordings per label, or JSON files.")],
-    source: Annotated[Kind, typer.Option(help="What is in it.")] = Kind.audio,
+    source: Annotated[str, typer.Option(help="Source that reads it, as in the configuration.")] = "audio",
 ) -> None:
     """Look at every recording of a folder, and say which are bad and why. Writes nothing."""
-    from pipeline.corpus.sources.audio.settings import AudioCorpus
-    from pipeline.corpus.sources.json.settings import JsonCorpus
+    from pipeline.corpus.sources import SOURCES
     from pipeline.corpus.sources.readers import source_of
     from pipeline.support.executors import TaskRunner
 
-    corpus = JsonCorpus(root=root) if source is Kind.json else AudioCorpus(root=root)
+    of_folders = {name: kind for name, kind in SOURCES.items() if _required(kind) == {"root"}}
+    if source not in of_folders:
+        raise InputError(f"--source: expected one of {', '.join(of_folders)}, got {source!r}")
+    corpus = of_folders[source].model_validate({"root": root}).stored()
     with TemporaryDirectory() as folder:
         reader = source_of(corpus, "index")
         rows = reader.scan(Path(folder), TaskRunner()).select(["id", "reason"]).to_pylist()

@@ -10,42 +10,43 @@ from pipeline.config.experiment import Experiment
 from training.models.base import SpectrogramModel
 
 
-def refuse_unfit(recipe: AnyRecipe, experiment: Experiment, where: str) -> None:
+def refuse_unfit(recipe: AnyRecipe, experiment: Experiment, config_path: str) -> None:
     """Raise `ValueError` where a recipe, a corpus, a model and its training do not fit each other."""
     corpus, model = experiment.corpus, experiment.model
     ready = isinstance(recipe, SpectrogramRecipe)
     if ready != (corpus.spectrogram_values is not None):
         holds = "sound" if ready else "spectrograms that come ready"
         raise ValueError(
-            f"{where}.recipe: {experiment.recipe} is of kind {recipe.kind}, but the corpus holds {holds}; "
+            f"{config_path}.recipe: {experiment.recipe} is of kind {recipe.kind}, but the corpus holds {holds}; "
             "choose another recipe"
         )
     if ready and (values := int(np.prod(recipe.shape))) != corpus.spectrogram_values:
         raise ValueError(
-            f"{where}.corpus.values: expected the {values} values of the recipe {experiment.recipe}, "
+            f"{config_path}.corpus.values: expected the {values} values of the recipe {experiment.recipe}, "
             f"got {corpus.spectrogram_values}; change one of them"
         )
     if experiment.training.augment.of_spectrograms and not isinstance(model, SpectrogramModel):
         raise ValueError(
-            f"{where}.training.augment: masks, shifts and filters are for networks of one spectrogram channel, and "
-            f"{model.name} is none; the stored variants are its augmentation"
+            f"{config_path}.training.augment: masks, shifts and filters are for networks of one spectrogram channel, "
+            f"and {model.name} is none; the stored variants are its augmentation"
         )
     if experiment.training.normalise == "train" and model.reads != "four_channel":
         raise ValueError(
-            f"{where}.training.normalise: train is for tensors of four channels, which are stored normalised clip by "
-            f"clip, and {model.name} reads {model.reads}; leave it out"
+            f"{config_path}.training.normalise: train is for tensors of four channels, which are stored normalised "
+            f"clip by clip, and {model.name} reads {model.reads}; leave it out"
         )
     if not isinstance(model, SpectrogramModel) or model.reads != recipe.kind:
         return
     rows, frames = model.crop or recipe.shape[:2]
     if rows > recipe.shape[0] or frames > recipe.shape[1]:
         raise ValueError(
-            f"{where}.model.crop: expected at most the {recipe.shape[0]} rows and {recipe.shape[1]} frames of the "
-            f"recipe {experiment.recipe}, got {rows} and {frames}"
+            f"{config_path}.model.crop: expected at most the {recipe.shape[0]} rows and {recipe.shape[1]} frames of "
+            f"the recipe {experiment.recipe}, got {rows} and {frames}"
         )
     if min(rows, frames) < model.smallest:
         raise ValueError(
-            f"{where}.model.crop: {model.name} needs at least {model.smallest} rows and frames, got {rows} and {frames}"
+            f"{config_path}.model.crop: {model.name} needs at least {model.smallest} rows and frames, "
+            f"got {rows} and {frames}"
         )
 
 
@@ -54,11 +55,11 @@ def refuse_start(name: str, experiments: Mapping[str, Experiment], recipes: Mapp
     experiment = experiments[name]
     if experiment.init_from is None:
         return
-    where = f"experiments.{name}"
+    config_path = f"experiments.{name}"
     chain = [name]
     while (before := experiments[chain[-1]].init_from) is not None:
         if before in chain:
-            raise ValueError(f"{where}.init_from: expected another beginning, but {before} starts from itself")
+            raise ValueError(f"{config_path}.init_from: expected another beginning, but {before} starts from itself")
         if before not in experiments:
             others = ", ".join(sorted(set(experiments) - {chain[-1]}))
             raise ValueError(f"experiments.{chain[-1]}.init_from: expected one of {others}, got {before!r}")
@@ -67,7 +68,7 @@ def refuse_start(name: str, experiments: Mapping[str, Experiment], recipes: Mapp
     for key in ("split", "folds"):
         if key in experiment.model_fields_set and getattr(experiment, key) != getattr(source, key):
             raise ValueError(
-                f"{where}.{key}: expected that of {experiment.init_from}, whose weights have learned from its "
+                f"{config_path}.{key}: expected that of {experiment.init_from}, whose weights have learned from its "
                 "training clips; leave it out"
             )
     # By which sides are drawn.
@@ -75,20 +76,20 @@ def refuse_start(name: str, experiments: Mapping[str, Experiment], recipes: Mapp
         here, there = (getattr(one.corpus, key, usual) for one in (experiment, source))
         if here != there:
             raise ValueError(
-                f"{where}.corpus.{key}: expected that of {experiment.init_from}, {there}, got {here}: its training "
-                "clips could test here"
+                f"{config_path}.corpus.{key}: expected that of {experiment.init_from}, {there}, got {here}: its "
+                "training clips could test here"
             )
     if experiment.training.validates and not source.training.validates:
         raise ValueError(
-            f"{where}.training: no clip can validate, because {experiment.init_from}, which has no validation, has "
-            "learned from them all; say keep: last and validation: false"
+            f"{config_path}.training: no clip can validate, because {experiment.init_from}, which has no validation, "
+            "has learned from them all; say keep: last and validation: false"
         )
     if (here := experiment.training.normalise) != (there := source.training.normalise):
         raise ValueError(
-            f"{where}.training.normalise: expected that of {experiment.init_from}, {there}, got {here}: its "
+            f"{config_path}.training.normalise: expected that of {experiment.init_from}, {there}, got {here}: its "
             "weights know no other input"
         )
     if recipes[experiment.recipe] != recipes[source.recipe]:
         raise ValueError(
-            f"{where}.recipe: expected that of {experiment.init_from}, {source.recipe}, got {experiment.recipe}"
+            f"{config_path}.recipe: expected that of {experiment.init_from}, {source.recipe}, got {experiment.recipe}"
         )

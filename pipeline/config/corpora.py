@@ -96,7 +96,7 @@ if TYPE_CHECKING:
     Corpus: TypeAlias = CorpusSettings
 else:
     Corpus = Annotated[
-        Union[(*SOURCES.values(), DemoCorpus)],  # of a list
+        Union[(*SOURCES.values(), DemoCorpus)],
         Field(discriminator="source"),
         unless_named("source", DEFAULT_SOURCE),
     ]

@@ -106,12 +106,14 @@ class Config(Section):
                     f"experiments.{name}.recipe: expected one of {', '.join(sorted(self.recipes))}, "
                     f"got {experiment.recipe!r}; add it under recipes:"
                 )
-            where, recipe = f"experiments.{name}", self.recipes[experiment.recipe]
-            refuse_unfit(recipe, experiment, where)
+            config_path, recipe = f"experiments.{name}", self.recipes[experiment.recipe]
+            refuse_unfit(recipe, experiment, config_path)
             if experiment.search is not None:
-                for model, training in alternatives(experiment.search, experiment.model, experiment.training, where):
+                for model, training in alternatives(
+                    experiment.search, experiment.model, experiment.training, config_path
+                ):
                     other = experiment.model_copy(update={"model": model, "training": training})
-                    refuse_unfit(recipe, other, f"{where}.search.space")
+                    refuse_unfit(recipe, other, f"{config_path}.search.space")
             refuse_start(name, self.experiments, self.recipes)
         return self
 

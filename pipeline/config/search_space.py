@@ -185,16 +185,18 @@ def changed(model: Model, training: Training, values: Mapping[str, Any]) -> tupl
     return type(model).model_validate(sections["model"]), Training.model_validate(sections["training"])
 
 
-def alternatives(search: Search, model: Model, training: Training, where: str) -> Iterator[tuple[Model, Training]]:
+def alternatives(
+    search: Search, model: Model, training: Training, config_path: str
+) -> Iterator[tuple[Model, Training]]:
     """The settings with each value by itself. Raises `ValueError` with one line for what cannot be searched."""
     if training.keep != "best":
         raise ValueError(
-            f"{where}.training.keep: expected best, got {training.keep}; a search compares trials on clips of "
+            f"{config_path}.training.keep: expected best, got {training.keep}; a search compares trials on clips of "
             "validation"
         )
     known = [name for name in settings_of(model, training) if name not in FIXED]
     for name, dimension in search.space.items():
-        field = f"{where}.search.space.{name}"
+        field = f"{config_path}.search.space.{name}"
         if name in FIXED:
             raise ValueError(f"{field}: cannot be searched: {FIXED[name]}")
         if name not in known:

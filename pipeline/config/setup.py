@@ -31,7 +31,7 @@ class Setup(Section):
     """Classes of the corpus that are not learned; in place of `classes`."""
 
     positive: str | None = None
-    """Of two classes, the one to be detected. By default `NG`, or else the last by name."""
+    """Class to be detected, of two. By default `NG`, or else the last by name."""
 
     split: Split = Split()
     """Shares of the sides, where the corpus gives neither folds nor sides."""

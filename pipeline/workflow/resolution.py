@@ -69,7 +69,10 @@ def resolve(config: Config, origin: str) -> dict[str, ExperimentTarget]:
 
 def _corpora(config: Config, paths: Mapping[str, str]) -> dict[str, CorpusTarget]:
     """Return the corpus of each experiment, by the experiment's name; one object for those that share it."""
-    read_as = {name: _read_as(experiment, paths[name], config) for name, experiment in config.experiments.items()}
+    shared: dict[Path, LabelsTarget] = {}
+    read_as = {
+        name: _read_as(experiment, paths[name], config, shared) for name, experiment in config.experiments.items()
+    }
     sharing: dict[str, list[str]] = {}
     for name, (corpus, _, _) in read_as.items():
         settings = corpus.model_dump_json(exclude={"max_quarantine"}, exclude_defaults=True)
@@ -91,9 +94,12 @@ def _corpora(config: Config, paths: Mapping[str, str]) -> dict[str, CorpusTarget
 
 
 def _read_as(
-    experiment: Experiment, config_path: str, config: Config
+    experiment: Experiment, config_path: str, config: Config, shared: dict[Path, LabelsTarget]
 ) -> tuple[StoredCorpus, DemoTarget | None, LabelsTarget | None]:
-    """Return how an experiment's corpus is read, and what makes it or its labels, if it is not just there."""
+    """Return how an experiment's corpus is read, and what makes it or its labels, if it is not just there.
+
+    `shared` holds the labels of the experiments before, by their folders.
+    """
     demos = config.work_dir / "demo"
     demo = None if (name := experiment.corpus.demo) is None else DemoTarget(name, demos / name)
     corpus = experiment.corpus.synthesised(demos)
@@ -101,7 +107,7 @@ def _read_as(
         title = corpus.labels if isinstance(corpus.labels, str) else "labels"
         settings = corpus.model_dump_json(exclude={"max_quarantine", "segments", "silent"}, exclude_defaults=True)
         folder = config.work_dir / "labels" / folder_name(title, [settings])
-        labels = LabelsTarget(folder, corpus, config_path, demo)
+        labels = shared.setdefault(folder, LabelsTarget(folder, corpus, config_path, demo))
         return corpus.stored(labels.table), demo, labels
     return corpus.stored(), demo, None
 

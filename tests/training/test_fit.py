@@ -229,7 +229,7 @@ def test_a_run_says_its_epochs_and_nothing_else(
     tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(logging.getLogger("lightning.pytorch"), "level", logging.INFO)
+    caplog.set_level(logging.INFO, "lightning.pytorch")
     monkeypatch.setattr(epochs, "time", SimpleNamespace(monotonic=count(100, 2.5).__next__))
     first = run(tmp_path / "best", store, epochs=2).history
     last = run(tmp_path / "last", store, epochs=1, keep="last").history
