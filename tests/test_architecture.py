@@ -48,7 +48,7 @@ NO_SENTENCE = re.compile(r"(What|Of|As|The same|How|Where|Those|Whether)\b")
 LARGEST_MODULE_BYTES = 12 * 1024
 
 
-@pytest.mark.parametrize("package", [*MAY_IMPORT, "benchmarks"])
+@pytest.mark.parametrize("package", [*MAY_IMPORT, "benchmarks", "docs", "examples", "tests"])
 def test_docstrings_begin_as_sentences_do(package: str) -> None:
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for path in (ROOT / package).rglob("*.py"):

@@ -1,4 +1,4 @@
-"""What the project needs is a dependency: no target of the shipped configuration needs an extra."""
+"""Dependencies: the project declares all that it needs; no target of the shipped configuration needs an extra."""
 
 import subprocess
 from pathlib import Path

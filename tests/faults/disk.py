@@ -1,4 +1,4 @@
-"""What `test_disk` runs where it may mount: in a folder with a corpus and mine.yaml."""
+"""Program that `test_disk` runs where it may mount: in a folder with a corpus and mine.yaml."""
 
 import subprocess
 import sys

@@ -154,7 +154,7 @@ def test_noise_is_added_as_loud_as_asked() -> None:
 
 
 def test_a_library_gives_the_same_spectra() -> None:
-    """The same once more by scipy's transform, for a clip's worth of frames."""
+    """Compute the same by scipy's transform, for a clip's worth of frames."""
     signal = noise(100_000)
     fourier = Fourier(2048, 512)
     padded = np.pad(signal, 1024)

@@ -234,7 +234,7 @@ def test_a_store_that_is_removed_while_a_shard_is_linked(tmp_path: Path, monkeyp
 
 
 def test_only_what_is_wanted_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two stores of many shards, the markers of those that hold something wanted."""
+    """Read no marker of a shard that holds nothing wanted, in two stores of many shards."""
     many = string.ascii_letters
     for name, contents in (("1", many), ("2", many[::-1])):
         write(tmp_path / "stores" / "f" / name, contents, [spec()])

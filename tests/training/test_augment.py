@@ -1,4 +1,4 @@
-"""What is drawn while training: the same for the same clip, view and epoch, within its limits, where it should be."""
+"""Draws while training: the same for the same clip, view and epoch, within its limits, where it should be."""
 
 from pathlib import Path
 from typing import Any

@@ -20,7 +20,7 @@ DENSE, COMPACT = (Recipe(frames=24, n_mels=32, layout=layout) for layout in ("de
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Store]:
-    """The same recordings, dense and compact."""
+    """Stores of the same recordings, dense and compact."""
     folders = [tmp_path_factory.mktemp(name) for name in ("dense", "compact")]
     return small_store(folders[0], recipe=DENSE), small_store(folders[1], recipe=COMPACT)
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from stores import Store
 from training import fit as fitting
@@ -20,11 +19,11 @@ from training import module as epochs
 from training import schedule as rates
 from training.artefact import write_artefact
 from training.errors import TrainingError
-from training.evaluation.predictions import Predictions, predict
+from training.evaluation.predictions import predict
 from training.evaluation.scores import score
 from training.fit import Fitted, fit
 from training.models.resnet_attention.settings import ResNetAttentionModel
-from training.module import Classifier, random_states, set_random_states
+from training.module import Classifier
 from training.settings import Augment, Training
 from training.stream import ClipStream
 
@@ -157,32 +156,6 @@ def test_bf16_trains_to_float32_weights(tmp_path: Path, store: Store) -> None:
     assert {weight.dtype for weight in fitted.network.parameters()} == {torch.float32}
 
 
-def test_scores_of_known_predictions() -> None:
-    logits = np.log(np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8], [0.2, 0.5, 0.3]], dtype=np.float32))
-    scores = score(Predictions(np.arange(4), np.array([0, 1, 2, 1]), logits), ["x", "y", "z"])
-    assert scores.summary == {
-        "accuracy": 0.75,
-        "top5_accuracy": 1,
-        "macro_precision": pytest.approx((1 / 2 + 1 + 1) / 3),
-        "macro_recall": pytest.approx((1 + 1 / 2 + 1) / 3),
-        "macro_f1": pytest.approx((2 / 3 + 2 / 3 + 1) / 3),
-        "loss": pytest.approx(-np.mean(np.log([0.7, 0.3, 0.8, 0.5])), rel=1e-5),
-    }
-    assert scores.confusion.tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 1]]
-    assert scores.decided.tolist() == [0, 0, 2, 1]
-    assert scores.per_class == [
-        {"class": "x", "precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "clips": 1},
-        {"class": "y", "precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "clips": 2},
-        {"class": "z", "precision": 1.0, "recall": 1.0, "f1": 1.0, "clips": 1},
-    ]
-
-
-def test_the_sixth_likeliest_of_seven_classes_is_not_among_five() -> None:
-    logits = np.tile(np.arange(7, 0, -1, dtype=np.float32), (8, 1))
-    labels = np.array([0, 0, 0, 1, 4, 5, 6, 6])
-    assert score(Predictions(np.arange(8), labels, logits), list("abcdefg")).summary["top5_accuracy"] == 5 / 8
-
-
 def test_the_artefact_holds_all_that_inference_needs(tmp_path: Path, store: Store) -> None:
     from safetensors.torch import load_file
 
@@ -262,38 +235,6 @@ def test_accumulated_batches_step_less_often(tmp_path: Path, store: Store) -> No
         saved = torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)
         steps.append(saved["global_step"])
     assert steps == [12, 3]
-
-
-def test_a_checkpoint_of_more_gpus_goes_on_where_there_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a machine of four GPUs, and then on one that has the first alone."""
-    gpus = {index: torch.full((16,), index, dtype=torch.uint8) for index in range(4)}
-    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: gpus[device.index].clone())
-    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: gpus[device.index].copy_(state))
-    saved = random_states(torch.device("cuda", 3))
-    expected = torch.rand(3)
-    for index in (1, 2, 3):
-        del gpus[index]
-    set_random_states(saved, torch.device("cuda", 0))
-    assert gpus[0].tolist() == [3] * 16
-    assert torch.equal(torch.rand(3), expected)
-    set_random_states(saved, torch.device("cpu"))
-    assert torch.equal(torch.rand(3), expected)
-    set_random_states({"cpu": saved["cpu"]}, torch.device("cuda", 0))
-    assert torch.equal(torch.rand(3), expected)
-    assert gpus[0].tolist() == [3] * 16
-
-
-def test_a_mixture_is_learned_as_both_of_its_classes() -> None:
-    module = Classifier(torch.nn.Linear(3, 4), Training(label_smoothing=0.1))
-    features, label, share = torch.randn(6, 3), torch.tensor([0, 1, 2, 3, 0, 1]), torch.rand(6)
-    losses = [
-        F.cross_entropy(module(features), part, reduction="none", label_smoothing=0.1)
-        for part in (label, torch.tensor([1, 2, 3, 0, 1, 0]))
-    ]
-    expected = (share * losses[0] + (1 - share) * losses[1]).mean()
-    torch.testing.assert_close(module._step("train", features, label, share), expected)
-    plain = F.cross_entropy(module(features), label)
-    torch.testing.assert_close(module._step("validation", features, label), plain)  # which smooths nothing
 
 
 def test_the_last_epoch_is_kept_where_nothing_validates(tmp_path: Path, store: Store) -> None:

@@ -55,7 +55,7 @@ def _train_stream(store: Store, clips: int, training: Training) -> ClipStream:
 def _gradients(
     folder: Path, store: Store, clips: int, weights: Sequence[float] | None = None, **options: Any
 ) -> list[Tensor]:
-    """Those of one epoch at a rate of 0, in which all steps see the same network."""
+    """Return the losses of one epoch at a rate of 0, in which all steps see the same network."""
     settings = {"epochs": 1, "keep": "last", "device": "cpu", "precision": "float32", "learning_rate": 1e-30}
     training = Training(**{**settings, "label_smoothing": SMOOTHING, **options})
     gradients = Gradients()

@@ -55,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stores(folder: Path) -> dict[str, Store]:
-    """The same recordings, dense and compact."""
+    """Stores of the same recordings, dense and compact."""
     source = AudioSource(AudioCorpus(root=folder / "corpus"), "corpus")
     index = indexed(source, folder / "index")
     found = {}

@@ -21,7 +21,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.mark.parametrize("variants", [("original",), ("original", "noise")])
 def test_they_are_those_of_the_tensors(store: Store, variants: tuple[str, ...]) -> None:
-    """Of clips that fill their tensors."""
+    """A store of clips that fill their tensors."""
     rows = np.array([0, 5, 7])
     tensors = np.stack([store.clip(row, variant) for row in rows for variant in variants])
     found = fitted_standard(store, rows, variants)

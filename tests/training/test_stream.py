@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from stores_of import small_store
 from torch.utils.data import DataLoader
 
 from stores import Store, open_store
 from stores.hdf5 import export
-from training.order import Blocks, Permutation, turns
 from training.stream import ClipStream
 
 
@@ -29,47 +26,6 @@ def stream(store: Store, rows: Any = None, **options: Any) -> ClipStream:
 def shown(batches: Any) -> list[tuple[int, int]]:
     pairs = [(batch["row"].tolist(), batch["variant"].tolist()) for batch in batches]
     return [pair for rows, variants in pairs for pair in zip(rows, variants, strict=True)]
-
-
-class TestPermutation:
-    @given(size=st.integers(1, 5000), key=st.text(max_size=5))
-    def test_each_once(self, size: int, key: str) -> None:
-        assert np.array_equal(np.sort(Permutation(size, key)(np.arange(size))), np.arange(size))
-
-    def test_any_part_alone(self) -> None:
-        whole = Permutation(10**9 + 7, "k")
-        places = np.array([0, 123456789, 10**9 + 6])
-        assert np.array_equal(whole(places), [int(whole(np.array([place]))[0]) for place in places])
-
-    def test_keys_differ_and_neighbours_scatter(self) -> None:
-        orders = [Permutation(1000, key)(np.arange(1000)) for key in "ab"]
-        assert np.mean(orders[0] == orders[1]) < 0.02
-        assert abs(np.corrcoef(orders[0][:-1], orders[0][1:])[0, 1]) < 0.1
-
-
-class TestTurns:
-    @given(size=st.integers(1, 9), place=st.integers(0, 2**40), cycle=st.integers(0, 2**40), key=st.text(max_size=3))
-    def test_each_once_in_a_cycle(self, size: int, place: int, cycle: int, key: str) -> None:
-        drawn = turns(np.full(size, place), np.full(size, cycle), np.arange(size), size, key)
-        assert sorted(drawn.tolist()) == list(range(size))
-
-    def test_any_part_alone(self) -> None:
-        places, cycles, numbers = np.random.default_rng(0).integers(0, 6, (3, 500))
-        together = turns(places, cycles, numbers, 6, "0")
-        for row in (0, 7, 499):
-            part = slice(row, row + 1)
-            assert turns(places[part], cycles[part], numbers[part], 6, "0") == together[row]
-
-    def test_places_cycles_and_keys_differ_and_every_order_is_as_likely(self) -> None:
-        many = np.arange(60_000)
-        first = turns(many, many * 0, many * 0, 6, "0")
-        for other in (turns(many + 1, many * 0, many * 0, 6, "0"), turns(many, many * 0 + 1, many * 0, 6, "0")):
-            assert abs((first == other).mean() - 1 / 6) < 0.01
-        assert abs((first == turns(many, many * 0, many * 0, 6, "1")).mean() - 1 / 6) < 0.01
-        second = turns(many, many * 0, many * 0 + 1, 6, "0")
-        pairs = np.bincount(first * 6 + second, minlength=36).reshape(6, 6)
-        assert not pairs.diagonal().any()
-        assert np.abs(pairs[~np.eye(6, dtype=bool)] - 2000).max() < 250
 
 
 def test_a_batch_is_channels_last_without_a_copy(store: Store) -> None:
@@ -160,7 +116,7 @@ def test_it_resumes_on_another_number_of_ranks(store: Store, block: int) -> None
 
 @pytest.mark.parametrize("clips", [18, 17, 7, 2])
 def test_ranks_share_what_is_not_shuffled_to_its_last_clip(store: Store, clips: int) -> None:
-    """As evaluation reads: each clip once, whatever their number."""
+    """Read as evaluation does: each clip once, whatever their number."""
     options = {"rows": range(clips), "variants": ("original", "noise"), "batch_size": 3}
     whole = shown(stream(store, **options))
     assert whole == [(row, variant) for row in range(clips) for variant in range(2)]
@@ -271,27 +227,6 @@ def test_a_part_of_a_batch_keeps_its_memory(store: Store) -> None:
     for _ in batches:
         pass
     np.testing.assert_array_equal(one, before)
-
-
-class TestBlocks:
-    @given(size=st.integers(1, 3000), length=st.integers(1, 70), window=st.integers(1, 20), key=st.text(max_size=3))
-    def test_each_once(self, size: int, length: int, window: int, key: str) -> None:
-        assert np.array_equal(np.sort(Blocks(size, key, length, window)(np.arange(size))), np.arange(size))
-
-    def test_any_part_alone(self) -> None:
-        whole = Blocks(10**9 + 7, "k", 8, 16)
-        places = np.array([0, 123456789, 10**9 + 6])
-        assert np.array_equal(whole(places), [int(whole(np.array([place]))[0]) for place in places])
-
-    def test_a_window_holds_whole_runs(self) -> None:
-        order = Blocks(8 * 1000, "k", 8, 16)(np.arange(8 * 16))
-        jumps = np.diff(np.sort(order))
-        assert (jumps != 1).sum() <= 16
-        assert (np.diff(order) != 1).mean() > 0.9  # but within it they are mixed
-
-    def test_every_place_may_be_the_odd_one_at_the_end(self) -> None:
-        last = {int(Blocks(100, str(key), 8, 4)(np.array([99]))[0]) for key in range(200)}
-        assert len(last) > 50
 
 
 def test_blocks_show_everything_once_and_announce_what_follows_the_first_window(

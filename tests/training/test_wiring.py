@@ -1,4 +1,4 @@
-"""What reaches Lightning, the optimiser and the average is what the settings say; other work is never taken over."""
+"""Wiring: Lightning, the optimiser and the average get what the settings say; other work is never taken over."""
 
 import logging
 import signal
@@ -26,7 +26,7 @@ MODEL = ResNetAttentionModel(width=0.125, blocks=(1, 1, 1), attention_blocks=1, 
 
 
 class Reached(Exception):
-    """What was watched for has been called."""
+    """Signal that the watched function has been called."""
 
 
 def fitted(

@@ -1,4 +1,4 @@
-"""What `otogura replay` writes is what was analysed."""
+"""Replay: the sound that `otogura replay` writes is the one that was analysed."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a user may write, and the one line that each mistake gets."""
+"""Configurations that a user may write, and the one line that each mistake gets."""
 
 from pathlib import Path
 from typing import Any

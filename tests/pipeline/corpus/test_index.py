@@ -9,27 +9,15 @@ import numpy as np
 import pytest
 import soundfile
 from corpora import RATE_HZ, tone, tree, write_corpus
+from indices import index, table
 
 from features.audio import decode
 from pipeline.__main__ import _index as index_job
 from pipeline.commands import corpus as commands
-from pipeline.corpus.index import Index, update_index
 from pipeline.corpus.sources.audio.settings import AudioCorpus
-from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
 from pipeline.workflow.jobs import IndexJob
-
-
-def index(folder: Path, root: Path, **options: Any) -> Index:
-    corpus = AudioCorpus(root=root, **options)
-    scan = AudioSource(corpus, "mine.yaml: corpus").scan(folder, TaskRunner())
-    return update_index(folder, scan, max_quarantine=corpus.max_quarantine, config_path="mine.yaml: corpus")
-
-
-def table(root: Path, text: str) -> Path:
-    (root / "meta.csv").write_text(text)
-    return Path("meta.csv")
 
 
 def test_labels_are_the_folders_and_the_order_is_scattered(tmp_path: Path) -> None:

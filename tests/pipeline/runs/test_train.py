@@ -1,4 +1,4 @@
-"""What an experiment cannot be trained on is one line, before the first hour of training."""
+"""Mistakes in what an experiment is trained on are one line each, before the first hour of training."""
 
 import csv
 import re
@@ -51,7 +51,7 @@ def three_classes(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def train(store: Store, folder: Path, **options: Any) -> str:
-    """What is said against an experiment."""
+    """Return the line that is said against an experiment."""
     chosen = parse({"experiments": {"x": options}}, "").experiments["x"]
     with pytest.raises(InputError) as caught:
         train_experiment(folder, store, chosen, name="x", config_path="mine.yaml: experiments.x")
@@ -116,7 +116,7 @@ def test_weights_of_classes() -> None:
 
 @pytest.fixture(scope="module")
 def three_folds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Path, dict[str, Any]]:
-    """Of which one is much louder than the others: the store, the folder of the runs, and the metrics of all."""
+    """Three folds, one of them much louder than the others: the store, the folder of the runs, and all metrics."""
     folder = tmp_path_factory.mktemp("folds")
     lines = ["path,label,fold"]
     (folder / "corpus").mkdir()

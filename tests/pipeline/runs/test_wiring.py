@@ -1,4 +1,4 @@
-"""What reaches the stream, the fit, the threshold and Snakemake's jobs is what the configuration says."""
+"""Wiring: the stream, the fit, the threshold and Snakemake's jobs get what the configuration says."""
 
 import json
 from collections.abc import Sequence
@@ -194,7 +194,7 @@ def test_the_threshold_is_chosen_on_the_clips_that_validate(
 
 
 class TestJobs:
-    """What a job is told decides whether Snakemake runs it again: a setting that is missing there is ignored."""
+    """Jobs: their text decides whether Snakemake runs it again: a setting that is missing there is ignored."""
 
     CHANGES = (
         {"classes": ["a", "b"]},

@@ -271,7 +271,7 @@ def test_no_trial_is_lost_or_run_twice_after_an_interruption(
 
 
 def trials(into: Path) -> list[FrozenTrial]:
-    """Of the one study in a folder."""
+    """Return the trials of the one study in a folder."""
     url = f"sqlite:///{into / 'study.db'}"
     storage = optuna.storages.RDBStorage(url)
     found = optuna.load_study(study_name=None, storage=storage).get_trials()

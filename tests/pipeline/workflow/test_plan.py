@@ -56,7 +56,7 @@ def test_a_run_that_starts_from_another_tests_on_the_same_clips() -> None:
 
 
 def test_experiments_share_the_record_of_their_split() -> None:
-    """Those that start from others' weights have the record of the first, or one that inherits from it."""
+    """Experiments that start from others' weights have the record of the first, or one that inherits from it."""
     experiments = {
         "first": {"corpus": {"root": "x"}},
         "same": {"corpus": {"root": "x"}, "training": {"epochs": 3}},

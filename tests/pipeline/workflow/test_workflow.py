@@ -67,6 +67,22 @@ class Folder:
         assert (result.returncode == 0) == ok, result.stdout
         return result.stdout
 
+    def break_off(self, line: str, signal_number: int, *arguments: str) -> None:
+        """Type a command, and send a signal to it and its jobs when a line of its output begins so."""
+        with subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.path,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as process:
+            assert process.stderr is not None
+            assert any(printed.startswith(line) for printed in process.stderr)
+            os.killpg(process.pid, signal_number)
+            process.stderr.read()
+            assert process.wait(60)
+
     def computed(self, output: str) -> list[int]:
         return [int(count) for count in re.findall(r"(\d+) tensors computed", output)]
 
@@ -294,22 +310,7 @@ def test_a_training_that_was_broken_off_is_not_taken_for_done(folder: Folder, si
     """Snakemake puts the scores of the run before back, as if they were those of this one."""
     before = folder.metrics()
     folder.config["experiments"]["genre"]["training"]["epochs"] = 12
-    process = subprocess.Popen(
-        folder.command("train_genre"),
-        cwd=folder.path,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("epoch 3/12"):
-            break
-    os.killpg(process.pid, signal_number)
-    process.stderr.read()
-    process.stderr.close()
-    assert process.wait(60)
+    folder.break_off("epoch 3/12", signal_number, "train_genre")
     assert folder.metrics() == before
     assert "epoch 12/12" in folder.run("train_genre")
     assert len(folder.metrics()["history"]) == 12
@@ -325,22 +326,7 @@ def test_a_search_goes_on_and_its_best_trains_on_the_same_store(folder: Folder) 
     found = folder.path / "work" / "searches" / "deep"
     before = [(found / name).read_bytes() for name in ("best.yaml", "search.html")]
     search["trials"] = 6
-    process = subprocess.Popen(
-        folder.command("search_deep", "--cores", "1"),
-        cwd=folder.path,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("trial 2, 3 of 6: "):
-            break
-    os.killpg(process.pid, signal.SIGINT)
-    process.stderr.read()
-    process.stderr.close()
-    assert process.wait(60)
+    folder.break_off("trial 2, 3 of 6: ", signal.SIGINT, "search_deep", "--cores", "1")
     assert [(found / name).read_bytes() for name in ("best.yaml", "search.html")] == before
     output = folder.run("search_deep", "--cores", "1")
     assert "3 of 6: " not in output

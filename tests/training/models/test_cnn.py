@@ -22,7 +22,7 @@ def test_eleven_convolutions_are_pooled_before_the_dense_layers() -> None:
 @pytest.mark.parametrize(("pooling", "changes"), [("max", False), ("average", True)])
 @torch.inference_mode()
 def test_pooling_is_over_all_places(pooling: str, changes: bool) -> None:
-    """What is weak at one place changes a mean, and no maximum."""
+    """A weak value at one place changes a mean, and no maximum."""
     network = build(CnnModel(depth=1, dense=(), dropout=0.0, pooling=pooling), 2, Recipe()).eval()
     network.convolutions = torch.nn.Identity()
     network.head = torch.nn.Identity()

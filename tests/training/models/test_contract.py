@@ -53,7 +53,7 @@ def test_settings_say_what_they_are_and_outlive_json(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_its_defaults_are_valid(name: str) -> None:
-    """Those of its recipes, its training and its search, as an experiment has them."""
+    """Check its recipes, its training and its search, as an experiment has them."""
     kind = MODELS[name]
     assert {recorded_recipe(recipe).kind for recipe in kind.recipes.values()} == {kind.reads}
     assert Training(**kind.published)

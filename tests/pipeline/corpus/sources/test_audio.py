@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 from corpora import RATE_HZ, write_corpus
+from indices import index, table
 
 from features.audio import content_hash, decode
 from pipeline.build.store import Decoder
-from pipeline.corpus.index import Index, update_index
+from pipeline.corpus.index import update_index
 from pipeline.corpus.probe import probe_all
 from pipeline.corpus.sources.audio import scan as scanning
 from pipeline.corpus.sources.audio.recording import AudioFile
@@ -25,17 +26,6 @@ from pipeline.support.executors import TaskRunner
 HEADER = "path,label,fold\n"
 ROWS = "".join(f"a/{n}.wav,{'xxyy'[n]},1\n" for n in range(4))
 ROWS_OF_SIDES = HEADER + "a/0.wav,x,train\na/1.wav,x, Test \na/2.wav,y,dev\na/3.wav,y,TRAINING\n"
-
-
-def index(folder: Path, root: Path, **options: Any) -> Index:
-    corpus = AudioCorpus(root=root, **options)
-    scan = AudioSource(corpus, "mine.yaml: corpus").scan(folder, TaskRunner())
-    return update_index(folder, scan, max_quarantine=corpus.max_quarantine, config_path="mine.yaml: corpus")
-
-
-def table(root: Path, text: str) -> Path:
-    (root / "meta.csv").write_text(text)
-    return Path("meta.csv")
 
 
 def test_a_table_gives_labels_groups_and_folds(tmp_path: Path) -> None:
