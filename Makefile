@@ -4,6 +4,9 @@ BIN := .venv/bin
 # Without --no-compile pip compiles fourteen thousand modules, most of which are never imported: half a minute.
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
+# Container images often set it; each of hundreds of processes would then compile all that it imports once more.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test bench docs faults mutants clean
 
 demo: .venv/.demo
