@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from features.tensors.base import channels_last
 from features.tensors.four_channel import Recipe
-from features.tensors.four_channel.assembly import expanded, spline_matrix
+from features.tensors.four_channel.spline import expanded, spline_matrix
 from stores.positioned import page_aligned
 from stores.reader import Store
 from training.order import Items, scrambled
@@ -47,6 +46,8 @@ class _Expansion:
         self.shape = (*self._spline.shape[:1], self._recipe.frames, len(self._recipe.channels))
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
+        from features.tensors.base import channels_last  # numba takes a second to import, which training does without
+
         planes = expanded(rows.astype(np.float32), self._spline)
         return channels_last(planes, self._recipe.frames, self._recipe.dtype)
 

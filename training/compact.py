@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from features.tensors.four_channel import Recipe
-from features.tensors.four_channel.assembly import spline_matrix
+from features.tensors.four_channel.spline import spline_matrix
 
 
 class Expand(nn.Module):

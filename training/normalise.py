@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from features.tensors.four_channel import Recipe
-from features.tensors.four_channel.assembly import DEGENERATE_SD, spline_matrix
+from features.tensors.four_channel.recipe import DEGENERATE_SD
+from features.tensors.four_channel.spline import spline_matrix
 from stores.reader import Store
 
 # Groups of rows that share one location and one scale, in the order of `Recipe.statistics`: log-mel, coefficient 0, the

@@ -15,10 +15,10 @@ from features.kernels.product import multiply
 from features.mel import MelBank, mel_filters
 from features.sound import Sound
 from features.tensors.base import Tensor, centre, channels_last
-from features.tensors.four_channel.recipe import Recipe
+from features.tensors.four_channel.recipe import DEGENERATE_SD, Recipe
+from features.tensors.four_channel.spline import expanded, spline_matrix
 
 DELTA_WIDTH = 9  # frames of the Savitzky-Golay filter behind librosa's `delta`
-DEGENERATE_SD = 1e-4  # rows that vary less than this carry nothing and become zeros
 MAD_TO_SD = 1.4826  # the median absolute deviation of a normal distribution times this is its sd
 
 
@@ -29,14 +29,6 @@ class Normalised:
     rows: np.ndarray
     location: float
     scale: float
-
-
-def spline_matrix(knots: int, rows: int) -> np.ndarray:
-    """Return the not-a-knot cubic spline through `knots` values at `rows` points, as `(rows, knots)` float64."""
-    from scipy.interpolate import CubicSpline  # for the constants only, which workers are sent
-
-    units = CubicSpline(np.linspace(0, 1, knots), np.eye(knots), bc_type="not-a-knot")
-    return np.asarray(units(np.linspace(0, 1, rows)))
 
 
 def dct_matrix(count: int, rows: int) -> np.ndarray:
@@ -146,13 +138,3 @@ class Assembly:
             values = channels_last(rows[np.newaxis], self.recipe.frames, self.recipe.dtype)[..., 0]
             return Tensor(np.ascontiguousarray(values), statistics)
         return Tensor(channels_last(expanded(rows, self.spline), self.recipe.frames, self.recipe.dtype), statistics)
-
-
-def expanded(rows: np.ndarray, spline: np.ndarray) -> np.ndarray:
-    """Return planes `(4, n_mels, frames)` float32 from compact rows `(n_mels + 3 · n_mfcc, frames)` float32."""
-    bands, coefficients = spline.shape
-    planes = np.empty((4, bands, rows.shape[1]), np.float32)
-    planes[0] = rows[:bands]
-    for few, plane in zip(rows[bands:].reshape(3, coefficients, -1), planes[1:], strict=True):
-        multiply(spline, few, plane)
-    return planes

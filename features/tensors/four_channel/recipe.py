@@ -8,6 +8,8 @@ from pydantic.dataclasses import dataclass
 from features.augmentations.base import STRICT
 from features.recipe import MelRecipe
 
+DEGENERATE_SD = 1e-4  # rows that vary less than this carry nothing and become zeros
+
 
 @dataclass(frozen=True, config=STRICT)
 class Recipe(MelRecipe):
@@ -21,7 +23,7 @@ class Recipe(MelRecipe):
         Type of the values in the store.
     layout
         `dense`, or `compact`: before the spline, as `(n_mels + 3 · n_mfcc, frames)`, the mel bands and then the
-        coefficients, their deltas and delta-deltas. `expanded` in the kind's `assembly.py` applies the spline.
+        coefficients, their deltas and delta-deltas. `expanded` in the kind's `spline.py` applies the spline.
     """
 
     kind: Literal["four_channel"] = "four_channel"
