@@ -4,12 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torchmetrics.functional.classification import (
-    binary_auroc,
-    binary_average_precision,
-    binary_precision_recall_curve,
-    binary_roc,
-)
 
 from training.evaluation.predictions import Predictions
 
@@ -58,9 +52,9 @@ def choose_threshold(scores: np.ndarray, truth: np.ndarray) -> float:
         Probabilities of the positive class, of validation clips.
     truth : array of bool, shape (clips,)
     """
-    precision, recall, thresholds = (part.numpy() for part in binary_precision_recall_curve(*_tensors(scores, truth)))
-    f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
-    best = int(np.argmax(f1[: len(thresholds)]))
+    thresholds, hits, alarms = _counts(scores, truth)
+    f1 = 2 * hits / (hits + alarms + truth.sum())
+    best = np.flatnonzero(f1 == f1.max())[-1]
     lower = scores[scores < thresholds[best]]
     return float((thresholds[best] + lower.max()) / 2 if len(lower) else thresholds[best])
 
@@ -73,18 +67,16 @@ def detect(scores: np.ndarray, truth: np.ndarray, threshold: float, demand: str 
     `pauc` is the area under the ROC curve up to a false-positive rate of 0.1, standardised so that chance is 0.5
     (McClish 1989).
     """
-    tensors = _tensors(scores, truth)
-    fpr, recall, thresholds = (part.numpy().astype(np.float64) for part in binary_roc(*tensors))
+    thresholds, hits, alarms = _counts(scores, truth)
     positives, negatives = truth.sum(), (~truth).sum()
-    hits, alarms = np.rint(recall * positives), np.rint(fpr * negatives)
-    recall, fpr = hits / max(1, positives), alarms / max(1, negatives)  # in float32 19 of 20 are less than 0.95
-    with np.errstate(invalid="ignore"):
-        precision = hits / (hits + alarms)
+    precision = np.append(np.nan, hits / (hits + alarms))
+    recall, fpr = (np.append(0, part) / max(1, count) for part, count in ((hits, positives), (alarms, negatives)))
+    thresholds = np.append(np.inf, thresholds)
     called = scores >= threshold
     summary = {
-        "roc_auc": float(binary_auroc(*tensors)),
-        "pauc": float(binary_auroc(*tensors, max_fpr=LOW_FPR)),
-        "pr_auc": float(binary_average_precision(*tensors)),
+        "roc_auc": float(np.trapezoid(recall, fpr)),
+        "pauc": _partial_area(fpr, recall),
+        "pr_auc": float(np.diff(recall) @ precision[1:]),
         "threshold": threshold,
         "precision": _share(called & truth, called),
         "recall": _share(called & truth, truth),
@@ -102,9 +94,22 @@ def detect(scores: np.ndarray, truth: np.ndarray, threshold: float, demand: str 
     return Detection(summary, points, fpr, recall, thresholds, precision)
 
 
+def _counts(scores: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return all different scores as thresholds, from the highest down, and the hits and false alarms from each on."""
+    order = np.argsort(-scores, kind="stable")
+    scores = scores[order]
+    last = np.flatnonzero(np.append(scores[1:] < scores[:-1], True))  # of the clips with one score
+    hits = np.cumsum(truth[order])[last]
+    return scores[last], hits, last + 1 - hits
+
+
+def _partial_area(fpr: np.ndarray, recall: np.ndarray) -> float:
+    """Return the standardised area up to `LOW_FPR`."""
+    inside = np.searchsorted(fpr, LOW_FPR, side="right")
+    area = np.trapezoid(np.append(recall[:inside], np.interp(LOW_FPR, fpr, recall)), np.append(fpr[:inside], LOW_FPR))
+    chance = LOW_FPR**2 / 2
+    return float((1 + (area - chance) / (LOW_FPR - chance)) / 2)
+
+
 def _share(part: np.ndarray, total: np.ndarray) -> float:
     return int(part.sum()) / max(1, int(total.sum()))
-
-
-def _tensors(scores: np.ndarray, truth: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.from_numpy(scores), torch.from_numpy(truth.astype(np.int64))

@@ -6,10 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torchmetrics.functional.classification import (
-    multiclass_accuracy,
-    multiclass_confusion_matrix,
-)
 
 from training.evaluation.predictions import Predictions
 
@@ -61,17 +57,15 @@ def score(predictions: Predictions, classes: list[str], decided: np.ndarray | No
 
     `decided` `(clips,)` are the classes that count as predicted, where those are not the likeliest.
     """
-    logits = torch.from_numpy(predictions.logits)
-    labels = torch.from_numpy(predictions.labels)
-    predicted = logits.argmax(dim=1) if decided is None else torch.from_numpy(decided)
-    count = len(classes)
-    top = min(5, count)
-    confusion = multiclass_confusion_matrix(predicted, labels, count).numpy()
+    logits, labels, count = predictions.logits, predictions.labels, len(classes)
+    predicted = logits.argmax(axis=1) if decided is None else decided
+    confusion = np.bincount(labels * count + predicted, minlength=count * count).reshape(count, count)
+    likeliest = np.argsort(-logits, axis=1, kind="stable")[:, :5]
     per_class = score_confusion(confusion, classes)
     summary = {
-        "accuracy": float(multiclass_accuracy(predicted, labels, count, average="micro")),
-        "top5_accuracy": float(multiclass_accuracy(logits, labels, count, average="micro", top_k=top)),
+        "accuracy": float(np.mean(predicted == labels)),
+        "top5_accuracy": float(np.mean((likeliest == labels[:, None]).any(axis=1))),
         **{f"macro_{name}": float(np.mean([row[name] for row in per_class if row["clips"]])) for name in METRICS},
-        "loss": float(F.cross_entropy(logits, labels)),
+        "loss": float(F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels))),
     }
-    return Scores(summary, per_class, confusion, predicted.numpy())
+    return Scores(summary, per_class, confusion, predicted)

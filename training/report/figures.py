@@ -26,7 +26,7 @@ def detection_curves(detection: "Detection") -> Markup:
     pr.plot(detection.recall, detection.precision, color=BLUE)
     pr.plot(summary["recall"], summary["precision"], "o", color=ORANGE)
     pr.set(xlabel="recall", ylabel="precision", title=f"precision–recall, area {summary['pr_auc']:.3f}")
-    inner = detection.thresholds <= 1  # the first is above every probability
+    inner = np.isfinite(detection.thresholds)  # the first is above every probability
     thresholds, recall, precision = (
         part[inner] for part in (detection.thresholds, detection.recall, detection.precision)
     )
