@@ -6,6 +6,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import is_dataclass
+from datetime import timedelta
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -192,10 +193,12 @@ def yaml_text(value: Any) -> str:
 
 
 def default_of(node: Node, key: str) -> Any:
-    """Return the default of a key; the schema lacks those that a function makes."""
-    if "default" in (value := node["properties"][key]):
+    """Return the default of a key; the schema lacks those that a function makes, and has times in an odd form."""
+    value = node["properties"][key]
+    if "default" in value and value.get("format") != "duration":
         return value["default"]
-    return CLASSES[node["title"]].model_fields[key].get_default(call_default_factory=True)
+    default = CLASSES[node["title"]].model_fields[key].get_default(call_default_factory=True)
+    return f"{default!s:0>8}" if isinstance(default, timedelta) else default
 
 
 def filled_in(node: Node, key: str) -> str:

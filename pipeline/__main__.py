@@ -207,7 +207,7 @@ def main() -> int:
     except OSError as error:  # a full disk, a folder that may not be written
         log.error("otogura: %s; when that is mended, the same command goes on from here", error)
         return 1
-    except (KeyboardInterrupt, SystemExit) as ended:  # Lightning turns the one into the other
+    except (KeyboardInterrupt, SystemExit) as ended:  # the second after SIGTERM
         log.error("otogura: interrupted; the same command goes on from here")
         return ended.code if isinstance(ended, SystemExit) and isinstance(ended.code, int) else 130
     return 0

@@ -1,86 +1,129 @@
-"""The two checkpoints of a run, complete or missing, and the epoch at which to stop."""
+"""The checkpoints of a run, complete or missing, and the epoch at which to stop."""
 
+import logging
 import math
+from collections.abc import Sequence
+from hashlib import blake2b
+from io import BytesIO
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Checkpoint
+from torch import Tensor
 
-from stores.files import taking_place
-from training.module import Classifier
+from stores.files import make_folder, remove_partials, replacing
+from training.learner import Epoch, Learner
 from training.settings import Training
+from training.stream import ClipStream
+
+log = logging.getLogger("otogura")
+
+DIGEST_BYTES = 16
 
 
-class Checkpoints(Checkpoint):
-    """Writes `last.ckpt` after every epoch and, where the settings keep that, `best.ckpt` after one with the lowest
-    validation loss so far.
+class Checkpoints:
+    """Checkpoints in a folder: `last.ckpt` and the one before it, `previous.ckpt`, hold all that training goes on
+    from, and `kept.ckpt` the weights to be kept.
 
-    Which epoch is best and when patience ends follows from the module's history alone, which the checkpoints hold:
-    a run that was interrupted anywhere, or moved, goes on as if nothing had happened. (Lightning's own callbacks
-    forget the best score of a folder that was moved, and write through the system's temporary folder.)
+    Those are of the epoch with the lowest validation loss or of the last one, as the settings say. Which epoch is best
+    and when patience ends follows from the history alone: a run that was interrupted anywhere, or moved, goes on as if
+    nothing had happened.
     """
 
     def __init__(self, folder: Path, training: Training) -> None:
-        self.last_path = folder / "last.ckpt"
-        self.best_path = folder / "best.ckpt"
-        self.kept_path = self.best_path if training.keep == "best" else self.last_path
+        self._folder = folder
+        self.last_path, self.previous_path = folder / "last.ckpt", folder / "previous.ckpt"
+        self.kept_path = folder / "kept.ckpt"
         self._training = training
 
     def clear(self) -> None:
         """Remove the checkpoints of another run."""
-        for path in (self.last_path, self.best_path):
-            path.unlink(missing_ok=True)
+        for path in self._folder.glob("*.ckpt*"):
+            path.unlink()
 
-    def kept(self) -> dict[str, Any]:
-        """Return the checkpoint of a finished run."""
-        return _load(self.kept_path)
+    def save(self, learner: Learner, train: ClipStream) -> None:
+        """Write the state between two steps; the last checkpoint becomes the one before it."""
+        state = {"learner": learner.state_dict(), "stream": train.state_dict()}
+        _write(self.last_path, state, before=self.previous_path)
 
-    def history(self) -> list[dict[str, float]]:
-        """Return the history of all finished epochs."""
-        return _load(self.last_path)["history"] if self.last_path.is_file() else []
+    def save_epoch(self, learner: Learner, train: ClipStream) -> None:
+        """Write the state after an epoch, and its weights if they are the best so far, or the last to be trained."""
+        keep = self._is_best(learner.history) if self._training.keep == "best" else self.ended(learner.history)
+        if keep:
+            _write(self.kept_path, learner.kept_network.state_dict())
+        self.save(learner, train)
 
-    def finished(self) -> bool:
-        """Return True if nothing is left to train and the weights to be kept exist."""
-        if not self.kept_path.is_file():
-            self.clear()
+    def restore(self, learner: Learner, train: ClipStream) -> bool:
+        """Let a learner and its stream go on from the newest checkpoint that is sound; return False if none is."""
+        remove_partials(self._folder.glob("*"))
+        state = self._newest()
+        if state is None:
             return False
-        history = self.history()
-        return len(history) >= self._training.epochs or self._patience_ended(history)
+        learner.load_state_dict(state["learner"])
+        train.load_state_dict(state["stream"])
+        return True
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the checkpoints, after the module's own hook has added the epoch to the history."""
-        assert isinstance(pl_module, Classifier)
-        if self._is_best(pl_module.history):
-            _save(trainer, self.best_path)
-        _save(trainer, self.last_path)
-        if self._patience_ended(pl_module.history):
-            trainer.should_stop = True
+    def finished(self) -> tuple[dict[str, Tensor], list[Epoch]] | None:
+        """Return the weights to be kept and the history if nothing is left to train, else None."""
+        state = self._newest()
+        history: list[Epoch] = [] if state is None else state["learner"]["history"]
+        kept = _read(self.kept_path)
+        if kept is None and history and (self._training.keep == "best" or self.ended(history)):
+            self.clear()  # the epoch that had them is over
+        return (kept, history) if kept is not None and self.ended(history) else None
 
-    def _is_best(self, history: list[dict[str, float]]) -> bool:
-        if self._training.keep == "last":
+    def ended(self, history: Sequence[Epoch]) -> bool:
+        """Return True if no epoch is to follow these."""
+        if len(history) >= self._training.epochs:
+            return True
+        if self._training.keep == "last" or not history:
             return False
+        losses = _losses(history)
+        return len(losses) - 1 - losses.index(min(losses)) >= self._training.patience
+
+    def _is_best(self, history: Sequence[Epoch]) -> bool:
         losses = _losses(history)
         return len(losses) == 1 or losses[-1] < min(losses[:-1])
 
-    def _patience_ended(self, history: list[dict[str, float]]) -> bool:
-        if self._training.keep == "last":
-            return False
-        losses = _losses(history)
-        return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= self._training.patience
+    def _newest(self) -> dict[str, Any] | None:
+        for path in (self.last_path, self.previous_path):
+            if (state := _read(path)) is not None:
+                return state
+        return None
 
 
-def _losses(history: list[dict[str, float]]) -> list[float]:
+def _losses(history: Sequence[Epoch]) -> list[float]:
     """Return the validation losses; one that is not a number becomes infinite, the worst."""
     return [math.inf if math.isnan(row["validation_loss"]) else row["validation_loss"] for row in history]
 
 
-def _save(trainer: pl.Trainer, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with taking_place(path) as partial:
-        trainer.save_checkpoint(partial)
+def _write(path: Path, state: dict[str, Any], before: Path | None = None) -> None:
+    """Write a checkpoint; the one that it replaces takes the place of `before`."""
+    memory = BytesIO()
+    torch.save(state, memory)
+    make_folder(path.parent)
+    with replacing(path) as file:
+        file.write(memory.getbuffer())
+        file.write(_digest(memory.getbuffer()))  # torch itself looks at no checksum, and reads none that follows
+        if before is not None and path.is_file():
+            path.replace(before)
 
 
-def _load(path: Path) -> dict[str, Any]:
-    return torch.load(path, map_location="cpu", weights_only=True)
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return what a checkpoint holds, of tensors and plain values alone; None if it is missing or damaged."""
+    if not path.is_file():
+        return None
+    content = memoryview(path.read_bytes())
+    state, digest = content[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
+    try:
+        if _digest(state) == digest:
+            return torch.load(BytesIO(state), map_location="cpu", weights_only=True)
+    except UnpicklingError:  # it holds something else
+        pass
+    log.warning("%s: expected a checkpoint, got a damaged file; training goes on without it", path)
+    return None
+
+
+def _digest(data: memoryview) -> bytes:
+    return blake2b(data, digest_size=DIGEST_BYTES).digest()

@@ -2,9 +2,7 @@
 one cosine; or constant."""
 
 import math
-from typing import Any, Literal
-
-import torch
+from typing import Any, Literal, Protocol
 
 PUBLISHED_EPOCHS, WARM_UP, COSINE_FROM = 120, 15, 60
 DECAY = 0.96
@@ -33,6 +31,12 @@ def decay_factor(epoch: int, epochs: int) -> float:
     return float(last * 0.5 * (1 + math.cos(math.pi * (epoch - joint + 1) / (epochs - joint + 1))))
 
 
+class Optimizer(Protocol):
+    """Optimiser whose groups of weights have a learning rate `lr`, as torch's have."""
+
+    param_groups: list[dict[str, Any]]
+
+
 class Schedule:
     """Scheduler that sets the learning rate once per epoch: the base × 1, `cosine_factor`, or `decay_factor` × plateau
     factor.
@@ -42,7 +46,7 @@ class Schedule:
     """
 
     def __init__(
-        self, optimizer: torch.optim.Optimizer, epochs: int, kind: Literal["decay", "cosine", "constant"] = "decay"
+        self, optimizer: Optimizer, epochs: int, kind: Literal["decay", "cosine", "constant"] = "decay"
     ) -> None:
         self.optimizer = optimizer
         self._kind = kind

@@ -125,8 +125,12 @@ class Training(Section):
     and float32 on a CPU."""
 
     max_time: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
-    """Longest time of a run: seconds, or hours:minutes:seconds as in `11:30:00`. Training stops before the epoch that
+    """Longest time of a run: seconds, or hours:minutes:seconds as in `11:30:00`. Training stops before the step that
     would go beyond it, and the same command goes on. Null: no limit."""
+
+    checkpoint_every: Annotated[timedelta, Field(ge=timedelta(0))] = timedelta(minutes=5)
+    """Time between two checkpoints within an epoch, written as `max_time` is. There is one after each epoch as well,
+    and when the run is interrupted."""
 
     @property
     def validates(self) -> bool:

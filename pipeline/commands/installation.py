@@ -32,17 +32,17 @@ def doctor() -> None:
     import torch
 
     from pipeline.build.environment import environment
-    from training.fit import device_of, precision_of
+    from training.devices import device_of, dtype_of
     from training.settings import Training
 
     made_by = environment()
     for name, value in {
         "python": platform.python_version(),
-        **{name: version(name) for name in ("otogura", "snakemake", "zarr", "torch", "lightning")},
+        **{name: version(name) for name in ("otogura", "snakemake", "zarr", "torch")},
         **made_by["packages"],
         **{name: value for name, value in made_by.items() if name != "packages"},
         "training device": device_of(Training()),
-        "training precision": precision_of(Training()),
+        "training precision": str(dtype_of(Training())).removeprefix("torch."),
         "threads": torch.get_num_threads(),
     }.items():
         print(f"{name}: {value}")

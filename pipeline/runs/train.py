@@ -2,12 +2,10 @@
 
 import logging
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lightning.pytorch import Callback
 
 from features.recipe import ORIGINAL
 from pipeline.config.setup import Setup
@@ -21,10 +19,12 @@ from pipeline.runs.run import Run, fold_sides, prepare_run, run_sides
 from stores.files import read_json
 from stores.reader import Store
 from training.artefact import DESCRIPTION, WEIGHTS, read_artefact, write_artefact
+from training.devices import device_of
 from training.evaluation.detection import BEST, EVEN, Detection, choose_threshold, detect, probabilities
 from training.evaluation.predictions import Predictions, averaged, predict
 from training.evaluation.scores import Scores, score
-from training.fit import Fitted, device_of, fit
+from training.fit import Fitted, fit
+from training.loop import BeforeEpoch
 from training.models.base import SpectrogramModel
 from training.models.crops import Standard
 from training.normalise import TrainStatistics, fitted_statistics
@@ -92,7 +92,7 @@ def fit_run(
     sides: Sides,
     run: Run,
     init_from: Path | None = None,
-    callbacks: Sequence[Callback] = (),
+    before_epoch: BeforeEpoch | None = None,
     until: float | None = None,
 ) -> Fitted:
     """`fit` on the training clips, and on those that validate; no clip that tests is read."""
@@ -128,7 +128,7 @@ def fit_run(
         class_weights=_class_weights(training, labels[sides.train], len(run.classes), run.positive_number),
         standard=standard,
         start=None if init_from is None else read_artefact(init_from),
-        callbacks=callbacks,
+        before_epoch=before_epoch,
         until=until,
     )
 

@@ -31,7 +31,8 @@ from pipeline.support.executors import WORKER_LOST
 from pipeline.workflow.jobs import SearchJob
 from stores import open_store
 from stores.files import digest
-from training.fit import code_digest, device_of
+from training.devices import device_of
+from training.fit import code_digest
 
 log = logging.getLogger("otogura")
 
@@ -70,7 +71,7 @@ def _identity(job: SearchJob, run: Run, sides: str) -> str:
         "store": run.store.identity,
         "sides": sides,
         "model": job.setup.model.model_dump(mode="json"),
-        "training": job.setup.training.model_dump(mode="json", exclude={"epochs", "max_time"}),
+        "training": job.setup.training.model_dump(mode="json", exclude={"epochs", "max_time", "checkpoint_every"}),
         "classes": run.classes,
         "positive": run.positive,
         "code": code_digest(job.setup.model.name),

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import lightning.pytorch as pl
 import optuna
 import torch
 from optuna.pruners import MedianPruner
@@ -80,7 +79,7 @@ def _run(task: Task) -> FrozenTrial:
         reporter = Reporter(trial)
         run = prepare_run(open_store(task.family), task.setup, task.config_path)
         try:
-            fitted = fit_run(task.folder, run_sides(run, task.record), run, callbacks=[reporter])
+            fitted = fit_run(task.folder, run_sides(run, task.record), run, before_epoch=reporter.report_or_prune)
             reporter.report(fitted.history, fitted.network)
             ended = study.tell(trial, lowest_loss(fitted.history))
         except optuna.TrialPruned:
@@ -115,7 +114,7 @@ def lowest_loss(history: Sequence[dict[str, float]]) -> float:
     return min(losses)
 
 
-class Reporter(pl.Callback):
+class Reporter:
     """Tells a study of each epoch, and asks whether to go on, before the next one begins.
 
     By then the epoch's checkpoint is written: a trial that is broken off anywhere goes on, and nothing is told twice.
@@ -126,9 +125,9 @@ class Reporter(pl.Callback):
         self._seconds = trial.user_attrs.get("seconds", 0.0)  # in runs that were broken off
         self._began = time.monotonic()
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.report(pl_module.history, pl_module.network)  # type: ignore[arg-type]  # a Classifier's
-        if trainer.current_epoch and self._trial.should_prune():
+    def report_or_prune(self, history: Sequence[dict[str, float]], network: torch.nn.Module) -> None:
+        self.report(history, network)
+        if history and self._trial.should_prune():
             raise optuna.TrialPruned
 
     def report(self, history: Sequence[dict[str, float]], network: torch.nn.Module) -> None:

@@ -1,9 +1,9 @@
-"""Which epoch is kept, and when patience ends: from the validation losses alone."""
+"""Which epoch is kept, when patience ends, and what is left of damaged checkpoints."""
 
+import logging
 import math
-from fractions import Fraction
 from pathlib import Path
-from pickle import UnpicklingError
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,32 +12,45 @@ from torch import nn
 
 from training import checkpoints as module
 from training.checkpoints import Checkpoints
-from training.module import Classifier
+from training.learner import Learner
 from training.settings import Training
 
 
-class Trainer:
-    """A trainer that saves the history only."""
+class Stream(SimpleNamespace):
+    """A stream that has a position and nothing else."""
 
-    def __init__(self, classifier: Classifier) -> None:
-        self._classifier = classifier
-        self.should_stop = False
+    def state_dict(self) -> dict[str, int]:
+        return {"epoch": self.epoch, "seen": 0}
 
-    def save_checkpoint(self, path: Path) -> None:
-        torch.save({"history": list(self._classifier.history)}, path)
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.epoch = state["epoch"]
+
+
+STREAM: Any = Stream(epoch=0)
+
+
+def learner_of(training: Training) -> Learner:
+    torch.manual_seed(0)
+    return Learner(nn.Linear(1, 2), training)
 
 
 def trained(folder: Path, losses: list[float], **options: Any) -> tuple[Checkpoints, int]:
-    """Checkpoints of a run with these validation losses, and the epochs until it stopped."""
-    training = Training(**({"epochs": len(losses)} | options))
-    classifier = Classifier(nn.Linear(1, 2), training)
-    checkpoints, trainer = Checkpoints(folder, training), Trainer(classifier)
+    """Checkpoints of a run with these validation losses, and the epochs until it ended; weights tell the epoch."""
+    training = Training(**({"epochs": len(losses), "device": "cpu", "precision": "float32"} | options))
+    learner, checkpoints = learner_of(training), Checkpoints(folder, training)
     for epoch, loss in enumerate(losses):
-        classifier.history.append({"epoch": epoch, "validation_loss": loss})
-        checkpoints.on_train_epoch_end(trainer, classifier)  # type: ignore[arg-type]  # what it uses of one
-        if trainer.should_stop:
+        learner.history.append({"epoch": epoch, "validation_loss": loss})
+        nn.init.constant_(learner.network.weight, epoch)  # type: ignore[arg-type]
+        STREAM.epoch = epoch + 1
+        checkpoints.save_epoch(learner, STREAM)
+        if checkpoints.ended(learner.history):
             break
-    return checkpoints, len(classifier.history)
+    return checkpoints, len(learner.history)
+
+
+def kept_epoch(checkpoints: Checkpoints) -> int:
+    weights = torch.load(checkpoints.kept_path, weights_only=True)
+    return int(weights["weight"][0, 0])
 
 
 @pytest.mark.parametrize(
@@ -53,11 +66,14 @@ def trained(folder: Path, losses: list[float], **options: Any) -> tuple[Checkpoi
 )
 def test_the_epoch_with_the_lowest_loss_is_kept(tmp_path: Path, losses: list[float], best: int) -> None:
     checkpoints, _ = trained(tmp_path, losses)
-    assert len(checkpoints.kept()["history"]) == best + 1
-    assert len(checkpoints.history()) == len(losses)
+    assert kept_epoch(checkpoints) == best
+    finished = checkpoints.finished()
+    assert finished is not None
+    weights, history = finished
+    assert int(weights["weight"][0, 0]) == best
+    assert [row["epoch"] for row in history] == list(range(len(losses)))
     last, _ = trained(tmp_path / "new" / "last", losses, keep="last", validation=True)
-    assert len(last.kept()["history"]) == len(losses)
-    assert not last.best_path.exists()
+    assert kept_epoch(last) == len(losses) - 1
 
 
 @pytest.mark.parametrize(
@@ -75,48 +91,115 @@ def test_patience_counts_the_epochs_without_a_better_one(
 ) -> None:
     checkpoints, count = trained(tmp_path, losses, patience=patience)
     assert count == epochs
-    assert checkpoints.finished() == (epochs < len(losses) or count == len(losses))
+    assert checkpoints.finished() is not None
     _, count = trained(tmp_path / "last", losses, patience=patience, keep="last", validation=True)
     assert count == len(losses)
 
 
 def test_a_run_that_patience_has_not_ended_is_not_finished(tmp_path: Path) -> None:
     checkpoints, _ = trained(tmp_path, [1, 2, 2], patience=3, epochs=9)
-    assert not checkpoints.finished()
+    assert checkpoints.finished() is None
     assert checkpoints.last_path.exists()  # and goes on
     ended, _ = trained(tmp_path, [1, 2, 2, 2], patience=3, epochs=9)
-    assert ended.finished()
+    assert ended.finished() is not None
 
 
-def test_a_run_without_its_kept_weights_begins_anew(tmp_path: Path) -> None:
-    checkpoints, _ = trained(tmp_path, [3, 1, 2])
-    checkpoints.best_path.unlink()
-    assert not checkpoints.finished()
-    assert not checkpoints.last_path.exists()
-    checkpoints, _ = trained(tmp_path, [3, 1, 2])
-    checkpoints.last_path.unlink()
-    assert checkpoints.history() == []
-    assert not checkpoints.finished()
+def restored(checkpoints: Checkpoints) -> int | None:
+    """Return the number of epochs after which training goes on; None if it begins anew."""
+    learner = learner_of(Training(device="cpu", precision="float32"))
+    return STREAM.epoch if checkpoints.restore(learner, STREAM) else None
 
 
-def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path, Training())
-    torch.save({"history": [Fraction(1, 2)]}, checkpoints.last_path)
-    with pytest.raises(UnpicklingError, match="Weights only load failed"):
-        checkpoints.history()
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_run_without_its_kept_weights_begins_anew(tmp_path: Path, damaged: bool) -> None:
+    for keep in ("best", "last"):
+        checkpoints, _ = trained(tmp_path, [3, 1, 2], keep=keep, validation=True)
+        if damaged:
+            checkpoints.kept_path.write_bytes(checkpoints.kept_path.read_bytes()[:-9])
+        else:
+            checkpoints.kept_path.unlink()
+        assert checkpoints.finished() is None
+        assert restored(checkpoints) is None
+
+
+def test_a_run_goes_on_before_the_weights_to_be_kept_exist(tmp_path: Path) -> None:
+    training = Training(epochs=3, device="cpu", precision="float32")
+    checkpoints, learner = Checkpoints(tmp_path, training), learner_of(training)
+    assert checkpoints.finished() is None
+    checkpoints.save(learner, STREAM)  # within the first epoch
+    assert checkpoints.finished() is None
+    assert restored(checkpoints) is not None
+    unfinished, _ = trained(tmp_path / "last", [3, 1], keep="last", validation=True, epochs=3)
+    assert unfinished.finished() is None
+    assert restored(unfinished) == 2
+
+
+def test_training_goes_on_from_the_checkpoint_before_a_damaged_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoints, _ = trained(tmp_path, [4, 3, 2])
+    sound = checkpoints.last_path.read_bytes()
+    for place in range(0, len(sound), len(sound) // 200):
+        broken = bytearray(sound)
+        broken[place] ^= 0x10
+        checkpoints.last_path.write_bytes(broken)
+        assert restored(checkpoints) == 2
+    for size in (0, 10, len(sound) // 2):
+        checkpoints.last_path.write_bytes(sound[:size])
+        assert restored(checkpoints) == 2
+    (message,) = {record.getMessage() for record in caplog.records if record.levelno == logging.WARNING}
+    assert message == (
+        f"{checkpoints.last_path}: expected a checkpoint, got a damaged file; training goes on without it"
+    )
+    checkpoints.last_path.unlink()  # as between the two renames of a save
+    assert restored(checkpoints) == 2
+    checkpoints.previous_path.write_bytes(b"")
+    assert restored(checkpoints) is None
+
+
+class Harmful:
+    """Object whose unpickling creates a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("name", ["last_path", "kept_path"])
+def test_a_checkpoint_that_would_run_code_is_not_taken(tmp_path: Path, name: str) -> None:
+    checkpoints, _ = trained(tmp_path, [3, 2])
+    created = tmp_path / "created"
+    path: Path = getattr(checkpoints, name)
+    module._write(path, {"learner": Harmful(created)})
+    assert checkpoints.finished() is None
+    assert not created.exists()
+    module._write(path, {"learner": Harmful(created)})
+    torch.load(path, weights_only=False)
+    assert created.exists()  # it would have run
 
 
 def test_checkpoints_take_their_name_when_they_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A write that fails leaves the checkpoint before it."""
+    """A write that fails leaves the checkpoints before it."""
     checkpoints, _ = trained(tmp_path, [3, 2])
-    before = checkpoints.last_path.read_bytes()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
-    def fail(self: Trainer, path: Path) -> None:
-        path.write_bytes(before[:10])
+    def fail(data: memoryview) -> bytes:
         raise OSError("disk full")
 
-    monkeypatch.setattr(Trainer, "save_checkpoint", fail)
+    monkeypatch.setattr(module, "_digest", fail)
     with pytest.raises(OSError, match="disk full"):
-        module._save(Trainer(Classifier(nn.Linear(1, 2), Training())), checkpoints.last_path)  # type: ignore[arg-type]
-    assert checkpoints.last_path.read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.ckpt", "last.ckpt"]
+        checkpoints.save(learner_of(Training(device="cpu")), STREAM)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert sorted(before) == ["kept.ckpt", "last.ckpt", "previous.ckpt"]
+
+
+def test_what_a_kill_left_half_written_is_removed(tmp_path: Path) -> None:
+    checkpoints, _ = trained(tmp_path, [3, 2])
+    (tmp_path / "last.ckpt.0123.partial").write_bytes(b"half")
+    assert restored(checkpoints) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.ckpt", "last.ckpt", "previous.ckpt"]
+    (tmp_path / "of_an_older_version.ckpt").touch()
+    checkpoints.clear()
+    assert not list(tmp_path.iterdir())

@@ -15,31 +15,47 @@ import torch
 
 from stores import Store
 from training import fit as fitting
-from training import module as epochs
+from training import loop
 from training import schedule as rates
 from training.artefact import write_artefact
 from training.errors import TrainingError
 from training.evaluation.predictions import predict
 from training.evaluation.scores import score
 from training.fit import Fitted, fit
+from training.learner import Learner
+from training.loop import BeforeEpoch
 from training.models.resnet_attention.settings import ResNetAttentionModel
-from training.module import Classifier
 from training.settings import Augment, Training
 from training.stream import ClipStream
 
 MODEL = ResNetAttentionModel(width=0.125, blocks=(1, 1, 1), attention_blocks=1, dropout=0.0)
 
 
-def run(folder: Path, store: Store, epochs: int = 4, until: float | None = None, **options: Any) -> Fitted:
+def run(
+    folder: Path,
+    store: Store,
+    epochs: int = 4,
+    until: float | None = None,
+    before_epoch: BeforeEpoch | None = None,
+    **options: Any,
+) -> Fitted:
     labels = np.unique(store.rows["label"].to_pylist(), return_inverse=True)[1]
     training = Training(**{"epochs": epochs, "batch_size": 6, "precision": "float32", "device": "cpu", **options})
     train = ClipStream(
         store, np.arange(12), labels, batch_size=6, variants=store.variants, views=training.views, shuffle=True
     )
     validation = None if not training.validates else ClipStream(store, np.arange(12, 18), labels, batch_size=6)
-    identity = {"store": store.identity}
-    own: dict[str, Any] = {"model": MODEL, "training": training, "identity": identity, "until": until}
-    return fit(folder, train, validation, classes=["a", "b", "c"], **own)
+    return fit(
+        folder,
+        train,
+        validation,
+        classes=["a", "b", "c"],
+        model=MODEL,
+        training=training,
+        identity={"store": store.identity},
+        before_epoch=before_epoch,
+        until=until,
+    )
 
 
 def weights(fitted: Fitted) -> list[np.ndarray]:
@@ -63,17 +79,17 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(
 ) -> None:
     """Also one that had stopped to improve, whose last epoch is not its best."""
     whole = run(tmp_path / "whole", store, learning_rate=learning_rate)
-    step = fitting.Classifier.training_step
+    learn = Learner.learn
     calls = 0
 
-    def fail_in_the_third_epoch(self: Any, batch: Any, batch_idx: int) -> Any:
+    def fail_in_the_third_epoch(self: Learner, *arguments: Any, **options: Any) -> None:
         nonlocal calls
         calls += 1
         if calls == 12 * 2 + 5:
             raise RuntimeError("power cut")
-        return step(self, batch, batch_idx)
+        learn(self, *arguments, **options)
 
-    monkeypatch.setattr(fitting.Classifier, "training_step", fail_in_the_third_epoch)
+    monkeypatch.setattr(Learner, "learn", fail_in_the_third_epoch)
     with pytest.raises(RuntimeError, match="power cut"):
         run(tmp_path / "cut", store, learning_rate=learning_rate)
     monkeypatch.undo()
@@ -85,7 +101,7 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(tmp_path, store, epochs=2)
-    monkeypatch.setattr(fitting, "_train", None)
+    monkeypatch.setattr(fitting, "run_epochs", None)
     second = run(tmp_path, store, epochs=2)
     assert second.history == first.history
     for a, b in zip(weights(first), weights(second), strict=True):
@@ -96,7 +112,7 @@ def test_a_run_that_ended_by_patience_stays_ended(
     tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = run(tmp_path, store, epochs=30, learning_rate=1e-12, patience=2)
-    monkeypatch.setattr(fitting, "_train", None)
+    monkeypatch.setattr(fitting, "run_epochs", None)
     second = run(tmp_path, store, epochs=30, learning_rate=1e-12, patience=2)
     assert second.history == first.history
 
@@ -105,10 +121,13 @@ def test_a_run_that_was_moved_knows_its_best_epoch(
     tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(tmp_path / "whole", store, learning_rate=0.3)  # far too large: the first epochs are the best
-    monkeypatch.setattr(fitting.Checkpoints, "finished", lambda self: len(self.history()) >= 2)
-    monkeypatch.setattr(fitting.Checkpoints, "_patience_ended", lambda self, history: len(history) == 2)
-    run(tmp_path / "old", store, learning_rate=0.3)
-    monkeypatch.undo()
+
+    def cut(history: list[dict[str, float]], network: torch.nn.Module) -> None:
+        if len(history) == 2:
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        run(tmp_path / "old", store, learning_rate=0.3, before_epoch=cut)
     (tmp_path / "old").rename(tmp_path / "new")
     moved = run(tmp_path / "new", store, learning_rate=0.3)
     assert moved.history == whole.history
@@ -118,7 +137,7 @@ def test_a_run_that_was_moved_knows_its_best_epoch(
 
 def test_lost_checkpoints_are_trained_again(tmp_path: Path, store: Store) -> None:
     first = run(tmp_path, store, epochs=2)
-    (tmp_path / "checkpoints" / "best.ckpt").unlink()
+    (tmp_path / "checkpoints" / "kept.ckpt").unlink()
     assert run(tmp_path, store, epochs=2).history == first.history
 
 
@@ -172,58 +191,60 @@ def test_the_artefact_holds_all_that_inference_needs(tmp_path: Path, store: Stor
     assert write_artefact(tmp_path, fitted.network, **{**options, "classes": list("xyz")}) != version
 
 
-def test_a_time_limit_stops_after_an_epoch_and_the_next_run_goes_on(
+def test_a_time_limit_stops_after_a_step_and_the_next_run_goes_on(
     tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    whole = run(tmp_path / "whole", store, epochs=2)
-    with pytest.raises(TrainingError, match="max_time has come after epoch 1 of 2; the same command goes on"):
-        run(tmp_path / "limited", store, epochs=2, until=time.monotonic())
+    whole = run(tmp_path / "whole", store, epochs=1)
+    with pytest.raises(TrainingError, match="max_time has come in epoch 1 of 1, after 1 batches; the same command goe"):
+        run(tmp_path / "limited", store, epochs=1, until=time.monotonic())
     caplog.set_level(logging.INFO, "otogura")
     caplog.clear()
-    ended = run(tmp_path / "limited", store, epochs=2)
-    assert [message.split(":")[0] for message in caplog.messages] == ["going on after epoch 1", "epoch 2/2"]
+    ended = run(tmp_path / "limited", store, epochs=1)
+    assert [message.split(":")[0] for message in caplog.messages] == [
+        "going on in epoch 1, after 1 batches",
+        "epoch 1/1",
+    ]
+    assert ended.history == whole.history
     for ours, theirs in zip(weights(ended), weights(whole), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize(("now", "before", "stops"), [(6.0, False, False), (6.5, False, True), (3.0, True, True)])
-def test_another_epoch_begins_while_one_as_long_fits_in(
-    monkeypatch: pytest.MonkeyPatch, now: float, before: bool, stops: bool
+@pytest.mark.parametrize(("until", "batches"), [(8.0, 8), (8.5, 8), (7.9, 7)])
+def test_another_step_begins_while_one_as_long_fits_in(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch, until: float, batches: int
 ) -> None:
-    clock = [2.0, now]
-    monkeypatch.setattr(fitting, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    limit, trainer = fitting._TimeLimit(10.0), SimpleNamespace(should_stop=before)
-    del clock[0]
-    limit.on_train_epoch_end(trainer, None)  # type: ignore[arg-type]  # what it uses of one
-    assert trainer.should_stop == stops
+    """By a clock that goes on by a second whenever it is looked at, which is after each step."""
+    clock = count(0, 1.0).__next__
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=clock))
+    with pytest.raises(TrainingError, match=f"after {batches} batches"):
+        run(tmp_path, store, until=until)
 
 
 def test_a_run_says_its_epochs_and_nothing_else(
     tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    caplog.set_level(logging.INFO, "lightning.pytorch")
-    monkeypatch.setattr(epochs, "time", SimpleNamespace(monotonic=count(100, 2.5).__next__))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=count(100, 2.5).__next__))
     first = run(tmp_path / "best", store, epochs=2).history
     last = run(tmp_path / "last", store, epochs=1, keep="last").history
     assert caplog.messages == [
         *(
             f"epoch {number}/2: loss {row['train_loss']:.3f}, validation loss {row['validation_loss']:.3f}, "
-            f"validation accuracy {row['validation_accuracy']:.3f}, 2.5 s"
+            f"validation accuracy {row['validation_accuracy']:.3f}, 32.5 s"
             for number, row in enumerate(first, start=1)
         ),
-        f"epoch 1/1: loss {last[0]['train_loss']:.3f}, 2.5 s",
+        f"epoch 1/1: loss {last[0]['train_loss']:.3f}, 32.5 s",
     ]
 
 
 def test_what_a_network_warns_of_is_not_hidden(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    step = Classifier.training_step
+    learn = Learner.learn
 
-    def warning(self: Classifier, batch: Any, batch_idx: int) -> Any:
+    def warning(self: Learner, *arguments: Any, **options: Any) -> None:
         warnings.warn("look here", stacklevel=1)
-        return step(self, batch, batch_idx)
+        learn(self, *arguments, **options)
 
-    monkeypatch.setattr(Classifier, "training_step", warning)
+    monkeypatch.setattr(Learner, "learn", warning)
     with pytest.raises(UserWarning, match="look here"):
         run(tmp_path, store, epochs=1)
 
@@ -233,17 +254,16 @@ def test_accumulated_batches_step_less_often(tmp_path: Path, store: Store) -> No
     for name, accumulate in (("one", 1), ("four", 4)):
         run(tmp_path / name, store, epochs=1, accumulate=accumulate)
         saved = torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)
-        steps.append(saved["global_step"])
-    assert steps == [12, 3]
+        steps.append(set(map(int, saved["learner"]["optimizer"]["steps"])))
+    assert steps == [{12}, {3}]
 
 
 def test_the_last_epoch_is_kept_where_nothing_validates(tmp_path: Path, store: Store) -> None:
     whole = run(tmp_path / "whole", store, keep="last", schedule="constant")
     assert [sorted(row) for row in whole.history] == [["epoch", "learning_rate", "train_accuracy", "train_loss"]] * 4
-    saved = torch.load(tmp_path / "whole" / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    saved = torch.load(tmp_path / "whole" / "checkpoints" / "last.ckpt", weights_only=True)["learner"]["network"]
     for name, weight in whole.network.state_dict().items():
-        assert torch.equal(weight, saved[f"network.{name}"])
-    assert not (tmp_path / "whole" / "checkpoints" / "best.ckpt").exists()
+        assert torch.equal(weight, saved[name])
     again = run(tmp_path / "whole", store, keep="last", schedule="constant")
     assert again.history == whole.history
 
@@ -252,20 +272,20 @@ def test_the_last_epoch_is_kept_though_clips_validate(tmp_path: Path, store: Sto
     fitted = run(tmp_path, store, keep="last", validation=True, schedule="cosine", learning_rate=1e-12, patience=1)
     losses = [row["validation_loss"] for row in fitted.history]
     assert len(losses) == 4  # no patience ends it
-    saved = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    saved = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["learner"]["network"]
     for name, weight in fitted.network.state_dict().items():
-        assert torch.equal(weight, saved[f"network.{name}"])
-    assert not (tmp_path / "checkpoints" / "best.ckpt").exists()
+        assert torch.equal(weight, saved[name])
 
 
 def test_what_is_kept_is_the_average_of_the_weights(tmp_path: Path, store: Store) -> None:
     fitted = run(tmp_path / "averaged", store, epochs=2, average=0.9)
-    saved = torch.load(tmp_path / "averaged" / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    saved = torch.load(tmp_path / "averaged" / "checkpoints" / "last.ckpt", weights_only=True)["learner"]
+    assert fitted.history[-1]["validation_loss"] < fitted.history[0]["validation_loss"]  # the last epoch is the best
     plain = run(tmp_path / "plain", store, epochs=2)
     differs = False
     for name, weight in fitted.network.state_dict().items():
-        assert torch.equal(weight, saved[f"average.module.{name}"])
-        differs |= not torch.equal(weight, saved[f"network.{name}"])
+        assert torch.equal(weight, saved["average"][f"module.{name}"])
+        differs |= not torch.equal(weight, saved["network"][name])
     assert differs
     # Training itself is the same; only what is looked at and kept is not.
     assert [row["train_loss"] for row in fitted.history] == [row["train_loss"] for row in plain.history]

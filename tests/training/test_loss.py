@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
@@ -12,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stores import Store
-from training import fit as fitting
 from training.augment import mixed, mixture
 from training.checkpoints import Checkpoints
-from training.module import Classifier
+from training.learner import Learner
+from training.loop import run_epochs
 from training.settings import Augment, Training
 from training.stream import ClipStream
 
@@ -23,14 +22,27 @@ SMOOTHING = 0.1
 PIXELS = 4 * 32 * 24
 
 
-class Gradients(pl.Callback):
-    """The gradients of every step before they are clipped, each as one vector."""
+class Observed(Learner):
+    """Learner that keeps the gradients of every step, each as one vector: before they are clipped and after."""
 
-    def __init__(self) -> None:
-        self.steps: list[Tensor] = []
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.gradients: list[Tensor] = []
+        self.clipped: list[Tensor] = []
+        step = self.optimizer.step
 
-    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
-        self.steps.append(_vector([weight.grad for weight in pl_module.network.parameters()]))
+        def observed() -> None:
+            self.clipped.append(self._gradient())
+            step()
+
+        self.optimizer.step = observed  # type: ignore[method-assign]
+
+    def step(self) -> None:
+        self.gradients.append(self._gradient())
+        super().step()
+
+    def _gradient(self) -> Tensor:
+        return _vector([weight.grad for weight in self.network.parameters()])
 
 
 def _vector(parts: Sequence[Tensor | None]) -> Tensor:
@@ -52,16 +64,19 @@ def _train_stream(store: Store, clips: int, training: Training) -> ClipStream:
     return ClipStream(store, np.arange(clips), _labels(store), batch_size=training.batch_size, shuffle=True)
 
 
-def _gradients(
+def _observed(
     folder: Path, store: Store, clips: int, weights: Sequence[float] | None = None, **options: Any
-) -> list[Tensor]:
-    """Return the losses of one epoch at a rate of 0, in which all steps see the same network."""
+) -> Observed:
+    """Return a learner after an epoch at a rate of 0, in which all steps see the same network."""
     settings = {"epochs": 1, "keep": "last", "device": "cpu", "precision": "float32", "learning_rate": 1e-30}
     training = Training(**{**settings, "label_smoothing": SMOOTHING, **options})
-    gradients = Gradients()
-    stream = _train_stream(store, clips, training)
-    fitting._train(Checkpoints(folder, training), _network(), stream, None, training, weights, [gradients])
-    return gradients.steps
+    learner = Observed(_network(), training, weights)
+    run_epochs(learner, _train_stream(store, clips, training), None, training, Checkpoints(folder, training))
+    return learner
+
+
+def _gradients(folder: Path, store: Store, *arguments: Any, **options: Any) -> list[Tensor]:
+    return _observed(folder, store, *arguments, **options).gradients
 
 
 def _expected(store: Store, clips: range, order_of: int, weights: Sequence[float], training: Training) -> Tensor:
@@ -127,29 +142,7 @@ def test_mixtures_smoothing_and_weights_go_together(tmp_path: Path, store: Store
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float32"])
 def test_gradients_are_clipped_for_a_step_as_a_whole(tmp_path: Path, store: Store, precision: str) -> None:
-    clipped: list[float] = []
-
-    class Clipped(Classifier):
-        def configure_gradient_clipping(self, optimizer: Any, *arguments: Any, **options: Any) -> None:
-            super().configure_gradient_clipping(optimizer, *arguments, **options)
-            clipped.append(float(_vector([weight.grad for weight in self.network.parameters()]).norm()))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "Classifier", Clipped)
-        options: dict[str, Any] = {"precision": precision, "gradient_clip": 1e-3}
-        found = _gradients(tmp_path, store, 18, WEIGHTS, batch_size=3, accumulate=4, **options)
-    assert all(step.norm() > 1e-3 for step in found)
-    assert clipped == pytest.approx([1e-3, 1e-3], rel=1e-3)
-
-
-def test_losses_of_epochs_do_not_depend_on_their_batches() -> None:
-    weights, network = torch.tensor(WEIGHTS), torch.nn.Linear(3, 2)
-    features, label = torch.randn(12, 3), torch.tensor([0, 0, 0, 0, 0, 1] * 2)
-    expected = F.cross_entropy(network(features), label, weights)  # whose divisor is 12 for these clips
-    for parts in ((slice(0, 12),), (slice(0, 5), slice(5, 12))):
-        module = Classifier(network, Training(), weights)
-        for part in parts:
-            module._step("train", features[part], label[part])
-        torch.testing.assert_close(module._mean("train", "loss"), expected.detach())
-        right = sum(int(row.argmax()) == int(own) for row, own in zip(network(features), label, strict=True))
-        assert float(module._mean("train", "accuracy")) == pytest.approx(right / 12)
+    options: dict[str, Any] = {"precision": precision, "gradient_clip": 1e-3}
+    learner = _observed(tmp_path, store, 18, WEIGHTS, batch_size=3, accumulate=4, **options)
+    assert all(step.norm() > 1e-3 for step in learner.gradients)
+    assert [float(step.norm()) for step in learner.clipped] == pytest.approx([1e-3, 1e-3], rel=1e-3)

@@ -14,7 +14,7 @@ from stores_of import indexed
 
 from features.augmentations import Variants
 from features.tensors.four_channel import Recipe
-from features.tensors.four_channel.assembly import spline_matrix
+from features.tensors.four_channel.spline import spline_matrix
 from pipeline.build.store import build_store
 from pipeline.config.schema import parse
 from pipeline.config.setup import Setup
@@ -28,10 +28,11 @@ from pipeline.support.executors import TaskRunner
 from stores import Store, open_store
 from stores.files import read_json
 from training.artefact import read_artefact, write_artefact
+from training.augment import mixture
 from training.evaluation.predictions import predict
+from training.learner import Learner
 from training.models.build import build
 from training.models.resnet_attention.settings import ResNetAttentionModel
-from training.module import Classifier
 from training.normalise import Renormalise, TrainStatistics, features_for, fitted_statistics
 from training.settings import Augment, Training
 from training.stream import ClipStream
@@ -176,19 +177,15 @@ def test_clips_are_normalised_before_they_are_mixed(stores: dict[str, Store]) ->
     store = stores["dense"]
     seen: list[torch.Tensor] = []
 
-    class Watched(Classifier):
-        def forward(self, features: torch.Tensor) -> torch.Tensor:
-            seen.append(features)
-            return torch.zeros(len(features), 3, requires_grad=True)
-
     statistics = fitted_statistics(store, training_rows(store), ["original"])
     network = build(ResNetAttentionModel(width=0.125, blocks=(1, 1, 1)), 3, RECIPES["dense"], statistics)
-    module = Watched(network, Training(augment=Augment(mixup=0.4)))
-    module._addends = lambda batch_idx: 1  # type: ignore[method-assign]  # which a trainer says
+    network.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    learner = Learner(network, Training(augment=Augment(mixup=0.4), device="cpu", precision="float32"))
     batch = batch_of(store, statistics=True)
-    module.training_step(batch | {"share": torch.full((CLIPS,), 0.25)}, 0)
-    alone = network.renormalise(batch["features"], batch["statistics"])
-    torch.testing.assert_close(seen[0], 0.25 * alone + 0.75 * alone.roll(-1, dims=0))
+    learner.learn(batch)
+    alone, share = network.renormalise(batch["features"], batch["statistics"]), mixture(batch["key"], 0.4)
+    share = share[:, None, None, None]
+    torch.testing.assert_close(seen[0], share * alone + (1 - share) * alone.roll(-1, dims=0))
 
 
 def test_a_run_is_normalised_by_its_training_clips_alone(stores: dict[str, Store], tmp_path: Path) -> None:

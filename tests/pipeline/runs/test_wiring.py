@@ -132,16 +132,16 @@ def test_a_fit_is_told_its_beginning_its_end_and_its_statistics(
     for normalise in ("clip", "train"):
         this = run(store, chosen(training={"normalise": normalise, "variants": "original"}))
         sides = run_sides(this)
-        fit_run(tmp_path, sides, this, tmp_path / "first", ["watch"], 12.5)  # type: ignore[list-item]
+        fit_run(tmp_path, sides, this, tmp_path / "first", print, 12.5)
         told = fitting.fits[-1]
         assert (told["folder"], told["start"]) == (tmp_path, "weights of first")
-        assert (told["callbacks"], told["until"]) == (["watch"], 12.5)
+        assert (told["before_epoch"], told["until"]) == (print, 12.5)
         assert told["standard"] == (None if normalise == "clip" else "those of the training clips")
         for stream in fitting.streams[-2:]:
             assert (stream["expand"], stream["statistics"]) == (False, normalise == "train")
     assert asked == [(sides.train.tolist(), ("original",))]
     fit_run(tmp_path, sides, this)
-    assert [fitting.fits[-1][name] for name in ("start", "callbacks", "until")] == [None, (), None]
+    assert [fitting.fits[-1][name] for name in ("start", "before_epoch", "until")] == [None, None, None]
 
 
 def test_without_validation_no_stream_validates(store: Store, tmp_path: Path, fitting: Fitting) -> None:

@@ -36,8 +36,8 @@ from pipeline.workflow.jobs import SearchJob
 from pipeline.workflow.plan import plan_of
 from stores import open_store
 from stores.files import read_json
+from training.learner import Epoch, Learner
 from training.models.cnn.settings import CnnModel
-from training.module import Classifier
 from training.stream import ClipStream
 
 SPACE: dict[str, Any] = {
@@ -284,16 +284,16 @@ def test_a_trial_that_was_broken_off_ends_like_one_that_was_not(
     folder: Path, searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With one worker at a time all trials are the same, killed or not."""
-    whole, epochs = Classifier.on_train_epoch_end, 0
+    end_epoch, epochs = Learner.end_epoch, 0
 
-    def breaking(self: Any) -> None:
+    def breaking(self: Learner) -> Epoch:
         nonlocal epochs
         epochs += 1
         if epochs in (2, 5):  # in the last epoch of the first trial, and in the first of the third
             raise OSError("broken off")
-        whole(self)
+        return end_epoch(self)
 
-    monkeypatch.setattr(Classifier, "on_train_epoch_end", breaking)
+    monkeypatch.setattr(Learner, "end_epoch", breaking)
     for _ in range(2):
         with pytest.raises(OSError, match="broken off"):
             run(folder, tmp_path)

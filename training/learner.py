@@ -1,0 +1,169 @@
+"""A network in training: its loss, optimiser, learning rate and moving average, and all of it as one state."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from training.augment import augmented, mixed, mixture
+from training.devices import autocast, device_of, dtype_of, random_states, set_random_states
+from training.errors import TrainingError
+from training.models.crops import Crops
+from training.normalise import features_for
+from training.optimizer import AdamW
+from training.schedule import Schedule
+from training.settings import Training
+
+Epoch = dict[str, float]  # of the history: `epoch`, `learning_rate`, and loss and accuracy of each side
+
+
+class Learner:
+    """Network that learns from batches of a `ClipStream`.
+
+    The loss of a step is the weighted sum over all clips of its batches divided by their number. So is that of an epoch
+    in the history.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Moved to the device that the settings name.
+    settings : Training
+    class_weights : sequence of float, optional
+        In the loss. Their mean over the training clips is 1, so that no batch needs a mean of its own.
+
+    Attributes
+    ----------
+    history : list of Epoch
+        One for each finished epoch.
+    batches : int
+        Number of batches of the epoch in progress that it has learned from.
+    """
+
+    def __init__(self, network: nn.Module, settings: Training, class_weights: Sequence[float] | None = None) -> None:
+        self.device, self._dtype = device_of(settings), dtype_of(settings)
+        network.to(self.device)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+        self.network = network
+        self._settings = settings
+        self._class_weights = None if class_weights is None else torch.tensor(class_weights, device=self.device)
+        self.optimizer = AdamW(network.parameters(), settings.learning_rate, settings.weight_decay)
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=self._dtype == torch.float16)
+        self._schedule = Schedule(self.optimizer, settings.epochs, settings.schedule)
+        self._average: AveragedModel | None = None
+        if settings.average:
+            averaging = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]  # torch's
+            self._average = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True)
+        self.history: list[Epoch] = []
+        self.batches = 0
+        self._sums: dict[str, Tensor] = {}
+
+    @property
+    def kept_network(self) -> nn.Module:
+        """The network to be kept: the weights' moving average, if the settings ask for it, or else the network."""
+        return self.network if self._average is None else self._average.module
+
+    def learn(self, batch: dict[str, Tensor], addends: int = 1) -> None:
+        """Add the gradient of a batch to that of the step, which is of `addends` batches, all equally large."""
+        self.network.train()
+        settings, share = self._settings, None
+        if settings.augment.mixup:  # drawn on the CPU
+            share = mixture(batch["key"], settings.augment.mixup).to(self.device)
+        batch = self._moved(batch)
+        with autocast(self.device, self._dtype):
+            features = features_for(self.network, batch)
+            if isinstance(self.network, Crops):
+                features = augmented(features, settings.augment, self.network.size, self.network.mean, batch["key"])
+            if share is not None:
+                features = mixed(features, share)
+            loss = self.loss("train", self.network(features.float()), batch["label"], share)
+        self._scaler.scale(loss / addends).backward()  # type: ignore[no-untyped-call]  # torch's
+        self.batches += 1
+
+    def step(self) -> None:
+        """Change the weights by the gradients that were added up."""
+        self._scaler.unscale_(self.optimizer)  # type: ignore[arg-type]  # it has what is used of one
+        nn.utils.clip_grad_norm_(self.network.parameters(), self._settings.gradient_clip)
+        self._scaler.step(self.optimizer)  # type: ignore[arg-type]
+        self._scaler.update()
+        self.optimizer.zero_grad()
+        if self._average is not None:
+            self._average.update_parameters(self.network)
+
+    @torch.inference_mode()
+    def validate(self, batch: dict[str, Tensor]) -> None:
+        """Score a batch of clips that validate."""
+        network, batch = self.kept_network.eval(), self._moved(batch)
+        with autocast(self.device, self._dtype):
+            self.loss("validation", network(features_for(network, batch).float()), batch["label"])
+
+    def end_epoch(self) -> Epoch:
+        """Add the epoch to the history, and set the learning rate of the next one. Raises `TrainingError` where the
+        loss is not finite.
+        """
+        number = len(self.history)
+        epoch: Epoch = {"epoch": number, "learning_rate": self.optimizer.param_groups[0]["lr"]}
+        for side in ("train", "validation")[: 2 if "validation loss" in self._sums else 1]:
+            for metric in ("loss", "accuracy"):
+                epoch[f"{side}_{metric}"] = self.mean(side, metric)
+        if not math.isfinite(epoch["train_loss"]):
+            raise TrainingError(f"the training loss is not finite in epoch {number + 1}; lower training.learning_rate")
+        self.history.append(epoch)
+        self._schedule.step(epoch.get("validation_loss"))
+        self.batches, self._sums = 0, {}
+        return epoch
+
+    def loss(self, side: str, logits: Tensor, label: Tensor, share: Tensor | None = None) -> Tensor:
+        """Return the mean loss of a batch, and add it to the sums of the epoch.
+
+        `share` `(batch,)` is that of each item that was mixed with the next.
+        """
+        logits = logits.float()
+        target = F.one_hot(label, logits.shape[1]).float()
+        if share is not None:
+            target = share[:, None] * target + (1 - share[:, None]) * target.roll(-1, dims=0)
+        smoothing = self._settings.label_smoothing if side == "train" else 0.0
+        summed = F.cross_entropy(logits, target, self._class_weights, reduction="sum", label_smoothing=smoothing)
+        self._add(f"{side} clips", label.new_full((), len(label)))
+        self._add(f"{side} loss", summed.detach())
+        self._add(f"{side} accuracy", (logits.argmax(dim=1) == target.argmax(dim=1)).sum())
+        return summed / len(label)
+
+    def mean(self, side: str, metric: str) -> float:
+        """Return the mean of a sum over the clips of a side in this epoch."""
+        return float(self._sums[f"{side} {metric}"] / self._sums[f"{side} clips"])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the next step depends on, but the position of the stream: taken between two steps."""
+        return {
+            "network": self.network.state_dict(),
+            "average": None if self._average is None else self._average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "history": self.history,
+            "batches": self.batches,
+            "sums": {name: value for name, value in self._sums.items() if name.startswith("train")},
+            "random": random_states(self.device),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned. Validation, of which nothing is learned, begins anew."""
+        self.network.load_state_dict(state["network"])
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+        self._schedule.load_state_dict(state["schedule"])
+        self.history, self.batches = state["history"], state["batches"]
+        self._sums = {name: value.to(self.device) for name, value in state["sums"].items()}
+        set_random_states(state["random"], self.device)
+
+    def _moved(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: value.to(self.device, non_blocking=True) for name, value in batch.items()}
+
+    def _add(self, name: str, value: Tensor) -> None:
+        self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
