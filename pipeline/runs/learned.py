@@ -21,7 +21,9 @@ def write_learned(folder: Path, rows: pa.Table, sides: Sides, init_from: Path | 
         known.append(pa.table({"content_hash": content, "side": pa.array([side] * len(content), pa.string())}))
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / LEARNED) as file:
-        pq.write_table(pa.concat_tables(known).group_by(["content_hash", "side"]).aggregate([]), file)
+        # Threads would leave the rows in another order each time.
+        grouped = pa.concat_tables(known).group_by(["content_hash", "side"], use_threads=False)
+        pq.write_table(grouped.aggregate([]), file)
 
 
 def refuse_learned(rows: pa.Table, sides: Sides, init_from: Path, config_path: str) -> None:

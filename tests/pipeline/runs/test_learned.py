@@ -46,6 +46,19 @@ def test_what_trained_or_chose_the_first_weights_never_tests(
                 refuse_learned(ROWS, sides, tmp_path / run, "x")
 
 
+def test_the_same_clips_are_recorded_in_the_same_order(tmp_path: Path) -> None:
+    """Also where Arrow has thousands of rows in many parts to group, which it would do in threads."""
+    parts = [
+        pa.table({"content_hash": [f"{number:032x}" for number in range(at, at + 50)]}) for at in range(0, 2000, 50)
+    ]
+    sides = Sides(np.arange(1000), np.arange(1000, 2000), np.array([]), np.array([]))
+    recorded = set()
+    for number in range(20):
+        write_learned(tmp_path / str(number), pa.concat_tables(parts), sides, None)
+        recorded.add((tmp_path / str(number) / "learned.parquet").read_bytes())
+    assert len(recorded) == 1
+
+
 def test_weights_that_do_not_say_what_they_know_are_refused(tmp_path: Path) -> None:
     sides = Sides(*(np.array([row], np.int64) for row in range(4)))
     expected = f"x.init_from: {tmp_path} does not say what it has learned from; train it again"
