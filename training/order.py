@@ -1,6 +1,7 @@
 """Items of an epoch and their order, in constant memory: an epoch can resume anywhere."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from typing import Literal
 
@@ -78,6 +79,7 @@ class Items:
     views: int
     key: str
     by_variant: bool  # all clips of a variant, then those of the next, as they lie on disk
+    shown: np.ndarray | None = None  # (clips, variants) bool: the variants of each clip that are items; None: all
 
     def __len__(self) -> int:
         return self._once * self.views
@@ -85,31 +87,46 @@ class Items:
     @property
     def _once(self) -> int:
         """Return the number of items of one view."""
-        return len(self.rows) * (len(self.variants) if self.choice == "all" else 1)
+        if self.choice == "one":
+            return len(self.rows)
+        return len(self.rows) * len(self.variants) if self._numbers is None else len(self._numbers)
+
+    @cached_property
+    def _numbers(self) -> np.ndarray | None:
+        """Return the numbers of those items of one view that are shown, among all."""
+        return None if self.shown is None else np.flatnonzero(self.shown.T if self.by_variant else self.shown)
 
     def at(self, places: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return row, variant number and number of the view of these items, all int64."""
         views, places = np.divmod(places, self._once)
         if self.choice == "all":
+            places = places if self._numbers is None else self._numbers[places]
             if self.by_variant:
                 variants, clips = np.divmod(places, len(self.rows))
             else:
                 clips, variants = np.divmod(places, len(self.variants))
             return self.rows[clips], variants, views
         # Over as many views as there are variants, a clip shows each of them once, in an order of its own.
-        cycles, numbers = np.divmod(epoch * self.views + views, len(self.variants))
-        return self.rows[places], turns(places, cycles, numbers, len(self.variants), self.key), views
+        shown = None if self.shown is None else self.shown[places]
+        cycles, numbers = np.divmod(
+            epoch * self.views + views, len(self.variants) if shown is None else shown.sum(axis=1)
+        )
+        return self.rows[places], turns(places, cycles, numbers, len(self.variants), self.key, shown), views
 
 
-def turns(places: np.ndarray, cycles: np.ndarray, numbers: np.ndarray, size: int, key: str) -> np.ndarray:
+def turns(
+    places: np.ndarray, cycles: np.ndarray, numbers: np.ndarray, size: int, key: str, shown: np.ndarray | None = None
+) -> np.ndarray:
     """Return the values at `numbers` of a random order of range(size): another order for every place and cycle.
 
     Places, cycles and numbers are int64 of one shape, as are the values. An order is that of `size` random values,
-    so that all of them are drawn at once.
+    so that all of them are drawn at once. `shown` `(places, size)` bool are the values that come first in each order.
     """
     seed = np.frombuffer(blake2b(key.encode(), digest_size=8).digest(), "<u8")
     keys = scrambled(scrambled(places.astype(np.uint64), seed), cycles.astype(np.uint64))
     values = scrambled(keys[:, None], np.arange(size, dtype=np.uint64))
+    if shown is not None:
+        values = np.where(shown, values, np.iinfo(np.uint64).max)
     return np.take_along_axis(np.argsort(values, axis=1, kind="stable"), numbers[:, None], axis=1)[:, 0]
 
 

@@ -86,11 +86,14 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         network that expands them itself.
     statistics : bool
         Give location and scale of each group of rows of each clip as well, by which its tensor was normalised.
+    shown : array of bool, shape (clips, variants), optional
+        Variants of each of `rows` that may be shown, at least one; all of them by default.
 
     Raises
     ------
     ValueError
-        If a number is out of range, the store lacks a variant, or not every rank can be given a clip to train on.
+        If a number is out of range, the store lacks a variant, a clip shows none, or not every rank can be given a clip
+        to train on.
     """
 
     def __init__(
@@ -111,6 +114,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         pin: bool = False,
         expand: bool = True,
         statistics: bool = False,
+        shown: np.ndarray | None = None,
     ) -> None:
         super().__init__()
         for name, value in (("batch_size", batch_size), ("views", views), ("block", block)):
@@ -131,13 +135,17 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         self._start = 0  # of the next iteration
         self._position = Position(0, 0)
         rows = np.asarray(rows, dtype=np.int64)
+        if shown is not None and (shown.shape != (len(rows), len(variants)) or not shown.any(axis=1).all()):
+            raise ValueError(f"shown: expected one or more of {len(variants)} variants for each of {len(rows)} rows")
+        order = np.arange(len(rows))
         if shuffle and block > 1:
-            rows = np.sort(rows)
+            order = np.argsort(rows, kind="stable")
         elif shuffle:  # by content first, so that the order does not depend on the clips' row numbers in this store
             columns = store.rows.select(["content_hash", "id"]).take(rows)
-            rows = rows[np.lexsort([columns["id"].to_numpy(), columns["content_hash"].to_numpy()])]
+            order = np.lexsort([columns["id"].to_numpy(), columns["content_hash"].to_numpy()])
+        rows, shown = rows[order], None if shown is None else shown[order]
         by_variant = shuffle and block > 1
-        self._items = Items(rows, labels, tuple(variants), choice, views, f"{seed}", by_variant)
+        self._items = Items(rows, labels, tuple(variants), choice, views, f"{seed}", by_variant, shown)
         if shuffle:  # fewer clips than a batch are one smaller batch
             if len(self._items) < world_size:
                 raise ValueError(

@@ -1,10 +1,13 @@
 """Orders: each place once, any part alone, and as mixed as they should be."""
 
+from typing import Literal
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.order import Blocks, Permutation, turns
+from training.order import Blocks, Items, Permutation, turns
 
 
 class TestPermutation:
@@ -67,3 +70,29 @@ class TestBlocks:
     def test_every_place_may_be_the_odd_one_at_the_end(self) -> None:
         last = {int(Blocks(100, str(key), 8, 4)(np.array([99]))[0]) for key in range(200)}
         assert len(last) > 50
+
+
+class TestItems:
+    SHOWN = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 1]], dtype=bool)
+
+    def items(self, choice: Literal["all", "one"], *, by_variant: bool = False, views: int = 2) -> Items:
+        return Items(
+            np.array([4, 7, 9]), np.zeros(10, np.int64), tuple("abc"), choice, views, "0", by_variant, self.SHOWN
+        )
+
+    @pytest.mark.parametrize("by_variant", [False, True])
+    def test_variants_that_are_not_shown_are_no_items(self, by_variant: bool) -> None:
+        items = self.items("all", by_variant=by_variant)
+        rows, variants, views = items.at(np.arange(len(items)), 0)
+        shown = [(4, 0), (4, 2), (7, 1), (9, 0), (9, 1), (9, 2)]
+        pairs = list(zip(rows.tolist(), variants.tolist(), strict=True))
+        assert pairs == 2 * (sorted(shown, key=lambda pair: pair[::-1]) if by_variant else shown)
+        assert views.tolist() == 6 * [0] + 6 * [1]
+
+    def test_a_clip_shows_each_of_its_variants_once_in_as_many_views(self) -> None:
+        items = self.items("one", views=1)
+        assert len(items) == 3
+        drawn = np.array([items.at(np.arange(3), epoch)[1] for epoch in range(6)])
+        assert np.sort(drawn[:, 0].reshape(3, 2)).tolist() == 3 * [[0, 2]]
+        assert drawn[:, 1].tolist() == 6 * [1]
+        assert np.sort(drawn[:, 2].reshape(2, 3)).tolist() == 2 * [[0, 1, 2]]

@@ -67,6 +67,27 @@ def test_one_variant_a_clip_and_each_in_six_epochs(store: Store) -> None:
     assert len(set(seen)) == 18 * 6
 
 
+@pytest.mark.parametrize("options", [{}, {"shuffle": True}, {"shuffle": True, "block": 3}])
+def test_each_clip_shows_those_of_its_variants_that_it_may(store: Store, options: dict[str, Any]) -> None:
+    rows = [11, 3, 8]
+    may = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0]], dtype=bool)
+    names = ("noise", "original", "shift")
+    chosen = stream(store, rows, variants=names, shown=may, batch_size=1, **options)
+    assert sorted(shown(chosen)) == [(3, 1), (8, 0), (8, 1), (11, 0), (11, 2)]
+    for batch in stream(store, rows, variants=names, shown=may, batch_size=1, **options):
+        (row,), (variant,) = batch["row"].tolist(), batch["variant"].tolist()
+        expected = store.clip(row, names[variant])
+        assert np.array_equal(batch["features"][0].permute(1, 2, 0).numpy(), expected)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (3, 2), (3, 3)])
+def test_a_clip_without_a_variant_to_show_is_refused(store: Store, shape: tuple[int, int]) -> None:
+    may = np.ones(shape, dtype=bool)
+    may[-1] = shape != (3, 3)
+    with pytest.raises(ValueError, match="shown: expected one or more of 3 variants for each of 3 rows"):
+        stream(store, [1, 2, 3], variants=("original", "noise", "shift"), shown=may)
+
+
 def test_epochs_and_seeds_differ_and_repeat(store: Store) -> None:
     def order(seed: int, epoch: int) -> list[tuple[int, int]]:
         chosen = stream(store, shuffle=True, seed=seed)
