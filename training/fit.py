@@ -77,7 +77,7 @@ def fit(
 
     Raises `TrainingError` when it has come, or training has gone astray.
     """
-    settings = training.model_dump(mode="json", exclude={"max_time", "checkpoint_every"})
+    settings = training.model_dump(mode="json", exclude={"max_time", "checkpoint_every", "leak_meter"})
     state = {**identity, "model": model.model_dump(mode="json"), "training": settings, "class_weights": class_weights}
     state |= {"code": code_digest(model.name)} | ({} if start is None else {"start": start.version})
     state_path = folder / "run.json"

@@ -132,6 +132,10 @@ class Training(Section):
     """Time between two checkpoints within an epoch, written as `max_time` is. There is one after each epoch as well,
     and when the run is interrupted."""
 
+    leak_meter: bool = False
+    """True if the report measures what a leak would add: the same training once more with copies of one clip on all
+    sides, and near-duplicates across the sides. It changes no weight of the run and doubles its time."""
+
     @property
     def validates(self) -> bool:
         """Return True if some clips are kept from training and scored after each epoch."""

@@ -25,6 +25,7 @@ FIXED = {
     "training.class_weight": "it weighs the validation loss, by which trials are compared",
     "training.max_time": "a trial has no time of its own",
     "training.checkpoint_every": "it changes no weight",
+    "training.leak_meter": "it changes no weight",
     "training.device": "it changes no structure",
 }
 

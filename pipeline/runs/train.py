@@ -7,32 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from features.recipe import ORIGINAL
 from pipeline.config.setup import Setup
 from pipeline.corpus.recordings import whole_name
 from pipeline.corpus.sides import Sides
 from pipeline.corpus.sources.base import Recordings
 from pipeline.corpus.split_file import SPLIT_FILE, write_sides
+from pipeline.runs.fitting import fit_run, originals
+from pipeline.runs.leak import DUPLICATES, measure_leak
 from pipeline.runs.learned import LEARNED, write_learned
 from pipeline.runs.mistakes import MISTAKES, mistakes_of, mistakes_panel, write_mistakes
 from pipeline.runs.run import Run, fold_sides, prepare_run, run_sides
 from stores.files import read_json
 from stores.reader import Store
-from training.artefact import DESCRIPTION, WEIGHTS, read_artefact, write_artefact
+from training.artefact import DESCRIPTION, WEIGHTS, write_artefact
 from training.devices import device_of
 from training.evaluation.detection import BEST, EVEN, Detection, choose_threshold, detect, probabilities
 from training.evaluation.predictions import Predictions, averaged, predict
 from training.evaluation.scores import Scores, score
-from training.fit import Fitted, fit
-from training.loop import BeforeEpoch
-from training.models.base import SpectrogramModel
-from training.models.crops import Standard
-from training.normalise import TrainStatistics, fitted_statistics
 from training.report.folds import write_folds
 from training.report.run import before_and_after, write_run
-from training.settings import Training
-from training.standard import fitted_standard
-from training.stream import ClipStream
 
 log = logging.getLogger("otogura")
 
@@ -82,62 +75,10 @@ def train_experiment(
         _single(folder / f"fold-{fold}", sides, f"{title}, tested on fold {fold}", run, start, recordings, until)
         for fold, sides, start in zip(folds, all_sides, before, strict=True)
     ]
-    for single in (WEIGHTS, DESCRIPTION, LEARNED, MISTAKES, SPLIT_FILE):  # a run without folds, which this one replaces
+    # Of a run without folds, which this one replaces.
+    for single in (WEIGHTS, DESCRIPTION, LEARNED, MISTAKES, DUPLICATES, SPLIT_FILE):
         (folder / single).unlink(missing_ok=True)
     return write_folds(folder, name, folds, results)
-
-
-def fit_run(
-    folder: Path,
-    sides: Sides,
-    run: Run,
-    init_from: Path | None = None,
-    before_epoch: BeforeEpoch | None = None,
-    until: float | None = None,
-) -> Fitted:
-    """`fit` on the training clips, and on those that validate; no clip that tests is read."""
-    store, training, labels = run.store, run.setup.training, run.labels
-    variants = (ORIGINAL,) if training.variants == "original" else store.variants
-    train = ClipStream(
-        store,
-        sides.train,
-        labels,
-        batch_size=training.batch_size,
-        variants=variants,
-        choice="one" if training.variants == "one" else "all",
-        views=training.views,
-        shuffle=True,
-        seed=training.seed,
-        pin=device_of(training).type == "cuda",
-        expand=False,
-        statistics=training.normalise == "train",
-    )
-    standard: Standard | TrainStatistics | None = None
-    if isinstance(run.setup.model, SpectrogramModel):
-        standard = fitted_standard(store, sides.train, variants)
-    elif training.normalise == "train":
-        standard = fitted_statistics(store, sides.train, variants)
-    return fit(
-        folder,
-        train,
-        _originals(sides.validation, run) if training.validates else None,
-        classes=run.classes,
-        model=run.setup.model,
-        training=training,
-        identity={"store": store.identity, "split": sides.digest()},
-        class_weights=_class_weights(training, labels[sides.train], len(run.classes), run.positive_number),
-        standard=standard,
-        start=None if init_from is None else read_artefact(init_from),
-        before_epoch=before_epoch,
-        until=until,
-    )
-
-
-def _originals(rows: np.ndarray, run: Run) -> ClipStream:
-    """Clips as they were recorded, in the order of the store."""
-    training = run.setup.training
-    statistics = training.normalise == "train"
-    return ClipStream(run.store, rows, run.labels, batch_size=training.batch_size, expand=False, statistics=statistics)
 
 
 def _single(
@@ -160,7 +101,7 @@ def _single(
 
     def predicted(rows: np.ndarray) -> tuple[Predictions, list[str]]:
         """Return the predictions of whole recordings, and their names."""
-        predictions = predict(fitted.network, _originals(rows, run), device_of(training))
+        predictions = predict(fitted.network, originals(rows, run), device_of(training))
         return averaged(predictions, [whole_name(name) for name in store.rows["id"].take(predictions.rows).to_pylist()])
 
     tested, names = predicted(sides.test)
@@ -201,6 +142,13 @@ def _single(
     write_mistakes(folder / MISTAKES, wrong, classes)
     sound = None if recordings is None else lambda row: recordings(range(row, row + 1))[0]
     sections = [mistakes_panel(wrong, classes, sound)]
+    if training.leak_meter:
+        metrics["leak"], panel = measure_leak(
+            folder, sides, run, metrics["accuracy"], init_from=init_from, sound=sound, until=until
+        )
+        sections.append(panel)
+    else:
+        (folder / DUPLICATES).unlink(missing_ok=True)
     if init_from is not None:
         sections.insert(0, before_and_after(read_json(init_from / "metrics.json"), metrics, init_from))
     write_run(folder, title, metrics, scores, detection, sections, keep=training.keep)
@@ -221,14 +169,3 @@ def _scored(predictions: Predictions, classes: list[str], positive: int | None, 
         return score(predictions, classes)
     detected = probabilities(predictions, positive) >= detection.summary["threshold"]
     return score(predictions, classes, np.where(detected, positive, 1 - positive))
-
-
-def _class_weights(training: Training, labels: np.ndarray, classes: int, positive: int | None) -> list[float] | None:
-    """Return a weight for each class, whose mean over the training clips with these `labels` is 1."""
-    if training.class_weight == "none":
-        return None
-    counts = np.bincount(labels, minlength=classes)
-    if training.class_weight == "balanced":
-        return [float(weight) for weight in len(labels) / (classes * counts)]
-    weights = np.where(np.arange(classes) == positive, training.class_weight, 1.0)
-    return [float(weight) for weight in weights * len(labels) / (counts @ weights)]

@@ -71,7 +71,9 @@ def _identity(job: SearchJob, run: Run, sides: str) -> str:
         "store": run.store.identity,
         "sides": sides,
         "model": job.setup.model.model_dump(mode="json"),
-        "training": job.setup.training.model_dump(mode="json", exclude={"epochs", "max_time", "checkpoint_every"}),
+        "training": job.setup.training.model_dump(
+            mode="json", exclude={"epochs", "max_time", "checkpoint_every", "leak_meter"}
+        ),
         "classes": run.classes,
         "positive": run.positive,
         "code": code_digest(job.setup.model.name),

@@ -19,8 +19,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pipeline.config.setup import Setup
+from pipeline.runs.fitting import fit_run
 from pipeline.runs.run import prepare_run, run_sides
-from pipeline.runs.train import fit_run
 from stores import open_store
 from training.errors import TrainingError
 

@@ -21,8 +21,8 @@ from pipeline.config.setup import Setup
 from pipeline.corpus.sides import Sides
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
+from pipeline.runs.fitting import fit_run
 from pipeline.runs.run import prepare_run
-from pipeline.runs.train import fit_run
 from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
 from stores import Store, open_store

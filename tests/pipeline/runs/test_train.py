@@ -29,8 +29,9 @@ from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import update_split
+from pipeline.runs.fitting import _class_weights
 from pipeline.runs.run import fold_sides, prepare_run, run_sides
-from pipeline.runs.train import _class_weights, _detected, _scored, train_experiment
+from pipeline.runs.train import _detected, _scored, train_experiment
 from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
 from stores import Store, open_store

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from stores_of import plan_of_tones, small_store
 
+import pipeline.runs.fitting
 import pipeline.runs.train
 from features.audio import decode
 from pipeline.build.store import array_specs, store_identity
@@ -23,9 +24,10 @@ from pipeline.corpus.sources.esc50.settings import Esc50Corpus
 from pipeline.corpus.sources.json.settings import JsonCorpus
 from pipeline.corpus.sources.json.source import JsonSource
 from pipeline.corpus.sources.tags.settings import TagsCorpus
+from pipeline.runs.fitting import fit_run
 from pipeline.runs.learnable import learned_classes
 from pipeline.runs.run import Run, prepare_run, run_sides
-from pipeline.runs.train import fit_run, train_experiment
+from pipeline.runs.train import train_experiment
 from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
 from pipeline.workflow.plan import Plan, plan_of
@@ -57,8 +59,8 @@ class Fitting:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.streams: list[dict[str, Any]] = []
         self.fits: list[dict[str, Any]] = []
-        monkeypatch.setattr(pipeline.runs.train, "ClipStream", self._stream)
-        monkeypatch.setattr(pipeline.runs.train, "fit", self._fit)
+        monkeypatch.setattr(pipeline.runs.fitting, "ClipStream", self._stream)
+        monkeypatch.setattr(pipeline.runs.fitting, "fit", self._fit)
 
     def _stream(self, store: Store, rows: np.ndarray, labels: np.ndarray, **options: Any) -> int:
         self.streams.append({"store": store, "rows": rows.tolist(), "labels": labels, **options})
@@ -127,8 +129,8 @@ def test_a_fit_is_told_its_beginning_its_end_and_its_statistics(
         asked.append((rows.tolist(), variants))
         return "those of the training clips"
 
-    monkeypatch.setattr(pipeline.runs.train, "fitted_statistics", statistics)
-    monkeypatch.setattr(pipeline.runs.train, "read_artefact", lambda folder: f"weights of {folder.name}")
+    monkeypatch.setattr(pipeline.runs.fitting, "fitted_statistics", statistics)
+    monkeypatch.setattr(pipeline.runs.fitting, "read_artefact", lambda folder: f"weights of {folder.name}")
     for normalise in ("clip", "train"):
         this = run(store, chosen(training={"normalise": normalise, "variants": "original"}))
         sides = run_sides(this)

@@ -1,0 +1,112 @@
+"""Training of a run: its streams, and what else `fit` is told of it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from features.recipe import ORIGINAL
+from pipeline.corpus.sides import TRAIN, VALIDATION, Sides
+from pipeline.runs.copies import CopySplit
+from pipeline.runs.run import Run
+from training.artefact import read_artefact
+from training.devices import device_of
+from training.fit import Fitted, fit
+from training.loop import BeforeEpoch
+from training.models.base import SpectrogramModel
+from training.models.crops import Standard
+from training.normalise import TrainStatistics, fitted_statistics
+from training.settings import Training
+from training.standard import fitted_standard
+from training.stream import ClipStream
+
+
+def fit_run(
+    folder: Path,
+    sides: Sides,
+    run: Run,
+    init_from: Path | None = None,
+    before_epoch: BeforeEpoch | None = None,
+    until: float | None = None,
+    copies: CopySplit | None = None,
+) -> Fitted:
+    """`fit` on the training clips, and on those that validate; no clip that tests is read.
+
+    With `copies` tensors train and validate as they say; weights of classes and statistics stay those of the training
+    clips.
+    """
+    store, training, labels = run.store, run.setup.training, run.labels
+    variants = shown_variants(run)
+    rows, shown = (sides.train, None) if copies is None else copies.of(TRAIN)
+    train = ClipStream(
+        store,
+        rows,
+        labels,
+        batch_size=training.batch_size,
+        variants=variants,
+        choice="one" if training.variants == "one" else "all",
+        views=training.views,
+        shuffle=True,
+        seed=training.seed,
+        pin=device_of(training).type == "cuda",
+        expand=False,
+        statistics=training.normalise == "train",
+        shown=shown,
+    )
+    standard: Standard | TrainStatistics | None = None
+    if isinstance(run.setup.model, SpectrogramModel):
+        standard = fitted_standard(store, sides.train, variants)
+    elif training.normalise == "train":
+        standard = fitted_statistics(store, sides.train, variants)
+    validation = None
+    if training.validates:
+        validation = originals(sides.validation, run) if copies is None else stream_of(copies, VALIDATION, run)
+    return fit(
+        folder,
+        train,
+        validation,
+        classes=run.classes,
+        model=run.setup.model,
+        training=training,
+        identity={"store": store.identity, "split": (sides if copies is None else copies).digest()},
+        class_weights=_class_weights(training, labels[sides.train], len(run.classes), run.positive_number),
+        standard=standard,
+        start=None if init_from is None else read_artefact(init_from),
+        before_epoch=before_epoch,
+        until=until,
+    )
+
+
+def shown_variants(run: Run) -> tuple[str, ...]:
+    """Return the variants that a run is trained on."""
+    return (ORIGINAL,) if run.setup.training.variants == "original" else run.store.variants
+
+
+def originals(rows: np.ndarray, run: Run) -> ClipStream:
+    """Return a stream of clips as they were recorded, in the order of the store."""
+    return _in_order(rows, run)
+
+
+def stream_of(copies: CopySplit, side: int, run: Run) -> ClipStream:
+    """Return a stream of the tensors on a side, in the order of the store."""
+    rows, shown = copies.of(side)
+    return _in_order(rows, run, variants=copies.variants, shown=shown)
+
+
+def _in_order(rows: np.ndarray, run: Run, **options: Any) -> ClipStream:
+    training = run.setup.training
+    statistics = training.normalise == "train"
+    return ClipStream(
+        run.store, rows, run.labels, batch_size=training.batch_size, expand=False, statistics=statistics, **options
+    )
+
+
+def _class_weights(training: Training, labels: np.ndarray, classes: int, positive: int | None) -> list[float] | None:
+    """Return a weight for each class, whose mean over the training clips with these `labels` is 1."""
+    if training.class_weight == "none":
+        return None
+    counts = np.bincount(labels, minlength=classes)
+    if training.class_weight == "balanced":
+        return [float(weight) for weight in len(labels) / (classes * counts)]
+    weights = np.where(np.arange(classes) == positive, training.class_weight, 1.0)
+    return [float(weight) for weight in weights * len(labels) / (counts @ weights)]
