@@ -33,36 +33,50 @@ class Fingerprints:
     values: np.ndarray
 
 
-def fingerprints(store: Store, rows: np.ndarray) -> Fingerprints | None:
-    """Return the fingerprints of the originals of some clips; None where a store cannot give them.
-
-    They need a log-mel channel and a second of sound: tensors of the kinds `four_channel` and `log_mel`, but neither
-    waveforms nor ready-made spectrograms.
+class Fingerprinter:
+    """Maker of fingerprints from the log-mel of clips.
 
     A fingerprint is a difference of Gaussians over time of the differences between neighbouring bands in dB. So neither
     a gain nor a filter changes it, and where frames begin matters little. Haitsma and Kalker (2002) keep the sign of
     such differences; here a change of `x` dB counts `x / (|x| + SOFT_DB)`, since the sign of what hardly changes is
-    that of the noise.
+    that of the noise. One of 30 s has 19 kB.
 
-    The tensors are read one after the other. A fingerprint of 30 s has 19 kB.
+    Parameters
+    ----------
+    recipe : MelRecipe
+    """
+
+    def __init__(self, recipe: MelRecipe) -> None:
+        self._over_time = _time_weights(recipe.frames, recipe.spacing["frame_seconds"])
+        self._over_bands = _band_weights(recipe.n_mels)
+        self.shape = (self._over_time.shape[1], len(self._over_bands))
+
+    def __call__(self, level_db: np.ndarray) -> np.ndarray:
+        """Return the fingerprint `(steps, bands)` int8 of a log-mel `(n_mels, frames)` float32 in dB."""
+        audible_db = np.maximum(level_db, level_db.max() - FLOOR_DB)
+        change_db = (self._over_bands @ audible_db @ self._over_time).T
+        return np.rint(127 * change_db / (np.abs(change_db) + SOFT_DB)).astype(np.int8)
+
+
+def fingerprints(store: Store, rows: np.ndarray) -> Fingerprints | None:
+    """Return the fingerprints of the originals of some clips; None where a store cannot give them.
+
+    They need a log-mel channel and a second of sound: tensors of the kinds `four_channel` and `log_mel`, but neither
+    waveforms nor ready-made spectrograms. The tensors are read one after the other.
     """
     recipe = recorded_recipe(store.manifest["recipe"])
     if not isinstance(recipe, MelRecipe) or recipe.channels[0] != "log_mel":
         return None
-    frame_s = recipe.spacing["frame_seconds"]
-    over_time = _time_weights(recipe.frames, frame_s)
-    if over_time.shape[1] < LEAST_STEPS:
+    fingerprint = Fingerprinter(recipe)
+    if fingerprint.shape[0] < LEAST_STEPS:
         return None
-    over_bands = _band_weights(recipe.n_mels)
     # Tensors that are normalised are in units of the clip's own standard deviation.
     scales_db = np.ones(len(store)) if isinstance(recipe, LogMelRecipe) else store.statistics()[:, 0, 1]
-    values = np.empty((len(rows), over_time.shape[1], len(over_bands)), np.int8)
+    values = np.empty((len(rows), *fingerprint.shape), np.int8)
     for place, row in enumerate(rows.tolist()):
         tensor = store.clip(row)
         level = tensor[..., 0] if tensor.ndim == 3 else tensor[: recipe.n_mels]
-        level_db = level.astype(np.float32) * np.float32(scales_db[row])
-        change_db = (over_bands @ np.maximum(level_db, level_db.max() - FLOOR_DB) @ over_time).T
-        values[place] = np.rint(127 * change_db / (np.abs(change_db) + SOFT_DB))
+        values[place] = fingerprint(level.astype(np.float32) * np.float32(scales_db[row]))
     return Fingerprints(rows, values)
 
 

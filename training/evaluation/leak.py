@@ -8,9 +8,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from training.evaluation.fingerprints import STEP_S, Fingerprints
 
-THRESHOLD = 0.75  # between unrelated clips and copies, see docs/leak.md
+THRESHOLD = 0.8  # between unrelated clips and copies, see docs/leak.md
 COMPARED_STEPS = 40  # two seconds of both have to agree, or all of shorter clips
-LEAST_ENERGY = 48.0  # of these steps: squares of changes, 1 for a large one; softer parts look alike by chance
+LEAST_ENERGY = 96.0  # of these steps: squares of changes, 1 for a large one; softer parts look alike by chance
 
 CODE_STEPS = 20  # a second
 TABLES, BITS = 2, 30  # codes of a second, and bits of each, of which as many are used as there are codes to tell apart
