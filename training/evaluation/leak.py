@@ -57,7 +57,8 @@ def near_duplicates(prints: Fingerprints, sides: np.ndarray, threshold: float = 
     Each second of a clip has two codes, the signs of random projections of its fingerprint (Charikar, 2002). Clips with
     an equal code are compared at the offset that this gives, and the score is the largest cosine similarity of two
     seconds. A code has as many bits as make one in two equal to another by chance, so that time and memory grow with
-    the number of clips and not with that of pairs: 40 bytes a code, of which a clip has 40 a second.
+    the number of clips and not with that of pairs. At its peak it needs some 150 bytes for each step of `STEP_S`,
+    besides the fingerprints.
 
     Parameters
     ----------
