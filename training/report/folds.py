@@ -9,7 +9,7 @@ import numpy as np
 from stores.files import write_json
 from training.evaluation.scores import score_confusion
 from training.report.key_figures import figure_labels, note_untested, with_spread
-from training.report.page import Panel, link, write_page
+from training.report.page import KeyFigure, Panel, link, write_page
 from training.report.sections import class_sections
 
 
@@ -34,7 +34,7 @@ def write_folds(folder: Path, name: str, folds: Sequence[int], results: Sequence
         "confusion": confusion.tolist(),
     }
     labels = figure_labels(results)
-    figures = [(label, with_spread(values[key].mean(), values[key].std())) for key, label in labels.items()]
+    figures = [KeyFigure(label, with_spread(values[key].mean(), values[key].std())) for key, label in labels.items()]
     rows = [
         [
             link(f"fold {fold}", f"fold-{fold}/report.html"),
@@ -43,8 +43,8 @@ def write_folds(folder: Path, name: str, folds: Sequence[int], results: Sequence
         ]
         for fold, result in zip(folds, results, strict=True)
     ]
-    table = Panel("Folds", "Each fold is tested by a model that never saw it.", None,
-                    ("", *labels.values(), "tested"), rows)  # fmt: skip
+    table = Panel("Folds", "Each fold is tested by a model that never saw it.",
+                  columns=("", *labels.values(), "tested"), rows=rows)  # fmt: skip
     title, subtitle = (
         f"{name}, {len(folds)} folds",
         f"Mean ± standard deviation{note_untested(metrics)}; store {metrics['store']}",

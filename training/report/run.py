@@ -10,8 +10,8 @@ from stores.files import write_json
 from training.evaluation.detection import Detection
 from training.evaluation.scores import Scores
 from training.report.key_figures import figure_labels, note_untested
-from training.report.page import Panel, write_page
-from training.report.sections import detection_sections, run_sections
+from training.report.page import KeyFigure, Panel, write_page
+from training.report.sections import class_sections, detection_sections, learning_section
 
 
 def write_run(
@@ -49,10 +49,12 @@ def write_run(
         f"store {metrics['store']}, model {metrics['model_version']}"
     )
     labels = figure_labels([metrics])
-    figures = [(label, f"{metrics[name]:.3f}") for name, label in labels.items()]
-    sections = run_sections(metrics["history"], scores.per_class, scores.confusion, keep)
+    figures = [KeyFigure(label, f"{metrics[name]:.3f}") for name, label in labels.items()]
+    sections = class_sections(scores.per_class, scores.confusion)
     if detection is not None:
-        sections[1:1] = detection_sections(detection, metrics["positive"])
+        clips = {row["class"] == metrics["positive"]: row["clips"] for row in scores.per_class}
+        sections += detection_sections(detection, metrics["positive"], clips)
+    sections.append(learning_section(metrics["history"], keep))
     write_page(folder / "report.html", title, subtitle, figures, [*sections, *more_sections])
     write_json(folder / "metrics.json", metrics)
 
@@ -77,4 +79,4 @@ def before_and_after(before: dict[str, Any], after: dict[str, Any], run: Path) -
         accuracy = confusion[shared, shared].sum() / clips
         note += f" Of the test clips of these classes it had {accuracy:.3f} right, now it is {after['accuracy']:.3f}."
     heads = ("before: precision", "recall", "F1", "after: precision", "recall", "F1")
-    return Panel("Before and after", note, None, ("", *heads), rows)
+    return Panel("Before and after", note, columns=("", *heads), rows=rows)

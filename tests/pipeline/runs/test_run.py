@@ -31,7 +31,7 @@ from training.report.page import Panel
 
 MODEL = {"name": "cnn", "depth": 2, "width": 16, "dense": [8]}
 CLIPS = 20
-PANEL = Panel("Mistakes", "", None, (), [])
+PANEL = Panel("Mistakes")
 HISTORY = [
     {"epoch": number, "learning_rate": 0.1}
     | {f"{side}_{name}": 0.5 for side in ("train", "validation") for name in ("loss", "accuracy")}

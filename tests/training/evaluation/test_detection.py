@@ -126,9 +126,12 @@ def test_what_is_decided_counts_as_predicted() -> None:
 
 
 def test_the_report_shows_curves_and_operating_points() -> None:
-    curves, points = detection_sections(detect(*clips(0), 0.5), "NG")
+    found, truth = clips(0)
+    curves, explorer, points = detection_sections(
+        detect(found, truth, 0.5), "NG", {True: truth.sum(), False: (~truth).sum()}
+    )
     assert curves.title == "Detection of NG"
-    assert curves.svg is not None
-    assert "precision" in curves.svg
+    assert "precision" in curves.plots[1]
+    assert "false alarms" in explorer.body
     assert len(points.rows) == 3
     assert points.rows[0][1] == "0.500"
