@@ -132,6 +132,7 @@ def _train(text: str, options: argparse.Namespace) -> None:
         record=job.record,
         init_from=job.init_from,
         recordings=job.recordings(store.rows),
+        quarantine=job.index / "quarantine.csv",
     )
     scores = metrics.get("mean", metrics)
     shown = f"test accuracy {scores['accuracy']:.3f}"

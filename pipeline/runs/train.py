@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +10,21 @@ import numpy as np
 
 from features.recipe import ORIGINAL
 from pipeline.config.setup import Setup
-from pipeline.corpus.recordings import whole_name
+from pipeline.corpus.recordings import Recording, whole_name
 from pipeline.corpus.sides import Sides
 from pipeline.corpus.sources.base import Recordings
 from pipeline.corpus.split_file import SPLIT_FILE, write_sides
 from pipeline.runs.learned import LEARNED, write_learned
 from pipeline.runs.mistakes import MISTAKES, mistakes_of, mistakes_panel, write_mistakes
+from pipeline.runs.origin import data_panel, provenance_panel
 from pipeline.runs.run import Run, fold_sides, prepare_run, run_sides
 from stores.files import read_json
 from stores.reader import Store
 from training.artefact import DESCRIPTION, WEIGHTS, read_artefact, write_artefact
 from training.devices import device_of
-from training.evaluation.detection import BEST, EVEN, Detection, choose_threshold, detect, probabilities
+from training.evaluation.evaluate import Evaluation, evaluate
+from training.evaluation.folds import fold_metrics
 from training.evaluation.predictions import Predictions, averaged, predict
-from training.evaluation.scores import Scores, score
 from training.fit import Fitted, fit
 from training.loop import BeforeEpoch
 from training.models.base import SpectrogramModel
@@ -37,6 +39,20 @@ from training.stream import ClipStream
 log = logging.getLogger("otogura")
 
 
+@dataclass(frozen=True)
+class Context:
+    """Name of an experiment, its recordings to be listened to, and the table of the bad ones, for its report."""
+
+    name: str
+    recordings: Recordings | None
+    quarantine: Path | None
+
+    def recording(self, row: int) -> Recording:
+        """Return the recording of a row of the store."""
+        assert self.recordings is not None
+        return self.recordings(range(row, row + 1))[0]
+
+
 def train_experiment(
     folder: Path,
     store: Store,
@@ -47,6 +63,7 @@ def train_experiment(
     record: Path | None = None,
     init_from: Path | None = None,
     recordings: Recordings | None = None,
+    quarantine: Path | None = None,
 ) -> dict[str, Any]:
     """Train, evaluate and report below `folder`; returns what metrics.json holds.
 
@@ -67,24 +84,30 @@ def train_experiment(
         The folder of another run, whose weights are the beginning.
     recordings : optional
         Those of the store's rows, so that mistakes can be listened to.
+    quarantine : Path, optional
+        The table of the corpus's bad recordings, to be counted in the report.
     """
     run = prepare_run(store, setup, config_path)
     training, folds = setup.training, setup.folds
     title = f"{name} on {store.manifest['corpus']}"
+    context = Context(name, recordings, quarantine)
     until = None if training.max_time is None else time.monotonic() + training.max_time.total_seconds()
     if folds is None:
         sides = run_sides(run, record, init_from)
-        return _single(folder, sides, title, run, init_from, recordings, until)
+        return _single(folder, sides, title, run, init_from, context, until)[0]
     before = [None if init_from is None else init_from / f"fold-{fold}" for fold in folds]
     # All of them before the first hour of training.
     all_sides = [fold_sides(run, fold, start) for fold, start in zip(folds, before, strict=True)]
-    results = [
-        _single(folder / f"fold-{fold}", sides, f"{title}, tested on fold {fold}", run, start, recordings, until)
+    runs = [
+        _single(folder / f"fold-{fold}", sides, f"{title}, tested on fold {fold}", run, start, context, until)
         for fold, sides, start in zip(folds, all_sides, before, strict=True)
     ]
     for single in (WEIGHTS, DESCRIPTION, LEARNED, MISTAKES, SPLIT_FILE):  # a run without folds, which this one replaces
         (folder / single).unlink(missing_ok=True)
-    return write_folds(folder, name, folds, results)
+    results = [result for result, _ in runs]
+    metrics = fold_metrics(folds, results, [evaluation for _, evaluation in runs])
+    write_folds(folder, name, results, metrics)
+    return metrics
 
 
 def fit_run(
@@ -146,9 +169,10 @@ def _single(
     title: str,
     run: Run,
     init_from: Path | None,
-    recordings: Recordings | None,
+    context: Context,
     until: float | None,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Evaluation]:
+    """Return the metrics of one run, as its metrics.json has them, and the evaluation that they are of."""
     store, training, classes = run.store, run.setup.training, run.classes
     counts = tuple(len(part) for part in (sides.train, sides.validation, sides.test))
     log.info("%s: %d training, %d validation, %d test clips", title, *counts)
@@ -164,12 +188,17 @@ def _single(
         return averaged(predictions, [whole_name(name) for name in store.rows["id"].take(predictions.rows).to_pylist()])
 
     tested, names = predicted(sides.test)
-    validated = predicted(sides.validation)[0] if training.validates else None
-    positive = run.positive_number
-    detection = None if positive is None else _detected(validated, tested, positive)
-    scores = _scored(tested, classes, positive, detection)
-    validation = {} if validated is None else _scored(validated, classes, positive, detection).summary
-    decided = {} if detection is None else {"positive": run.positive, "threshold": detection.summary["threshold"]}
+    evaluation = evaluate(
+        tested,
+        predicted(sides.validation)[0] if training.validates else None,
+        classes=classes,
+        positive=run.positive_number,
+        groups=run.groups,
+        train_labels=run.labels[sides.train],
+        sure_accuracy=run.setup.sure_accuracy,
+    )
+    decision = evaluation.decision
+    detected = {} if run.positive is None else {"positive": run.positive, "threshold": decision.threshold}
     version = write_artefact(
         folder,
         fitted.network.cpu(),
@@ -177,13 +206,11 @@ def _single(
         classes=classes,
         recipe=store.manifest["recipe"],
         store=store.identity,
-        decision=decided,
+        decision=detected | {"temperature": decision.temperature, "not_sure_limit": decision.limit},
     )
     metrics = {
-        **scores.summary,
-        **decided,
-        **({} if detection is None else detection.summary),
-        **{f"validation_{name}": validation[name] for name in ("accuracy", "loss") if validation},
+        **evaluation.summary,
+        **detected,
         "classes": classes,
         "parameters": sum(weight.numel() for weight in fitted.network.parameters()),
         "train_clips": len(sides.train),
@@ -192,35 +219,20 @@ def _single(
         "test_recordings": len(names),  # what the scores are of
         "store": store.identity,
         "model_version": version,
-        "untested": scores.untested,
-        "per_class": scores.per_class,
-        "confusion": scores.confusion.tolist(),
         "history": fitted.history,
     }
-    wrong = mistakes_of(tested, scores.decided, names, classes)
+    wrong = mistakes_of(tested, evaluation.clips.decided, names, classes)
     write_mistakes(folder / MISTAKES, wrong, classes)
-    sound = None if recordings is None else lambda row: recordings(range(row, row + 1))[0]
-    sections = [mistakes_panel(wrong, classes, sound)]
+    sound = None if context.recordings is None else context.recording
+    sections = [
+        mistakes_panel(wrong, classes, sound),
+        data_panel(run, sides, context.quarantine),
+        provenance_panel(run, context.name),
+    ]
     if init_from is not None:
         sections.insert(0, before_and_after(read_json(init_from / "metrics.json"), metrics, init_from))
-    write_run(folder, title, metrics, scores, detection, sections, keep=training.keep)
-    return metrics
-
-
-def _detected(validated: Predictions | None, tested: Predictions, positive: int) -> Detection:
-    """The positive class in test clips, by the threshold that is best on those of validation, if there are any."""
-    threshold, chosen = 0.5, EVEN
-    if validated is not None:
-        threshold, chosen = choose_threshold(probabilities(validated, positive), validated.labels == positive), BEST
-    return detect(probabilities(tested, positive), tested.labels == positive, threshold, chosen)
-
-
-def _scored(predictions: Predictions, classes: list[str], positive: int | None, detection: Detection | None) -> Scores:
-    """Decided by the threshold, where one of two classes is detected."""
-    if positive is None or detection is None:
-        return score(predictions, classes)
-    detected = probabilities(predictions, positive) >= detection.summary["threshold"]
-    return score(predictions, classes, np.where(detected, positive, 1 - positive))
+    write_run(folder, title, metrics, evaluation, sections, keep=training.keep)
+    return metrics, evaluation
 
 
 def _class_weights(training: Training, labels: np.ndarray, classes: int, positive: int | None) -> list[float] | None:

@@ -28,18 +28,29 @@ class Predictions:
     labels: np.ndarray
     logits: np.ndarray
 
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Return the softmax of the logits, `(clips, classes)` float64."""
+        return torch.from_numpy(self.logits).double().softmax(dim=1).numpy()
+
+    @property
+    def likeliest(self) -> np.ndarray:
+        """Return the number of the class with the largest probability, `(clips,)` int64; the first of several."""
+        return self.logits.argmax(axis=1)
+
 
 def averaged(predictions: Predictions, recordings: Sequence[str]) -> tuple[Predictions, list[str]]:
     """Return one prediction for all clips of a recording, the mean of their probabilities, and the recordings' names.
 
-    `recordings` `(clips,)` names the recording of each clip; the row is that of its first clip.
+    `recordings` `(clips,)` names the recording of each clip; the row is that of its first clip. The logits are then
+    the logarithms of the mean probabilities.
     """
     names, first, number = np.unique(recordings, return_index=True, return_inverse=True)
     if len(names) == len(recordings):
         return predictions, list(recordings)
-    shares = torch.from_numpy(predictions.logits).double().softmax(dim=1).numpy()
-    sums = np.zeros((len(names), shares.shape[1]))
-    np.add.at(sums, number, shares)
+    probabilities = predictions.probabilities
+    sums = np.zeros((len(names), probabilities.shape[1]))
+    np.add.at(sums, number, probabilities)
     logits = np.log(np.maximum(sums / np.bincount(number)[:, None], np.finfo(np.float64).tiny)).astype(np.float32)
     return Predictions(predictions.rows[first], predictions.labels[first], logits), names.tolist()
 

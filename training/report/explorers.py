@@ -35,31 +35,31 @@ def threshold_explorer(detection: "Detection", positives: int, negatives: int) -
 
 
 def sureness_explorer(confidence: np.ndarray, right: np.ndarray, limit: float | None) -> Markup:
-    """Return a slider over the confidence below which a model says "not sure", with coverage and accuracy.
+    """Return a slider over the confidence above which an answer is sure, with coverage and accuracy.
 
     Parameters
     ----------
     confidence : array of float, shape (clips,)
-        Probability of the likeliest class of test clips.
+        Calibrated probabilities of the classes that are answered for test clips.
     right : array of bool, shape (clips,)
-        True where that class is the clip's own.
+        True where the answer is right.
     limit : float or None
         The one that was chosen on validation.
     """
     limits = np.linspace(0, 1, PLACES)
     order = np.argsort(confidence)
-    first = np.searchsorted(confidence[order], limits)
+    first = np.searchsorted(confidence[order], limits, side="right")
     answered = len(confidence) - first
     correct = np.append(np.cumsum(right[order][::-1])[::-1], 0)[first]
     columns = {
         "coverage": answered / max(1, len(confidence)),
-        "accuracy of answers": np.where(answered, correct / np.maximum(answered, 1), np.nan),
-        "answered": answered,
+        "accuracy of sure answers": np.where(answered, correct / np.maximum(answered, 1), np.nan),
+        "sure": answered,
         "right": correct,
         "wrong": answered - correct,
         "not sure": len(confidence) - answered,
     }
-    return _explorer("confidence from which on the model answers", limit or 0.0, limits, columns)
+    return _explorer("confidence above which the model is sure", limit or 0.0, limits, columns)
 
 
 def _explorer(label: str, chosen: float, limits: np.ndarray, columns: dict[str, np.ndarray]) -> Markup:

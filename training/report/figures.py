@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from markupsafe import Markup
@@ -67,6 +67,29 @@ def curves(history: Sequence[Mapping[str, float]], keep: Literal["best", "last"]
     for _, axes in drawn:
         whole_numbers(axes)
     return [svg(figure) for figure, _ in drawn]
+
+
+def confidence_histogram(confidence: np.ndarray, right: np.ndarray) -> Markup:
+    """Draw how confident right and wrong answers are; both arrays are `(clips,)`."""
+    figure, axes = plot("confidence, probability of the answer", "test clips")
+    parts = [confidence[right], confidence[~right]]
+    axes.hist(parts, np.linspace(0, 1, 21).tolist(), stacked=True, color=[BLUE, ORANGE], label=["right", "wrong"])
+    axes.legend(frameon=False)
+    return svg(figure)
+
+
+def reliability_diagram(calibration: Mapping[str, Any]) -> Markup:
+    """Draw accuracy against confidence, without and with the temperature, from that section of metrics.json."""
+    figure, axes = plot("mean confidence of a bin", "accuracy in the bin")
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":")
+    for suffix, colour, name in (("", ORANGE, "as trained"), ("_calibrated", BLUE, "with temperature")):
+        if points := calibration.get(f"reliability{suffix}"):
+            values = [[point[key] for point in points] for key in ("confidence", "accuracy")]
+            label = f"{name}, error {calibration[f'ece{suffix}']:.3f}"
+            axes.plot(*values, "o-", markersize=3, color=colour, label=label)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.legend(frameon=False)
+    return svg(figure)
 
 
 def curves_of(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Markup]:

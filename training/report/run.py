@@ -7,9 +7,9 @@ from typing import Any, Literal
 import numpy as np
 
 from stores.files import write_json
-from training.evaluation.detection import Detection
-from training.evaluation.scores import Scores
-from training.report.key_figures import figure_labels, note_untested
+from training.evaluation.evaluate import Evaluation
+from training.report.certainty import certainty_sections
+from training.report.key_figures import figure_labels, interval_note, note_untested
 from training.report.page import KeyFigure, Panel, write_page
 from training.report.sections import class_sections, detection_sections, learning_section
 
@@ -18,8 +18,7 @@ def write_run(
     folder: Path,
     title: str,
     metrics: dict[str, Any],
-    scores: Scores,
-    detection: Detection | None,
+    evaluation: Evaluation,
     more_sections: Sequence[Panel] = (),
     *,
     keep: Literal["best", "last"],
@@ -32,10 +31,8 @@ def write_run(
     title : str
     metrics : dict
         As metrics.json holds them.
-    scores : Scores
+    evaluation : Evaluation
         Of the test clips.
-    detection : Detection or None
-        Of a run that detects one of two classes.
     more_sections : sequence of Panel, optional
         After all others.
     keep : "best" or "last"
@@ -49,11 +46,18 @@ def write_run(
         f"store {metrics['store']}, model {metrics['model_version']}"
     )
     labels = figure_labels([metrics])
-    figures = [KeyFigure(label, f"{metrics[name]:.3f}") for name, label in labels.items()]
+    intervals, baseline = metrics["intervals"], metrics["baseline"]
+    figures = [
+        KeyFigure(label, f"{metrics[name]:.3f}", interval_note(intervals.get(name))) for name, label in labels.items()
+    ]
+    figures.append(KeyFigure("baseline accuracy", f"{baseline['accuracy']:.3f}", f"always {baseline['class']}"))
+    scores, detection, clips = evaluation.scores, evaluation.detection, evaluation.clips
     sections = class_sections(scores.per_class, scores.confusion)
     if detection is not None:
-        clips = {row["class"] == metrics["positive"]: row["clips"] for row in scores.per_class}
-        sections += detection_sections(detection, metrics["positive"], clips)
+        counts = {row["class"] == metrics["positive"]: row["clips"] for row in scores.per_class}
+        sections += detection_sections(detection, metrics["positive"], counts)
+    confidence = evaluation.decision.confidence(clips.predictions)
+    sections += certainty_sections(metrics, confidence, clips.decided == clips.predictions.labels)
     sections.append(learning_section(metrics["history"], keep))
     write_page(folder / "report.html", title, subtitle, figures, [*sections, *more_sections])
     write_json(folder / "metrics.json", metrics)

@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from predicted import scored_clips
 from sklearn.metrics import f1_score, log_loss, roc_auc_score
 from stores_of import small_store
 from torch import nn
 
 import pipeline.runs.train
+import training.evaluation.decision
 from pipeline.config.experiment import Experiment
 from pipeline.config.schema import parse
 from pipeline.corpus.split import Split
@@ -25,6 +27,8 @@ from pipeline.runs.train import train_experiment
 from pipeline.support.errors import InputError
 from stores import Store
 from stores.files import read_json
+from training.evaluation.detection import detect_across
+from training.evaluation.intervals import score_intervals
 from training.evaluation.predictions import Predictions
 from training.fit import Fitted
 from training.report.page import Panel
@@ -55,6 +59,15 @@ def answers(store: Store) -> np.ndarray:
     labels = numbers(store)
     noise = np.random.default_rng(1).normal(0, 1.5, (len(labels), labels.max() + 1))
     return (noise + 2 * np.eye(labels.max() + 1)[labels]).astype(np.float32)
+
+
+def ids(store: Store) -> list[str]:
+    names: list[str] = store.rows["id"].to_pylist()
+    return names
+
+
+def run_groups(store: Store) -> np.ndarray:
+    return np.unique(store.rows["group"].to_pylist(), return_inverse=True)[1]
 
 
 def numbers(store: Store) -> np.ndarray:
@@ -111,7 +124,8 @@ def test_the_metrics_are_those_of_the_test_clips(
     f1 = [f1_score(truth == number, taken == number) for number in range(3)]
     assert 0 < (taken == truth).mean() < 1
     described = read_json(folder / "model.json")
-    assert {name: metrics[name] for name in metrics.keys() - {"per_class", "macro_precision", "macro_recall"}} == {
+    sections = {"per_class", "macro_precision", "macro_recall", "intervals", "distributions", "terciles", "calibration"}
+    assert {name: metrics[name] for name in metrics.keys() - sections - {"not_sure", "baseline"}} == {
         "accuracy": pytest.approx((taken == truth).mean()),
         "top5_accuracy": 1,
         "macro_f1": pytest.approx(np.mean(f1)),
@@ -140,6 +154,13 @@ def test_the_metrics_are_those_of_the_test_clips(
     assert described["model"] == run.setup.model.model_dump(mode="json")
     assert (described["recipe"], described["store"]) == (store.manifest["recipe"], store.identity)
     assert not described.keys() & {"positive", "threshold"}
+    decision = (metrics["calibration"]["temperature"], metrics["not_sure"]["limit"])
+    assert (described["temperature"], described["not_sure_limit"]) == decision
+    trained_labels = numbers(store)[sides.train]
+    assert metrics["baseline"] == {"class": "a", "accuracy": pytest.approx((truth == 0).mean())}
+    assert np.bincount(trained_labels).argmax() == 0
+    assert metrics["intervals"]["accuracy"][0] <= metrics["accuracy"] <= metrics["intervals"]["accuracy"][1]
+    assert sum(row["clips"] for row in metrics["terciles"]) == 9
     with open(folder / "mistakes.csv", newline="") as file:
         mistakes = {line["recording"]: (line["class"], line["taken for"]) for line in csv.DictReader(file)}
     names = store.rows["id"].to_pylist()
@@ -176,9 +197,10 @@ def test_one_of_two_classes_is_detected_by_the_threshold_of_validation(
     assert metrics["roc_auc"] == pytest.approx(roc_auc_score(truth, found))
     page = (tmp_path / "report.html").read_text()
     assert "Detection of a" in page
-    validated = numbers(store)[sides.validation] == 0
-    taken = shares(answers(store)[sides.validation])[:, 0] >= metrics["threshold"]
-    assert metrics["validation_accuracy"] == pytest.approx((taken == validated).mean())
+    validated, found = numbers(store)[sides.validation] == 0, shares(answers(store)[sides.validation])[:, 0]
+    across = detect_across(found, validated, run_groups(store)[sides.validation])
+    assert metrics["validation_accuracy"] == pytest.approx((across == validated).mean())
+    taken = found >= metrics["threshold"]
     assert f1_score(validated, taken) == max(
         f1_score(validated, shares(answers(store)[sides.validation])[:, 0] >= other) for other in np.linspace(0, 1, 200)
     )
@@ -201,13 +223,12 @@ def test_which_of_two_classes_is_detected(
 def test_the_threshold_decides_and_not_which_class_is_likelier(
     stores: dict[int, Store], trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline.runs.train, "choose_threshold", lambda found, truth: 0.01)
+    monkeypatch.setattr(training.evaluation.decision, "choose_threshold", lambda found, truth: 0.01)
     metrics = train(tmp_path, stores[2], chosen(positive="a"))
-    sides, found = trained.calls[0]["sides"], shares(answers(stores[2]))[:, 0]
-    for side, name in ((sides.test, "accuracy"), (sides.validation, "validation_accuracy")):
-        called, truth = found[side] >= 0.01, numbers(stores[2])[side] == 0
-        assert metrics[name] == pytest.approx((called == truth).mean())
-        assert metrics[name] != pytest.approx(((found[side] >= 0.5) == truth).mean())
+    test = trained.calls[0]["sides"].test
+    found, truth = shares(answers(stores[2]))[test, 0], numbers(stores[2])[test] == 0
+    assert metrics["accuracy"] == pytest.approx(((found >= 0.01) == truth).mean())
+    assert metrics["accuracy"] != pytest.approx(((found >= 0.5) == truth).mean())
 
 
 def test_without_validation_the_likelier_class_counts_and_nothing_is_said_of_validation(
@@ -221,6 +242,36 @@ def test_without_validation_the_likelier_class_counts_and_nothing_is_said_of_val
     assert metrics["accuracy"] == pytest.approx((taken == numbers(store)[sides.test]).mean())
     assert not [name for name in metrics if name.startswith("validation_") and name != "validation_clips"]
     assert metrics["validation_clips"] == 0
+    assert metrics["calibration"].keys() == {"temperature", "ece", "classwise_ece", "reliability"}
+    assert metrics["not_sure"] == {"limit": None, "coverage": 1, "accuracy": metrics["accuracy"]}
+    described = read_json(tmp_path / "model.json")
+    assert (described["temperature"], described["not_sure_limit"]) == (None, None)
+
+
+def test_the_wanted_accuracy_changes_the_limit_and_no_weight(
+    stores: dict[int, Store], trained: Trained, tmp_path: Path
+) -> None:
+    store, described, metrics = stores[3], [], []
+    for accuracy in (0.3, 1.0):
+        metrics.append(train(tmp_path / str(accuracy), store, chosen(sure_accuracy=accuracy)))
+        described.append(read_json(tmp_path / str(accuracy) / "model.json"))
+    assert metrics[0]["not_sure"]["limit"] < metrics[1]["not_sure"]["limit"]
+    assert metrics[0]["not_sure"]["coverage"] > metrics[1]["not_sure"]["coverage"]
+    assert described[0]["version"] != described[1]["version"]
+
+
+def test_segments_of_a_recording_are_one_answer_of_its_group(
+    stores: dict[int, Store], trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = stores[3]
+    groups = [name.split("/")[0] + str(int(name.split("/")[1].split(".")[0]) // 4) for name in ids(store)]
+    rows = store.rows.set_column(store.rows.column_names.index("group"), "group", [groups])
+    monkeypatch.setattr(store, "rows", rows)
+    metrics = train(tmp_path, store, chosen())
+    test = trained.calls[0]["sides"].test
+    clips = scored_clips(Predictions(test, numbers(store)[test], answers(store)[test]), run_groups(store)[test])
+    assert 1 < clips.group_count < len(test)
+    assert metrics["intervals"] == {name: pytest.approx(bounds) for name, bounds in score_intervals(clips).items()}
 
 
 def test_a_run_follows_the_record_its_beginning_and_its_time(
@@ -324,6 +375,7 @@ def test_each_fold_is_a_run_of_its_own(
     assert metrics["folds"] == [2, 4]
     single = [read_json(tmp_path / "second" / f"fold-{fold}" / "metrics.json") for fold in (2, 4)]
     assert metrics["mean"]["accuracy"] == pytest.approx(np.mean([one["accuracy"] for one in single]))
+    assert sum(row["clips"] for row in metrics["terciles"]) == sum(one["test_clips"] for one in single)
     assert read_json(tmp_path / "second" / "metrics.json") == metrics
     page = (tmp_path / "second" / "fold-4" / "report.html").read_text()
     assert f"<title>x on {store.manifest['corpus']}, tested on fold 4" in page

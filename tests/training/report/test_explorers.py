@@ -51,12 +51,12 @@ def test_a_confidence_gives_coverage_and_the_accuracy_of_answers() -> None:
     assert 'value="0.250"' in markup
     data = data_of(markup)
     for place in range(0, len(data["limits"]), 11):
-        answered = confidence >= np.linspace(0, 1, len(data["limits"]))[place]
+        answered = confidence > np.linspace(0, 1, len(data["limits"]))[place]
         shown = {name: values[place] for name, values in data["columns"].items()}
         assert shown["coverage"] == pytest.approx(answered.mean(), abs=1e-4)
-        counts = [shown[name] for name in ("answered", "right", "wrong", "not sure")]
+        counts = [shown[name] for name in ("sure", "right", "wrong", "not sure")]
         assert counts == [answered.sum(), right[answered].sum(), (~right)[answered].sum(), (~answered).sum()]
         if answered.any():
-            assert shown["accuracy of answers"] == pytest.approx(right[answered].mean(), abs=1e-4)
+            assert shown["accuracy of sure answers"] == pytest.approx(right[answered].mean(), abs=1e-4)
         else:
-            assert shown["accuracy of answers"] is None
+            assert shown["accuracy of sure answers"] is None
