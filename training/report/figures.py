@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.ticker import MaxNLocator
 
 from training.report.drawing import BLUE, GREY, ORANGE, plot, svg, whole_numbers
 from training.report.page import render
@@ -74,6 +75,7 @@ def confidence_histogram(confidence: np.ndarray, right: np.ndarray) -> Markup:
     figure, axes = plot("confidence, probability of the answer", "test clips")
     parts = [confidence[right], confidence[~right]]
     axes.hist(parts, np.linspace(0, 1, 21).tolist(), stacked=True, color=[BLUE, ORANGE], label=["right", "wrong"])
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
     return svg(figure)
 
