@@ -21,6 +21,7 @@ from stores.reader import Store
 from training.artefact import DESCRIPTION, WEIGHTS, read_artefact, write_artefact
 from training.devices import device_of
 from training.evaluation.detection import BEST, EVEN, Detection, choose_threshold, detect, probabilities
+from training.evaluation.explanation import attention_summary, explain, most_confident
 from training.evaluation.predictions import Predictions, averaged, predict
 from training.evaluation.scores import Scores, score
 from training.fit import Fitted, fit
@@ -28,6 +29,7 @@ from training.loop import BeforeEpoch
 from training.models.base import SpectrogramModel
 from training.models.crops import Standard
 from training.normalise import TrainStatistics, fitted_statistics
+from training.report.attention import looked_panel
 from training.report.folds import write_folds
 from training.report.run import before_and_after, write_run
 from training.settings import Training
@@ -158,18 +160,24 @@ def _single(
     write_learned(folder, store.rows, sides, init_from)
     write_sides(folder / SPLIT_FILE, store.rows, sides)
 
-    def predicted(rows: np.ndarray) -> tuple[Predictions, list[str]]:
+    def of_recordings(predictions: Predictions) -> tuple[Predictions, list[str]]:
         """Return the predictions of whole recordings, and their names."""
-        predictions = predict(fitted.network, _originals(rows, run), device_of(training))
         return averaged(predictions, [whole_name(name) for name in store.rows["id"].take(predictions.rows).to_pylist()])
 
-    tested, names = predicted(sides.test)
-    validated = predicted(sides.validation)[0] if training.validates else None
+    device = device_of(training)
+    clips = predict(fitted.network, _originals(sides.test, run), device)
+    tested, names = of_recordings(clips)
+    validated = None
+    if training.validates:
+        validated = of_recordings(predict(fitted.network, _originals(sides.validation, run), device))[0]
     positive = run.positive_number
     detection = None if positive is None else _detected(validated, tested, positive)
     scores = _scored(tested, classes, positive, detection)
     validation = {} if validated is None else _scored(validated, classes, positive, detection).summary
     decided = {} if detection is None else {"positive": run.positive, "threshold": detection.summary["threshold"]}
+    decided_clips = _scored(clips, classes, positive, detection).decided
+    shown = most_confident(clips, decided_clips)
+    explanations = explain(fitted.network, _originals(clips.rows[shown], run), decided_clips[shown], device)
     version = write_artefact(
         folder,
         fitted.network.cpu(),
@@ -192,6 +200,7 @@ def _single(
         "test_recordings": len(names),  # what the scores are of
         "store": store.identity,
         "model_version": version,
+        "attention": attention_summary(explanations),
         "untested": scores.untested,
         "per_class": scores.per_class,
         "confusion": scores.confusion.tolist(),
@@ -200,7 +209,7 @@ def _single(
     wrong = mistakes_of(tested, scores.decided, names, classes)
     write_mistakes(folder / MISTAKES, wrong, classes)
     sound = None if recordings is None else lambda row: recordings(range(row, row + 1))[0]
-    sections = [mistakes_panel(wrong, classes, sound)]
+    sections = [looked_panel(explanations, store, classes), mistakes_panel(wrong, classes, sound)]
     if init_from is not None:
         sections.insert(0, before_and_after(read_json(init_from / "metrics.json"), metrics, init_from))
     write_run(folder, title, metrics, scores, detection, sections, keep=training.keep)
