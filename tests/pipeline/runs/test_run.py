@@ -349,3 +349,25 @@ def test_each_fold_is_a_run_of_its_own(
     assert read_json(tmp_path / "second" / "metrics.json") == metrics
     page = (tmp_path / "second" / "fold-4" / "report.html").read_text()
     assert f"<title>x on {store.manifest['corpus']}, tested on fold 4" in page
+
+
+@pytest.mark.parametrize("normalise", ["clip", "train"])
+def test_a_model_that_attends_is_compared_with_its_occlusion(
+    stores: dict[int, Store], tmp_path: Path, normalise: str
+) -> None:
+    model = {"name": "resnet_attention", "width": 0.125, "blocks": [1, 1, 1], "attention_blocks": 1}
+    training = {"variants": "original", "normalise": normalise}
+    metrics = train(tmp_path / "run", stores[3], chosen(model=model, training=training))
+    assert -1 <= metrics["attention"]["agreement"] <= 1
+    assert 0 < metrics["attention"]["clips"] <= 6
+    assert read_json(tmp_path / "run" / "metrics.json")["attention"] == metrics["attention"]
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert page.count(">heads<") == page.count(">occlusion<") >= metrics["attention"]["clips"]
+
+
+def test_a_model_that_does_not_attend_has_its_occlusion_alone(stores: dict[int, Store], tmp_path: Path) -> None:
+    metrics = train(tmp_path, stores[3], chosen(training={"variants": "original"}))
+    assert metrics["attention"] is None
+    page = (tmp_path / "report.html").read_text()
+    assert ">occlusion<" in page
+    assert ">attention<" not in page

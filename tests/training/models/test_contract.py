@@ -16,6 +16,7 @@ from training.evaluation.attention import attention_of
 from training.models import DEFAULT, MODELS, Model, model_for
 from training.models.base import NetworkSettings, SpectrogramModel
 from training.models.build import build
+from training.models.network import Network
 from training.parts import only_subclass
 from training.settings import Training
 
@@ -90,7 +91,8 @@ def test_attention_is_weights_over_time(name: str) -> None:
     network = build(settings, CLASSES, recipe).eval()
     clips = torch.randn(2, *recipe.shape[2:], *recipe.shape[:2])
     attention = attention_of(network, {"features": clips})
-    assert (attention is not None) == name.endswith("_attention")
+    kind = only_subclass(importlib.import_module(f"training.models.{name}.network"), Network)
+    assert (attention is not None) == hasattr(kind, "attention_over_time")
     if attention is None:
         return
     assert attention.over_time.ndim == 2
