@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from features.recipe import ORIGINAL
+from features.tensors import recorded_recipe
 from pipeline.config.setup import Setup
 from pipeline.corpus.recordings import Recording, whole_name
 from pipeline.corpus.sides import Sides
@@ -23,6 +24,7 @@ from stores.reader import Store
 from training.artefact import DESCRIPTION, WEIGHTS, read_artefact, write_artefact
 from training.devices import device_of
 from training.evaluation.evaluate import Evaluation, evaluate
+from training.evaluation.explanation import attention_summary, explain, most_confident
 from training.evaluation.folds import fold_metrics
 from training.evaluation.predictions import Predictions, averaged, predict
 from training.fit import Fitted, fit
@@ -30,6 +32,7 @@ from training.loop import BeforeEpoch
 from training.models.base import SpectrogramModel
 from training.models.crops import Standard
 from training.normalise import TrainStatistics, fitted_statistics
+from training.report.attention import clip_picture, looked_panel
 from training.report.folds import write_folds
 from training.report.run import before_and_after, write_run
 from training.settings import Training
@@ -182,15 +185,19 @@ def _single(
     write_learned(folder, store.rows, sides, init_from)
     write_sides(folder / SPLIT_FILE, store.rows, sides)
 
-    def predicted(rows: np.ndarray) -> tuple[Predictions, list[str]]:
+    def of_recordings(predictions: Predictions) -> tuple[Predictions, list[str]]:
         """Return the predictions of whole recordings, and their names."""
-        predictions = predict(fitted.network, _originals(rows, run), device_of(training))
         return averaged(predictions, [whole_name(name) for name in store.rows["id"].take(predictions.rows).to_pylist()])
 
-    tested, names = predicted(sides.test)
+    device = device_of(training)
+    clips = predict(fitted.network, _originals(sides.test, run), device)
+    tested, names = of_recordings(clips)
+    validated = None
+    if training.validates:
+        validated = of_recordings(predict(fitted.network, _originals(sides.validation, run), device))[0]
     evaluation = evaluate(
         tested,
-        predicted(sides.validation)[0] if training.validates else None,
+        validated,
         classes=classes,
         positive=run.positive_number,
         groups=run.groups,
@@ -199,6 +206,9 @@ def _single(
     )
     decision = evaluation.decision
     detected = {} if run.positive is None else {"positive": run.positive, "threshold": decision.threshold}
+    answers = decision.classes(clips)
+    shown = most_confident(clips, answers)
+    explanations = explain(fitted.network, _originals(clips.rows[shown], run), answers[shown], device)
     version = write_artefact(
         folder,
         fitted.network.cpu(),
@@ -219,13 +229,16 @@ def _single(
         "test_recordings": len(names),  # what the scores are of
         "store": store.identity,
         "model_version": version,
+        "attention": attention_summary(explanations),
         "history": fitted.history,
     }
     wrong = mistakes_of(tested, evaluation.clips.decided, names, classes)
     write_mistakes(folder / MISTAKES, wrong, classes)
     sound = None if context.recordings is None else context.recording
+    recipe = recorded_recipe(store.manifest["recipe"])
     sections = [
-        mistakes_panel(wrong, classes, sound),
+        looked_panel(explanations, store, classes),
+        mistakes_panel(wrong, classes, sound, lambda row: clip_picture(store.clip(row), recipe)),
         data_panel(run, sides, context.quarantine),
         provenance_panel(run, context.name),
     ]

@@ -1,6 +1,7 @@
 """Predictions of a trained network, in float32 on features as the store holds them."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +56,11 @@ def averaged(predictions: Predictions, recordings: Sequence[str]) -> tuple[Predi
     return Predictions(predictions.rows[first], predictions.labels[first], logits), names.tolist()
 
 
+def full_precision() -> AbstractContextManager[None]:
+    """Return a context in which a GPU convolves in float32, and repeats itself; TF32 keeps 10 bits."""
+    return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+
+
 @torch.inference_mode()
 def predict(network: nn.Module, stream: ClipStream, device: torch.device) -> Predictions:
     """Run the network over a stream in float32, whatever it was trained in."""
@@ -62,7 +68,7 @@ def predict(network: nn.Module, stream: ClipStream, device: torch.device) -> Pre
     parts: dict[str, list[np.ndarray]] = {"row": [], "label": [], "logits": []}
     for batch in stream:
         inputs = {name: batch[name].to(device) for name in batch if name in ("features", "statistics")}
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):  # TF32 keeps 10 bits
+        with full_precision():
             logits = network(features_for(network, inputs).float())
         parts["logits"].append(logits.cpu().numpy())
         for name in ("row", "label"):

@@ -28,6 +28,7 @@ from pipeline.support.errors import InputError
 from stores import Store
 from stores.files import read_json
 from training.evaluation.detection import detect_across
+from training.evaluation.explanation import Explanation
 from training.evaluation.intervals import score_intervals
 from training.evaluation.predictions import Predictions
 from training.fit import Fitted
@@ -81,10 +82,21 @@ class Trained:
         self.calls: list[dict[str, Any]] = []
         monkeypatch.setattr(pipeline.runs.train, "fit_run", self._fit_run)
         monkeypatch.setattr(pipeline.runs.train, "predict", self._predict)
+        monkeypatch.setattr(pipeline.runs.train, "explain", self._explain)
 
     def _fit_run(self, folder: Path, sides: Any, run: Any, init_from: Path | None = None, until: Any = None) -> Fitted:
         self.calls.append({"folder": folder, "sides": sides, "run": run, "init_from": init_from, "until": until})
         return Fitted(nn.Linear(3, 2), HISTORY)
+
+    def _explain(self, network: nn.Module, stream: Any, decided: np.ndarray, device: torch.device) -> list[Explanation]:
+        rows, labels = (np.concatenate([batch[name].numpy() for batch in stream]) for name in ("row", "label"))
+        self.explained = list(zip(rows.tolist(), labels.tolist(), decided.tolist(), strict=True))
+        flat = {"begin": 0, "end": 24, "occlusion": np.zeros(24), "pooling": np.ones(24), "received": None}
+        columns = ("row", "label", "decided")
+        return [
+            Explanation(**dict(zip(columns, one, strict=True)), probabilities=np.ones(3), agreement=0.25, **flat)
+            for one in self.explained
+        ]
 
     def _predict(self, network: nn.Module, stream: Any, device: torch.device) -> Predictions:
         assert device.type == "cpu"
@@ -144,6 +156,7 @@ def test_the_metrics_are_those_of_the_test_clips(
         "test_recordings": 9,
         "store": store.identity,
         "model_version": described["version"],
+        "attention": {"agreement": 0.25, "clips": len(trained.explained)},
         "untested": [],
         "confusion": [[int(((truth == a) & (taken == b)).sum()) for b in range(3)] for a in range(3)],
         "history": HISTORY,
@@ -151,6 +164,15 @@ def test_the_metrics_are_those_of_the_test_clips(
     assert [row["f1"] for row in metrics["per_class"]] == pytest.approx(f1)
     assert read_json(folder / "metrics.json") == metrics
     assert described["classes"] == run.classes
+    expected = []
+    for label in range(3):
+        for right in (True, False):
+            rows = [row for row in sides.test.tolist() if numbers(store)[row] == label]
+            rows = [row for row in rows if (answers(store)[row].argmax() == label) == right]
+            best = max(rows, key=lambda row: shares(answers(store))[row].max(), default=None)
+            expected += [] if best is None else [(best, label, int(answers(store)[best].argmax()))]
+    assert trained.explained == expected
+    assert "Where it looked" in (folder / "report.html").read_text()
     assert described["model"] == run.setup.model.model_dump(mode="json")
     assert (described["recipe"], described["store"]) == (store.manifest["recipe"], store.identity)
     assert not described.keys() & {"positive", "threshold"}
@@ -379,3 +401,25 @@ def test_each_fold_is_a_run_of_its_own(
     assert read_json(tmp_path / "second" / "metrics.json") == metrics
     page = (tmp_path / "second" / "fold-4" / "report.html").read_text()
     assert f"<title>x on {store.manifest['corpus']}, tested on fold 4" in page
+
+
+@pytest.mark.parametrize("normalise", ["clip", "train"])
+def test_a_model_that_attends_is_compared_with_its_occlusion(
+    stores: dict[int, Store], tmp_path: Path, normalise: str
+) -> None:
+    model = {"name": "resnet_attention", "width": 0.125, "blocks": [1, 1, 1], "attention_blocks": 1}
+    training = {"variants": "original", "normalise": normalise}
+    metrics = train(tmp_path / "run", stores[3], chosen(model=model, training=training))
+    assert -1 <= metrics["attention"]["agreement"] <= 1
+    assert 0 < metrics["attention"]["clips"] <= 6
+    assert read_json(tmp_path / "run" / "metrics.json")["attention"] == metrics["attention"]
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert page.count(">heads<") == page.count(">occlusion<") >= metrics["attention"]["clips"]
+
+
+def test_a_model_that_does_not_attend_has_its_occlusion_alone(stores: dict[int, Store], tmp_path: Path) -> None:
+    metrics = train(tmp_path, stores[3], chosen(training={"variants": "original"}))
+    assert metrics["attention"] is None
+    page = (tmp_path / "report.html").read_text()
+    assert ">occlusion<" in page
+    assert ">attention<" not in page
