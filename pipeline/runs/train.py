@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from pipeline.corpus.recordings import whole_name
 from pipeline.corpus.sides import Sides
 from pipeline.corpus.sources.base import Recordings
 from pipeline.corpus.split_file import SPLIT_FILE, write_sides
+from pipeline.runs.events import EVENTS
 from pipeline.runs.learned import LEARNED, write_learned
 from pipeline.runs.mistakes import MISTAKES, mistakes_of, mistakes_panel, write_mistakes
 from pipeline.runs.run import Run, fold_sides, prepare_run, run_sides
+from pipeline.runs.tracking import Recording, recording, settings_of
 from stores.files import read_json
 from stores.reader import Store
 from training.artefact import DESCRIPTION, WEIGHTS, read_artefact, write_artefact
@@ -47,6 +50,7 @@ def train_experiment(
     record: Path | None = None,
     init_from: Path | None = None,
     recordings: Recordings | None = None,
+    tracking: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train, evaluate and report below `folder`; returns what metrics.json holds.
 
@@ -67,6 +71,8 @@ def train_experiment(
         The folder of another run, whose weights are the beginning.
     recordings : optional
         Those of the store's rows, so that mistakes can be listened to.
+    tracking : sequence of str, optional
+        Names of the trackers that follow the run.
     """
     run = prepare_run(store, setup, config_path)
     training, folds = setup.training, setup.folds
@@ -74,15 +80,18 @@ def train_experiment(
     until = None if training.max_time is None else time.monotonic() + training.max_time.total_seconds()
     if folds is None:
         sides = run_sides(run, record, init_from)
-        return _single(folder, sides, title, run, init_from, recordings, until)
+        with recording(folder, settings_of(run, name, None, init_from), tracking) as events:
+            return _single(folder, sides, title, run, init_from, recordings, events, until)
     before = [None if init_from is None else init_from / f"fold-{fold}" for fold in folds]
     # All of them before the first hour of training.
     all_sides = [fold_sides(run, fold, start) for fold, start in zip(folds, before, strict=True)]
-    results = [
-        _single(folder / f"fold-{fold}", sides, f"{title}, tested on fold {fold}", run, start, recordings, until)
-        for fold, sides, start in zip(folds, all_sides, before, strict=True)
-    ]
-    for single in (WEIGHTS, DESCRIPTION, LEARNED, MISTAKES, SPLIT_FILE):  # a run without folds, which this one replaces
+    results = []
+    for fold, sides, start in zip(folds, all_sides, before, strict=True):
+        below, tested = folder / f"fold-{fold}", f"{title}, tested on fold {fold}"
+        with recording(below, settings_of(run, name, fold, init_from), tracking) as events:
+            results.append(_single(below, sides, tested, run, start, recordings, events, until))
+    # Of a run without folds, which this one replaces.
+    for single in (WEIGHTS, DESCRIPTION, EVENTS, LEARNED, MISTAKES, SPLIT_FILE):
         (folder / single).unlink(missing_ok=True)
     return write_folds(folder, name, folds, results)
 
@@ -147,6 +156,7 @@ def _single(
     run: Run,
     init_from: Path | None,
     recordings: Recordings | None,
+    events: Recording,
     until: float | None,
 ) -> dict[str, Any]:
     store, training, classes = run.store, run.setup.training, run.classes
@@ -154,7 +164,8 @@ def _single(
     log.info("%s: %d training, %d validation, %d test clips", title, *counts)
     if len(sides.left_out):
         log.info("%s: %d clips left out, because their group is on another side", title, len(sides.left_out))
-    fitted = fit_run(folder, sides, run, init_from, until=until)
+    fitted = fit_run(folder, sides, run, init_from, before_epoch=events.write_epochs, until=until)
+    events.write_epochs(fitted.history, fitted.network)
     write_learned(folder, store.rows, sides, init_from)
     write_sides(folder / SPLIT_FILE, store.rows, sides)
 
@@ -204,6 +215,7 @@ def _single(
     if init_from is not None:
         sections.insert(0, before_and_after(read_json(init_from / "metrics.json"), metrics, init_from))
     write_run(folder, title, metrics, scores, detection, sections, keep=training.keep)
+    events.write_scores(metrics)
     return metrics
 
 

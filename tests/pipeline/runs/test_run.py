@@ -20,11 +20,12 @@ from pipeline.config.experiment import Experiment
 from pipeline.config.schema import parse
 from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import update_split
+from pipeline.runs.events import read_events
 from pipeline.runs.run import prepare_run, run_sides
 from pipeline.runs.train import train_experiment
 from pipeline.support.errors import InputError
 from stores import Store
-from stores.files import read_json
+from stores.files import read_json, write_json
 from training.evaluation.predictions import Predictions
 from training.fit import Fitted
 from training.report.page import Panel
@@ -69,7 +70,11 @@ class Trained:
         monkeypatch.setattr(pipeline.runs.train, "fit_run", self._fit_run)
         monkeypatch.setattr(pipeline.runs.train, "predict", self._predict)
 
-    def _fit_run(self, folder: Path, sides: Any, run: Any, init_from: Path | None = None, until: Any = None) -> Fitted:
+    def _fit_run(
+        self, folder: Path, sides: Any, run: Any, init_from: Path | None, before_epoch: Any, until: Any
+    ) -> Fitted:
+        write_json(folder / "run.json", {})
+        before_epoch([], None)
         self.calls.append({"folder": folder, "sides": sides, "run": run, "init_from": init_from, "until": until})
         return Fitted(nn.Linear(3, 2), HISTORY)
 
@@ -325,5 +330,9 @@ def test_each_fold_is_a_run_of_its_own(
     single = [read_json(tmp_path / "second" / f"fold-{fold}" / "metrics.json") for fold in (2, 4)]
     assert metrics["mean"]["accuracy"] == pytest.approx(np.mean([one["accuracy"] for one in single]))
     assert read_json(tmp_path / "second" / "metrics.json") == metrics
+    events = [list(read_events(tmp_path / "second" / f"fold-{fold}" / "events.jsonl")) for fold in (2, 4)]
+    assert [event[0]["fold"] for event in events] == [2, 4]
+    assert [event[0]["init_from"] for event in events] == ["first", "first"]
+    assert [event[-1]["scores"]["accuracy"] for event in events] == [one["accuracy"] for one in single]
     page = (tmp_path / "second" / "fold-4" / "report.html").read_text()
     assert f"<title>x on {store.manifest['corpus']}, tested on fold 4" in page
