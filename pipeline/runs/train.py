@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from pipeline.corpus.recordings import Recording, whole_name
 from pipeline.corpus.sides import Sides
 from pipeline.corpus.sources.base import Recordings
 from pipeline.corpus.split_file import SPLIT_FILE, write_sides
+from pipeline.runs.events import EVENTS
 from pipeline.runs.learned import LEARNED, write_learned
 from pipeline.runs.mistakes import MISTAKES, mistakes_of, mistakes_panel, write_mistakes
 from pipeline.runs.origin import data_panel, provenance_panel
 from pipeline.runs.run import Run, fold_sides, prepare_run, run_sides
+from pipeline.runs.tracking import RunEvents, run_events, settings_of
 from stores.files import read_json
 from stores.reader import Store
 from training.artefact import DESCRIPTION, WEIGHTS, read_artefact, write_artefact
@@ -67,6 +70,7 @@ def train_experiment(
     init_from: Path | None = None,
     recordings: Recordings | None = None,
     quarantine: Path | None = None,
+    tracking: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train, evaluate and report below `folder`; returns what metrics.json holds.
 
@@ -89,6 +93,8 @@ def train_experiment(
         Those of the store's rows, so that mistakes can be listened to.
     quarantine : Path, optional
         The table of the corpus's bad recordings, to be counted in the report.
+    tracking : sequence of str, optional
+        Names of the trackers that follow the run.
     """
     run = prepare_run(store, setup, config_path)
     training, folds = setup.training, setup.folds
@@ -97,15 +103,18 @@ def train_experiment(
     until = None if training.max_time is None else time.monotonic() + training.max_time.total_seconds()
     if folds is None:
         sides = run_sides(run, record, init_from)
-        return _single(folder, sides, title, run, init_from, context, until)[0]
+        with run_events(folder, settings_of(run, name, None, init_from), tracking) as events:
+            return _single(folder, sides, title, run, init_from, context, events, until)[0]
     before = [None if init_from is None else init_from / f"fold-{fold}" for fold in folds]
     # All of them before the first hour of training.
     all_sides = [fold_sides(run, fold, start) for fold, start in zip(folds, before, strict=True)]
-    runs = [
-        _single(folder / f"fold-{fold}", sides, f"{title}, tested on fold {fold}", run, start, context, until)
-        for fold, sides, start in zip(folds, all_sides, before, strict=True)
-    ]
-    for single in (WEIGHTS, DESCRIPTION, LEARNED, MISTAKES, SPLIT_FILE):  # a run without folds, which this one replaces
+    runs = []
+    for fold, sides, start in zip(folds, all_sides, before, strict=True):
+        below, tested = folder / f"fold-{fold}", f"{title}, tested on fold {fold}"
+        with run_events(below, settings_of(run, name, fold, init_from), tracking) as events:
+            runs.append(_single(below, sides, tested, run, start, context, events, until))
+    # Of a run without folds, which this one replaces.
+    for single in (WEIGHTS, DESCRIPTION, EVENTS, LEARNED, MISTAKES, SPLIT_FILE):
         (folder / single).unlink(missing_ok=True)
     results = [result for result, _ in runs]
     metrics = fold_metrics(folds, results, [evaluation for _, evaluation in runs])
@@ -173,6 +182,7 @@ def _single(
     run: Run,
     init_from: Path | None,
     context: Context,
+    events: RunEvents,
     until: float | None,
 ) -> tuple[dict[str, Any], Evaluation]:
     """Return the metrics of one run, as its metrics.json has them, and the evaluation that they are of."""
@@ -181,7 +191,8 @@ def _single(
     log.info("%s: %d training, %d validation, %d test clips", title, *counts)
     if len(sides.left_out):
         log.info("%s: %d clips left out, because their group is on another side", title, len(sides.left_out))
-    fitted = fit_run(folder, sides, run, init_from, until=until)
+    fitted = fit_run(folder, sides, run, init_from, before_epoch=events.write_epochs, until=until)
+    events.write_epochs(fitted.history, fitted.network)
     write_learned(folder, store.rows, sides, init_from)
     write_sides(folder / SPLIT_FILE, store.rows, sides)
 
@@ -245,6 +256,7 @@ def _single(
     if init_from is not None:
         sections.insert(0, before_and_after(read_json(init_from / "metrics.json"), metrics, init_from))
     write_run(folder, title, metrics, evaluation, sections, keep=training.keep)
+    events.write_scores(metrics)
     return metrics, evaluation
 
 

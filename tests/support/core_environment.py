@@ -28,6 +28,9 @@ def core_python() -> Path:
             if not (packages / top).exists():
                 (packages / top).symlink_to(Path(str(found.locate_file(top))))
     (packages / "otogura.pth").write_text(f"{ROOT}\n")  # as an editable installation has it
+    own = distribution("otogura")
+    metadata = next(file.parts[0] for file in own.files or () if file.parts[0].endswith(".dist-info"))
+    (packages / metadata).symlink_to(Path(str(own.locate_file(metadata))))
     return folder / "bin" / "python"
 
 

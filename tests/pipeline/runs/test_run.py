@@ -22,11 +22,12 @@ from pipeline.config.experiment import Experiment
 from pipeline.config.schema import parse
 from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import update_split
+from pipeline.runs.events import read_events
 from pipeline.runs.run import prepare_run, run_sides
 from pipeline.runs.train import train_experiment
 from pipeline.support.errors import InputError
 from stores import Store
-from stores.files import read_json
+from stores.files import read_json, write_json
 from training.evaluation.detection import detect_across
 from training.evaluation.explanation import Explanation
 from training.evaluation.intervals import score_intervals
@@ -84,7 +85,11 @@ class Trained:
         monkeypatch.setattr(pipeline.runs.train, "predict", self._predict)
         monkeypatch.setattr(pipeline.runs.train, "explain", self._explain)
 
-    def _fit_run(self, folder: Path, sides: Any, run: Any, init_from: Path | None = None, until: Any = None) -> Fitted:
+    def _fit_run(
+        self, folder: Path, sides: Any, run: Any, init_from: Path | None, before_epoch: Any, until: Any
+    ) -> Fitted:
+        write_json(folder / "run.json", {})
+        before_epoch([], None)
         self.calls.append({"folder": folder, "sides": sides, "run": run, "init_from": init_from, "until": until})
         return Fitted(nn.Linear(3, 2), HISTORY)
 
@@ -378,7 +383,7 @@ def test_each_fold_is_a_run_of_its_own(
     experiment = chosen(corpus=corpus, folds=[2, 4], training={"max_time": timedelta(minutes=1)})
     heard: list[Callable[[int], Any]] = []
     monkeypatch.setattr(
-        pipeline.runs.train, "mistakes_panel", lambda wrong, classes, sound: heard.append(sound) or PANEL
+        pipeline.runs.train, "mistakes_panel", lambda wrong, classes, sound, picture: heard.append(sound) or PANEL
     )
     monkeypatch.setattr(pipeline.runs.train.time, "monotonic", lambda: 1000.0)
     for name in ("first", "second"):
@@ -399,6 +404,10 @@ def test_each_fold_is_a_run_of_its_own(
     assert metrics["mean"]["accuracy"] == pytest.approx(np.mean([one["accuracy"] for one in single]))
     assert sum(row["clips"] for row in metrics["terciles"]) == sum(one["test_clips"] for one in single)
     assert read_json(tmp_path / "second" / "metrics.json") == metrics
+    events = [list(read_events(tmp_path / "second" / f"fold-{fold}" / "events.jsonl")) for fold in (2, 4)]
+    assert [event[0]["fold"] for event in events] == [2, 4]
+    assert [event[0]["init_from"] for event in events] == ["first", "first"]
+    assert [event[-1]["scores"]["accuracy"] for event in events] == [one["accuracy"] for one in single]
     page = (tmp_path / "second" / "fold-4" / "report.html").read_text()
     assert f"<title>x on {store.manifest['corpus']}, tested on fold 4" in page
 

@@ -91,10 +91,10 @@ def test_a_section_has_a_row_of_figures_for_each_class(store: Store) -> None:
     panel = looked_panel(shown, store, ["<b>", "y"])
     assert panel.title == "Where it looked"
     assert "0.50, the mean of 2 clips" in panel.note
-    assert panel.svg.count("<div") == 2
-    assert panel.svg.count("<svg") == 3
-    assert "&lt;b&gt;, right, probability 0.250, rank correlation 0.50" in panel.svg
-    assert "&lt;b&gt;, taken for y, probability 0.750" in panel.svg
-    assert store.rows["id"][2].as_py() in panel.svg
+    assert panel.body.count("<div") == 2
+    assert panel.body.count("<svg") == 3
+    assert "&lt;b&gt;, right, probability 0.250, rank correlation 0.50" in panel.body
+    assert "&lt;b&gt;, taken for y, probability 0.750" in panel.body
+    assert store.rows["id"][2].as_py() in panel.body
     without = looked_panel([explanation(frames, pooling=None, received=None, agreement=None)], store, ["x", "y"])
     assert "ttention" not in without.note
