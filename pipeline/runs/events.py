@@ -14,6 +14,7 @@ from stores.files import digest, replacing
 
 EVENTS = "events.jsonl"
 VERSION = 1
+FINISHED = "finished"  # status of an end
 
 Event = dict[str, Any]
 
@@ -35,12 +36,17 @@ class EventWriter:
 
     def __init__(self, folder: Path, settings: dict[str, Any], work: bytes) -> None:
         self._path = folder / EVENTS
+        self._finished: Event | None = None  # the end that the file has, without its time, until something is added
         events, size = _sound_events(self._path)
         first = {"event": "run", "version": VERSION, "work": digest(work)}
         if events and first.items() <= events[0].items():
             os.truncate(self._path, size)
             self._epochs = {event["epoch"] for event in events if event["event"] == "epoch"}
-            self._append({"event": "resume"})
+            last = {name: value for name, value in events[-1].items() if name != "time_s"}
+            if last.get("status") == FINISHED:
+                self._finished = last
+            else:
+                self._append({"event": "resume"})
             return
         self._epochs = set()
         with replacing(self._path) as file:
@@ -55,11 +61,16 @@ class EventWriter:
 
     def write_end(self, status: str, **fields: Any) -> None:
         """Append how training ended: finished, interrupted or failed."""
-        self._append({"event": "end", "status": status, **fields})
+        end = {"event": "end", "status": status, **fields}
+        if json.loads(_line(end)) != self._finished:
+            self._append(end)
 
     def _append(self, event: Event) -> None:
+        resumed: list[Event] = [{"event": "resume"}] if self._finished else []
+        self._finished = None
         with open(self._path, "ab") as file:
-            file.write(_line({"event": event["event"], "time_s": _now(), **event}))
+            for added in (*resumed, event):
+                file.write(_line({"event": added["event"], "time_s": _now(), **added}))
 
 
 def read_events(path: Path, more: Callable[[], bool] = lambda: False) -> Iterator[Event]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from pipeline.runs.events import EventWriter
+from pipeline.runs.events import FINISHED, EventWriter
 from pipeline.runs.run import Run
 from stores.files import make_folder
 from training.artefact import WEIGHTS
@@ -61,7 +61,7 @@ class RunEvents:
             for name, value in metrics.items()
             if isinstance(value, int | float) and not isinstance(value, bool)
         }
-        self.write_end("finished", scores=scores, files=["metrics.json", "report.html", WEIGHTS])
+        self.write_end(FINISHED, scores=scores, files=["metrics.json", "report.html", WEIGHTS])
 
     def write_end(self, status: str, **fields: Any) -> None:
         """Append an end, if there was a beginning."""

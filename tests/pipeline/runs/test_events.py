@@ -43,6 +43,15 @@ def test_a_run_that_goes_on_stays_the_same(tmp_path: Path) -> None:
     assert kinds(tmp_path) == ["run", "0", "1", "end", "resume", "2", "resume", "resume"]
 
 
+def test_a_finished_run_that_is_evaluated_again_adds_what_has_changed(tmp_path: Path) -> None:
+    run_of(tmp_path, 2).write_end("finished", scores={"accuracy": 0.1 + 0.2, "loss": float("nan")})
+    before = (tmp_path / EVENTS).read_bytes()
+    run_of(tmp_path, 2).write_end("finished", scores={"accuracy": 0.1 + 0.2, "loss": float("nan")})
+    assert (tmp_path / EVENTS).read_bytes() == before
+    run_of(tmp_path, 2).write_end("finished", scores={"accuracy": 0.4})
+    assert kinds(tmp_path) == ["run", "0", "1", "end", "resume", "end"]
+
+
 def test_other_work_begins_anew(tmp_path: Path) -> None:
     run_of(tmp_path, 2)
     (before,) = [event["run"] for event in read_events(tmp_path / EVENTS) if event["event"] == "run"]
