@@ -132,6 +132,8 @@ def _train(text: str, options: argparse.Namespace) -> None:
         record=job.record,
         init_from=job.init_from,
         recordings=job.recordings(store.rows),
+        quarantine=job.index / "quarantine.csv",
+        tracking=json.loads(options.tracking),
     )
     scores = metrics.get("mean", metrics)
     shown = f"test accuracy {scores['accuracy']:.3f}"
@@ -189,6 +191,7 @@ def main() -> int:
     parser.add_argument("--engine", default="joblib", help="joblib, dask, or the address of a dask scheduler")
     parser.add_argument("--config-path", default="", help="the part of the configuration, for messages")
     parser.add_argument("--learners", default="[]", help="JSON: the experiments that learn from a store, for warnings")
+    parser.add_argument("--tracking", default="[]", help="JSON: the trackers that follow a run")
     parser.add_argument("--lock", type=Path, help="held while the job runs: nobody else writes the same files")
     parser.add_argument("--log", type=Path, help="what is said on the terminal, but for progress, also goes here")
     arguments = parser.parse_args()

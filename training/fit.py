@@ -79,7 +79,7 @@ def fit(
     """
     settings = training.model_dump(mode="json", exclude={"max_time", "checkpoint_every", "leak_meter"})
     state = {**identity, "model": model.model_dump(mode="json"), "training": settings, "class_weights": class_weights}
-    state |= {"code": code_digest(model.name)} | ({} if start is None else {"start": start.version})
+    state |= {"code": code_digest(model.name)} | ({} if start is None else {"start": start.weights_digest})
     state_path = folder / "run.json"
     checkpoints = Checkpoints(folder / "checkpoints", training)
     if not state_path.is_file() or read_json(state_path) != json.loads(json.dumps(state)):

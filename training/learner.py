@@ -80,6 +80,8 @@ class Learner:
             if share is not None:
                 features = mixed(features, share)
             loss = self.loss("train", self.network(features.float()), batch["label"], share)
+        finite = self._sums.get("train finite", torch.zeros_like(loss))  # batches before the first that is not
+        self._sums["train finite"] = finite + (torch.isfinite(loss.detach()) & (finite == self.batches))
         self._scaler.scale(loss / addends).backward()  # type: ignore[no-untyped-call]  # torch's
         self.batches += 1
 
@@ -110,7 +112,11 @@ class Learner:
             for metric in ("loss", "accuracy"):
                 epoch[f"{side}_{metric}"] = self.mean(side, metric)
         if not math.isfinite(epoch["train_loss"]):
-            raise TrainingError(f"the training loss is not finite in epoch {number + 1}; lower training.learning_rate")
+            batch = int(self._sums["train finite"]) + 1
+            raise TrainingError(
+                f"the training loss is not finite in epoch {number + 1} from batch {batch} on; lower "
+                "training.learning_rate"
+            )
         self.history.append(epoch)
         self._schedule.step(epoch.get("validation_loss"))
         self.batches, self._sums = 0, {}

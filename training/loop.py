@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 
 from training.checkpoints import Checkpoints
-from training.errors import TrainingError
+from training.errors import OutOfTime
 from training.interruption import Interruption
 from training.learner import Epoch, Learner
 from training.settings import Training
@@ -36,7 +36,7 @@ def run_epochs(
 ) -> None:
     """Train from where the learner and its stream are until the last epoch, or until patience ends.
 
-    Raises `TrainingError` when `until` comes on the monotonic clock, and ends the process as others end where it is
+    Raises `OutOfTime` when `until` comes on the monotonic clock, and ends the process as others end where it is
     interrupted: in both cases after a checkpoint, and one step at least.
     """
     with Interruption() as interruption:
@@ -49,7 +49,7 @@ def run_epochs(
             checkpoints.save(learner, train)
             interruption.end()
             place = f"epoch {len(learner.history) + 1} of {settings.epochs}, after {learner.batches} batches"
-            raise TrainingError(f"max_time has come in {place}; the same command goes on")
+            raise OutOfTime(f"max_time has come in {place}; the same command goes on")
 
         while not checkpoints.ended(learner.history):
             if before_epoch is not None:

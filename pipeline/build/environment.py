@@ -21,12 +21,12 @@ def environment() -> dict[str, Any]:
     return {
         "packages": {name: version(name) for name in PACKAGES},
         "libsndfile": soundfile.__libsndfile_version__,
-        "cpu": _cpu(),
+        "cpu": processor(),
         "kernels_for": _compiled_for(),
     }
 
 
-def _cpu() -> str:
+def processor() -> str:
     """Return the processor's model, or its architecture where the system does not tell."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():

@@ -14,6 +14,7 @@ from pipeline.config.corpora import unless_named
 from pipeline.config.experiment import BUILT_IN_RECIPES, Experiment
 from pipeline.config.explain import explain
 from pipeline.config.search_space import alternatives
+from pipeline.runs.trackers import TrackerName
 from pipeline.support.errors import InputError
 from pipeline.support.paths import UserPath
 from stores.codec import Compression
@@ -28,6 +29,12 @@ def _plain_name(name: str) -> str:
 
 def _empty(value: Any) -> Any:
     return {} if value is None else value
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("each tracker once")
+    return names
 
 
 Name = Annotated[str, AfterValidator(_plain_name)]
@@ -63,6 +70,10 @@ class Config(Section):
     compression: Compression | None = None
     """Codec of the stores. `zstd` is the smallest and `blosc` the fastest; both pay for recordings much shorter than
     `frames`, while music hardly shrinks."""
+
+    tracking: Annotated[tuple[TrackerName, ...], AfterValidator(_each_once)] = ()
+    """Trackers that follow every run while it trains, each in a process of its own: `tensorboard`, and with their
+    extras `mlflow`, `clearml` and `wandb`. A change trains nothing again."""
 
     experiments: Annotated[dict[Name, Annotated[Experiment, BeforeValidator(_empty)]], Field(min_length=1)]
     """Experiments by their names. Each is the target `train_<name>`; a name has letters, digits, `-` and `_`."""

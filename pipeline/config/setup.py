@@ -33,6 +33,10 @@ class Setup(Section):
     positive: str | None = None
     """Class to be detected, of two. By default `NG`, or else the last by name."""
 
+    sure_accuracy: Annotated[float, Field(gt=0, le=1)] = 0.95
+    """Wanted accuracy of the answers that are sure. The confidence that an answer needs for it is chosen on clips that
+    validate and kept with the model; below it the model says that it is not sure. It changes no weight."""
+
     split: Split = Split()
     """Shares of the sides, where the corpus gives neither folds nor sides."""
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib.figure import Figure
 from rich.table import Table
 from rich.text import Text
 
 from pipeline.labels.labelling import NEGATIVE, POSITIVE
 from pipeline.labels.mine import Mined
-from training.report.page import BLUE, ORANGE, Panel, svg, write_page
+from training.report.drawing import BLUE, GREY, ORANGE, plot, svg
+from training.report.page import KeyFigure, Panel, write_page
 
 MOST_TAGS = 60
 TAG_COLUMNS = ("tag", "tracks", "stands for", "score")
@@ -23,20 +23,22 @@ Row = tuple[object, ...]
 def write_labels_page(mined: Mined, folder: Path, title: str) -> None:
     """Write `labels.html`."""
     figures = [
-        ("tracks", str(len(mined.decisions))),
-        ("with a label", str(mined.sizes.total())),
-        ("classes", str(len(mined.sizes))),
-        ("different tags", str(len(mined.tags))),
+        KeyFigure("tracks", str(len(mined.decisions))),
+        KeyFigure("with a label", str(mined.sizes.total())),
+        KeyFigure("classes", str(len(mined.sizes))),
+        KeyFigure("different tags", str(len(mined.tags))),
     ]
+    sizes = sorted(mined.sizes.items())
     sections = [
-        Panel("Classes", "", bars(sorted(mined.sizes.items())), ("class", "tracks"), sorted(mined.sizes.items())),
+        Panel("Classes", plots=[bars(sizes)], columns=("class", "tracks"), rows=sizes),
     ]
     if mined.left_out:
-        sections.append(Panel("Left out", "", None, ("reason", "tracks"), mined.left_out.most_common()))
+        sections.append(Panel("Left out", columns=("reason", "tracks"), rows=mined.left_out.most_common()))
     if histogram := scores(mined):
-        sections.append(Panel("Polarity", "Mean score of the words of a track that the dictionary has.", histogram))
+        sections.append(Panel("Polarity", "Mean score of the words of a track that the dictionary has.", [histogram]))
     note = "Those without a class are words that could stand for one; the score is that of the dictionary."
-    sections.append(Panel("Tags", note, bars(mined.tags.most_common(MOST_TAGS // 2)), TAG_COLUMNS, tags(mined)))
+    frequent = mined.tags.most_common(MOST_TAGS // 2)
+    sections.append(Panel("Tags", note, [bars(frequent)], columns=TAG_COLUMNS, rows=tags(mined)))
     write_page(folder / "labels.html", f"Labels {title}", mined.summary(), figures, sections)
 
 
@@ -70,13 +72,10 @@ def tags(mined: Mined) -> list[Row]:
 
 def bars(counts: Sequence[tuple[str, int]]) -> Markup:
     """Draw one horizontal bar for each name."""
-    figure = Figure(figsize=(8, 0.6 + 0.24 * len(counts)), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = plot("tracks", "", width=5.4, height=0.6 + 0.24 * len(counts))
     axes.barh([name for name, _ in counts], [count for _, count in counts], color=BLUE)
     axes.invert_yaxis()
-    axes.set(xlabel="tracks")
     axes.margins(y=0.01)
-    axes.spines[["top", "right"]].set_visible(False)
     return svg(figure)
 
 
@@ -88,17 +87,15 @@ def scores(mined: Mined) -> Markup | None:
             by_label[part.label if part.label in by_label else ""].append(part.score)
     if not any(by_label.values()):
         return None
-    figure = Figure(figsize=(8, 3), layout="constrained")
-    axes = figure.subplots()
-    colours = {NEGATIVE: ORANGE, "": "0.75", POSITIVE: BLUE}
+    figure, axes = plot("mean score", "tracks", width=5.4)
+    colours = {NEGATIVE: ORANGE, "": GREY, POSITIVE: BLUE}
     axes.hist(list(by_label.values()), BINS, stacked=True, color=[colours[name] for name in by_label])
     for name in (NEGATIVE, POSITIVE):
         if by_label[name]:
             axes.plot([], [], color=colours[name], linewidth=6, label=name)
-    axes.set(xlabel="mean score", ylabel="tracks", xlim=(-1, 1))
+    axes.set_xlim(-1, 1)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
     return svg(figure)
 
 

@@ -16,7 +16,7 @@ from pipeline.runs.run import Run
 from stores.files import write_bytes
 from stores.reader import Store
 from training.devices import device_of
-from training.evaluation.detection import choose_threshold, probabilities
+from training.evaluation.decision import choose_decision
 from training.evaluation.fingerprints import Fingerprints, fingerprints
 from training.evaluation.leak import comparable, near_duplicates
 from training.evaluation.predictions import Predictions, predict
@@ -96,15 +96,10 @@ def claimed_accuracy(
     def predicted(side: int) -> Predictions:
         return predict(fitted.network, stream_of(copies, side, run), device_of(run.setup.training))
 
-    tested, positive = predicted(TEST), run.positive_number
-    decided = tested.logits.argmax(axis=1)
-    if positive is not None:
-        threshold = 0.5
-        if run.setup.training.validates:
-            validated = predicted(VALIDATION)
-            threshold = choose_threshold(probabilities(validated, positive), validated.labels == positive)
-        decided = np.where(probabilities(tested, positive) >= threshold, positive, 1 - positive)
-    return float(np.mean(decided == tested.labels))
+    tested = predicted(TEST)
+    validated = predicted(VALIDATION) if run.setup.training.validates else None
+    decision = choose_decision(validated, run.positive_number, run.setup.sure_accuracy)
+    return float(np.mean(decision.classes(tested) == tested.labels))
 
 
 def duplicates_of(store: Store, sides: Sides, prints: Fingerprints) -> pa.Table:

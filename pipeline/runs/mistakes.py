@@ -15,15 +15,17 @@ from features.audio import resample
 from pipeline.corpus.recordings import Recording
 from stores.files import write_bytes
 from training.evaluation.predictions import Predictions
-from training.report.page import Panel
+from training.report.cards import Card, cards, likeliest
+from training.report.page import NOTHING, Panel
 
 MISTAKES = "mistakes.csv"
 LISTED = 100
-PLAYED = 12  # each some 50 kB in the page
+SOUND_BYTES = 2_500_000  # of all players in a page, each some 50 kB
 RATE_HZ = 16000
 SECONDS = 15.0
 
 Sound = Callable[[int], Recording]  # of a row of the store
+Picture = Callable[[int], Markup]
 
 
 @dataclass(frozen=True)
@@ -72,21 +74,29 @@ def write_mistakes(path: Path, mistakes: Sequence[Mistake], classes: Sequence[st
     write_bytes(path, text.getvalue().encode())
 
 
-def mistakes_panel(mistakes: Sequence[Mistake], classes: Sequence[str], sound: Sound | None) -> Panel:
-    """The first of them in a report, and a player for some."""
-    rows = [
-        [
-            mistake.name,
-            mistake.true,
-            mistake.decided,
-            *(f"{share:.3f}" for share in mistake.probabilities),
-            player(sound(mistake.row)) if sound is not None and place < PLAYED else "",
-        ]
-        for place, mistake in enumerate(mistakes[:LISTED])
-    ]
+def mistakes_panel(
+    mistakes: Sequence[Mistake], classes: Sequence[str], sound: Sound | None, picture: Picture | None = None
+) -> Panel:
+    """Return cards of the first of them for a report, with a player for as many as the page can hold."""
+    shown, room = [], SOUND_BYTES
+    for mistake in mistakes[:LISTED]:
+        played = player(sound(mistake.row)) if sound is not None and room > 0 else NOTHING
+        room -= len(played)
+        shown.append(
+            Card(
+                name=mistake.name,
+                true=mistake.true,
+                decided=mistake.decided,
+                shares=likeliest(mistake.probabilities, classes, mistake.true),
+                picture=NOTHING if picture is None else picture(mistake.row),
+                sound=played,
+            )
+        )
+    if not mistakes:
+        return Panel("Mistakes", "There are none among the test clips.")
     more = f"; the first {LISTED} of {len(mistakes)}" if len(mistakes) > LISTED else ""
-    note = f"Test clips, with the probability of each class; the most confident first{more}. All are in {MISTAKES}."
-    return Panel("Mistakes", note, None, ("recording", "class", "taken for", *classes, "sound"), rows)
+    note = f"Test clips with the probabilities of their classes, the most confident first{more}. All are in {MISTAKES}."
+    return Panel("Mistakes", note, body=cards(shown))
 
 
 def player(recording: Recording) -> Markup:
@@ -94,9 +104,9 @@ def player(recording: Recording) -> Markup:
     try:
         samples, rate_hz = recording.decode()
     except (OSError, ValueError, soundfile.SoundFileError):
-        return Markup("")
+        return NOTHING
     if not rate_hz:
-        return Markup("")
+        return NOTHING
     free = max(0, len(samples) - round(SECONDS * rate_hz))
     middle = resample(samples[free // 2 : len(samples) - free // 2], rate_hz, RATE_HZ)
     peak = max(float(np.abs(middle).max()), 1e-9)

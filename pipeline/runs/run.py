@@ -52,6 +52,12 @@ class Run:
         number = {label: place for place, label in enumerate(self.classes)}
         return np.array([number.get(label, -1) for label in self.store.rows["label"].to_pylist()], dtype=np.int64)
 
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """The number of each row's group, `(rows,)` int64."""
+        encoded = self.store.rows["group"].combine_chunks().dictionary_encode(null_encoding="encode")
+        return encoded.indices.to_numpy().astype(np.int64)
+
 
 def prepare_run(store: Store, setup: Setup, config_path: str) -> Run:
     """Return the run of a setup on a store. Raises `InputError` for what does not fit together.

@@ -2,32 +2,52 @@
 
 import logging
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from features.tensors import recorded_recipe
 from pipeline.config.setup import Setup
-from pipeline.corpus.recordings import whole_name
+from pipeline.corpus.recordings import Recording, whole_name
 from pipeline.corpus.sides import Sides
 from pipeline.corpus.sources.base import Recordings
 from pipeline.corpus.split_file import SPLIT_FILE, write_sides
+from pipeline.runs.events import EVENTS
 from pipeline.runs.fitting import fit_run, originals
 from pipeline.runs.leak import DUPLICATES, measure_leak
 from pipeline.runs.learned import LEARNED, write_learned
 from pipeline.runs.mistakes import MISTAKES, mistakes_of, mistakes_panel, write_mistakes
+from pipeline.runs.origin import data_panel, provenance_panel
 from pipeline.runs.run import Run, fold_sides, prepare_run, run_sides
+from pipeline.runs.tracking import RunEvents, run_events, settings_of
 from stores.files import read_json
 from stores.reader import Store
 from training.artefact import DESCRIPTION, WEIGHTS, write_artefact
 from training.devices import device_of
-from training.evaluation.detection import BEST, EVEN, Detection, choose_threshold, detect, probabilities
+from training.evaluation.evaluate import Evaluation, evaluate
+from training.evaluation.explanation import attention_summary, explain, most_confident
+from training.evaluation.folds import fold_metrics
 from training.evaluation.predictions import Predictions, averaged, predict
-from training.evaluation.scores import Scores, score
+from training.report.attention import clip_picture, looked_panel
 from training.report.folds import write_folds
 from training.report.run import before_and_after, write_run
 
 log = logging.getLogger("otogura")
+
+
+@dataclass(frozen=True)
+class Context:
+    """Name of an experiment, its recordings to be listened to, and the table of the bad ones, for its report."""
+
+    name: str
+    recordings: Recordings | None
+    quarantine: Path | None
+
+    def recording(self, row: int) -> Recording:
+        """Return the recording of a row of the store."""
+        assert self.recordings is not None
+        return self.recordings(range(row, row + 1))[0]
 
 
 def train_experiment(
@@ -40,6 +60,8 @@ def train_experiment(
     record: Path | None = None,
     init_from: Path | None = None,
     recordings: Recordings | None = None,
+    quarantine: Path | None = None,
+    tracking: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train, evaluate and report below `folder`; returns what metrics.json holds.
 
@@ -60,25 +82,35 @@ def train_experiment(
         The folder of another run, whose weights are the beginning.
     recordings : optional
         Those of the store's rows, so that mistakes can be listened to.
+    quarantine : Path, optional
+        The table of the corpus's bad recordings, to be counted in the report.
+    tracking : sequence of str, optional
+        Names of the trackers that follow the run.
     """
     run = prepare_run(store, setup, config_path)
     training, folds = setup.training, setup.folds
     title = f"{name} on {store.manifest['corpus']}"
+    context = Context(name, recordings, quarantine)
     until = None if training.max_time is None else time.monotonic() + training.max_time.total_seconds()
     if folds is None:
         sides = run_sides(run, record, init_from)
-        return _single(folder, sides, title, run, init_from, recordings, until)
+        with run_events(folder, settings_of(run, name, None, init_from), tracking) as events:
+            return _single(folder, sides, title, run, init_from, context, events, until)[0]
     before = [None if init_from is None else init_from / f"fold-{fold}" for fold in folds]
     # All of them before the first hour of training.
     all_sides = [fold_sides(run, fold, start) for fold, start in zip(folds, before, strict=True)]
-    results = [
-        _single(folder / f"fold-{fold}", sides, f"{title}, tested on fold {fold}", run, start, recordings, until)
-        for fold, sides, start in zip(folds, all_sides, before, strict=True)
-    ]
+    runs = []
+    for fold, sides, start in zip(folds, all_sides, before, strict=True):
+        below, tested = folder / f"fold-{fold}", f"{title}, tested on fold {fold}"
+        with run_events(below, settings_of(run, name, fold, init_from), tracking) as events:
+            runs.append(_single(below, sides, tested, run, start, context, events, until))
     # Of a run without folds, which this one replaces.
-    for single in (WEIGHTS, DESCRIPTION, LEARNED, MISTAKES, DUPLICATES, SPLIT_FILE):
+    for single in (WEIGHTS, DESCRIPTION, EVENTS, LEARNED, MISTAKES, DUPLICATES, SPLIT_FILE):
         (folder / single).unlink(missing_ok=True)
-    return write_folds(folder, name, folds, results)
+    results = [result for result, _ in runs]
+    metrics = fold_metrics(folds, results, [evaluation for _, evaluation in runs])
+    write_folds(folder, name, results, metrics)
+    return metrics
 
 
 def _single(
@@ -87,30 +119,45 @@ def _single(
     title: str,
     run: Run,
     init_from: Path | None,
-    recordings: Recordings | None,
+    context: Context,
+    events: RunEvents,
     until: float | None,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Evaluation]:
+    """Return the metrics of one run, as its metrics.json has them, and the evaluation that they are of."""
     store, training, classes = run.store, run.setup.training, run.classes
     counts = tuple(len(part) for part in (sides.train, sides.validation, sides.test))
     log.info("%s: %d training, %d validation, %d test clips", title, *counts)
     if len(sides.left_out):
         log.info("%s: %d clips left out, because their group is on another side", title, len(sides.left_out))
-    fitted = fit_run(folder, sides, run, init_from, until=until)
+    fitted = fit_run(folder, sides, run, init_from, before_epoch=events.write_epochs, until=until)
+    events.write_epochs(fitted.history, fitted.network)
     write_learned(folder, store.rows, sides, init_from)
     write_sides(folder / SPLIT_FILE, store.rows, sides)
 
-    def predicted(rows: np.ndarray) -> tuple[Predictions, list[str]]:
+    def of_recordings(predictions: Predictions) -> tuple[Predictions, list[str]]:
         """Return the predictions of whole recordings, and their names."""
-        predictions = predict(fitted.network, originals(rows, run), device_of(training))
         return averaged(predictions, [whole_name(name) for name in store.rows["id"].take(predictions.rows).to_pylist()])
 
-    tested, names = predicted(sides.test)
-    validated = predicted(sides.validation)[0] if training.validates else None
-    positive = run.positive_number
-    detection = None if positive is None else _detected(validated, tested, positive)
-    scores = _scored(tested, classes, positive, detection)
-    validation = {} if validated is None else _scored(validated, classes, positive, detection).summary
-    decided = {} if detection is None else {"positive": run.positive, "threshold": detection.summary["threshold"]}
+    device = device_of(training)
+    clips = predict(fitted.network, originals(sides.test, run), device)
+    tested, names = of_recordings(clips)
+    validated = None
+    if training.validates:
+        validated = of_recordings(predict(fitted.network, originals(sides.validation, run), device))[0]
+    evaluation = evaluate(
+        tested,
+        validated,
+        classes=classes,
+        positive=run.positive_number,
+        groups=run.groups,
+        train_labels=run.labels[sides.train],
+        sure_accuracy=run.setup.sure_accuracy,
+    )
+    decision = evaluation.decision
+    detected = {} if run.positive is None else {"positive": run.positive, "threshold": decision.threshold}
+    answers = decision.classes(clips)
+    shown = most_confident(clips, answers)
+    explanations = explain(fitted.network, originals(clips.rows[shown], run), answers[shown], device)
     version = write_artefact(
         folder,
         fitted.network.cpu(),
@@ -118,13 +165,11 @@ def _single(
         classes=classes,
         recipe=store.manifest["recipe"],
         store=store.identity,
-        decision=decided,
+        decision=detected | {"temperature": decision.temperature, "not_sure_limit": decision.limit},
     )
     metrics = {
-        **scores.summary,
-        **decided,
-        **({} if detection is None else detection.summary),
-        **{f"validation_{name}": validation[name] for name in ("accuracy", "loss") if validation},
+        **evaluation.summary,
+        **detected,
         "classes": classes,
         "parameters": sum(weight.numel() for weight in fitted.network.parameters()),
         "train_clips": len(sides.train),
@@ -133,39 +178,28 @@ def _single(
         "test_recordings": len(names),  # what the scores are of
         "store": store.identity,
         "model_version": version,
-        "untested": scores.untested,
-        "per_class": scores.per_class,
-        "confusion": scores.confusion.tolist(),
+        "attention": attention_summary(explanations),
         "history": fitted.history,
     }
-    wrong = mistakes_of(tested, scores.decided, names, classes)
+    wrong = mistakes_of(tested, evaluation.clips.decided, names, classes)
     write_mistakes(folder / MISTAKES, wrong, classes)
-    sound = None if recordings is None else lambda row: recordings(range(row, row + 1))[0]
-    sections = [mistakes_panel(wrong, classes, sound)]
+    sound = None if context.recordings is None else context.recording
+    recipe = recorded_recipe(store.manifest["recipe"])
+    sections = [
+        looked_panel(explanations, store, classes),
+        mistakes_panel(wrong, classes, sound, lambda row: clip_picture(store.clip(row), recipe)),
+        data_panel(run, sides, context.quarantine),
+        provenance_panel(run, context.name),
+    ]
     if training.leak_meter:
         metrics["leak"], panel = measure_leak(
             folder, sides, run, metrics["accuracy"], init_from=init_from, sound=sound, until=until
         )
-        sections.append(panel)
+        sections.insert(0, panel)
     else:
         (folder / DUPLICATES).unlink(missing_ok=True)
     if init_from is not None:
         sections.insert(0, before_and_after(read_json(init_from / "metrics.json"), metrics, init_from))
-    write_run(folder, title, metrics, scores, detection, sections, keep=training.keep)
-    return metrics
-
-
-def _detected(validated: Predictions | None, tested: Predictions, positive: int) -> Detection:
-    """The positive class in test clips, by the threshold that is best on those of validation, if there are any."""
-    threshold, chosen = 0.5, EVEN
-    if validated is not None:
-        threshold, chosen = choose_threshold(probabilities(validated, positive), validated.labels == positive), BEST
-    return detect(probabilities(tested, positive), tested.labels == positive, threshold, chosen)
-
-
-def _scored(predictions: Predictions, classes: list[str], positive: int | None, detection: Detection | None) -> Scores:
-    """Decided by the threshold, where one of two classes is detected."""
-    if positive is None or detection is None:
-        return score(predictions, classes)
-    detected = probabilities(predictions, positive) >= detection.summary["threshold"]
-    return score(predictions, classes, np.where(detected, positive, 1 - positive))
+    write_run(folder, title, metrics, evaluation, sections, keep=training.keep)
+    events.write_scores(metrics)
+    return metrics, evaluation

@@ -11,7 +11,6 @@ import optuna
 import yaml
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.study import Study
@@ -20,12 +19,13 @@ from optuna.trial import FrozenTrial, TrialState
 from pipeline.config.search_space import Dimension, changed
 from pipeline.workflow.jobs import SearchJob
 from stores.files import write_bytes
-from training.report.page import BLUE, ORANGE, Panel, svg, write_page
+from training.report.drawing import BLUE, GREY, ORANGE, plot, svg, whole_numbers
+from training.report.page import KeyFigure, Panel, write_page
 
 ENOUGH, BEST_SHARE = 10, 0.25  # trials that came to their end, and how many of them are compared with the rest
 TICKS = 9
+LOSS = "lowest validation loss in nats"
 ENDED = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
-GREY = "0.6"
 
 
 def loss_of(trial: FrozenTrial) -> float:
@@ -80,10 +80,10 @@ def write_search_page(job: SearchJob, study: Study, clips: Mapping[str, int], st
         f"{clips['training']} clips train, {clips['validation']} validate, and no test clip is read; store {store}"
     )
     figures = [
-        ("lowest validation loss", f"{loss_of(best):.3f}"),
-        ("validation accuracy there", f"{best.user_attrs['accuracy']:.3f}"),
-        ("trial", str(best.number)),
-        *((word, str(count)) for word, count in counts.items() if count),
+        KeyFigure("lowest validation loss", f"{loss_of(best):.3f}"),
+        KeyFigure("validation accuracy there", f"{best.user_attrs['accuracy']:.3f}"),
+        KeyFigure("trial", str(best.number)),
+        *(KeyFigure(word, str(count)) for word, count in counts.items() if count),
     ]
     sections = [_best_section(job, best), _history_section(trials, best), _trials_section(job, trials)]
     sections.insert(2, _slices_section(job, trials, best))
@@ -98,7 +98,7 @@ def _best_section(job: SearchJob, best: FrozenTrial) -> Panel:
     told = "It trains as an experiment of {} epochs, and is tested, by <code>{}</code>"
     note = Markup(told).format(job.setup.training.epochs, command)
     rows = [[setting, _shown(value)] for setting, value in best.params.items()]
-    return Panel("Best settings", note, None, ("setting", "value"), rows)
+    return Panel("Best settings", note, columns=("setting", "value"), rows=rows)
 
 
 def _history_section(trials: Sequence[FrozenTrial], best: FrozenTrial) -> Panel:
@@ -120,9 +120,8 @@ def _importance_section(study: Study, count: int) -> Panel:
     return Panel(
         "What matters",
         note,
-        None,
-        ("setting", "share"),
-        [[name, f"{share:.2f}"] for name, share in shares.items()],
+        columns=("setting", "share"),
+        rows=[[name, f"{share:.2f}"] for name, share in shares.items()],
     )
 
 
@@ -130,7 +129,7 @@ def _trials_section(job: SearchJob, trials: Sequence[FrozenTrial]) -> Panel:
     ordered = sorted(trials, key=lambda trial: (math.isnan(loss_of(trial)), loss_of(trial), trial.number))
     names = list(job.search.space)
     columns = ("trial", "", "loss", "accuracy", "epochs", *(name.split(".", 1)[1] for name in names), "parameters", "s")
-    return Panel("All trials", "", None, columns, [_row(trial, names) for trial in ordered])
+    return Panel("All trials", columns=columns, rows=[_row(trial, names) for trial in ordered])
 
 
 def _row(trial: FrozenTrial, names: Sequence[str]) -> list[str]:
@@ -152,19 +151,17 @@ def _shown(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def history(trials: Sequence[FrozenTrial], best: FrozenTrial) -> Markup:
+def history(trials: Sequence[FrozenTrial], best: FrozenTrial) -> list[Markup]:
     """Lowest loss by trial with the best so far, and the loss of each trial by epoch."""
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
-    by_trial, by_epoch = figure.subplots(1, 2)
+    by_trial_figure, by_trial = plot("trial", LOSS)
     shown = [trial for trial in trials if not math.isnan(loss_of(trial))]
     _dots(by_trial, shown, [trial.number for trial in shown], best)
     whole = [trial for trial in shown if trial.state is TrialState.COMPLETE]
     lowest = [min(loss_of(earlier) for earlier in whole[: place + 1]) for place in range(len(whole))]
     numbers = [trial.number for trial in whole] + [trials[-1].number]
     by_trial.step(numbers, [*lowest, lowest[-1]], where="post", color=ORANGE, alpha=0.6, label="best so far", zorder=1)
-    by_trial.set(xlabel="trial", ylabel="lowest validation loss")
     by_trial.legend(frameon=False)
-    by_trial.xaxis.get_major_locator().set_params(integer=True)
+    by_epoch_figure, by_epoch = plot("epoch", "validation loss in nats")
     for trial in shown:
         epochs = [epoch + 1 for epoch in trial.intermediate_values]
         colour, front = (BLUE, 2) if trial.state is TrialState.COMPLETE else (GREY, 1)
@@ -172,29 +169,23 @@ def history(trials: Sequence[FrozenTrial], best: FrozenTrial) -> Markup:
             colour, front = ORANGE, 3
         losses = list(trial.intermediate_values.values())
         by_epoch.plot(epochs, losses, color=colour, alpha=1 if front == 3 else 0.5, zorder=front)
-    by_epoch.set(xlabel="epoch", ylabel="validation loss")
-    by_epoch.xaxis.get_major_locator().set_params(integer=True)
-    _tidy(by_trial, by_epoch)
-    return svg(figure)
+    for axes in (by_trial, by_epoch):
+        whole_numbers(axes)
+        _plain_log(axes, "y", (1, 2, 5))
+    return [svg(by_trial_figure), svg(by_epoch_figure)]
 
 
-def slices(space: Mapping[str, Dimension], trials: Sequence[FrozenTrial], best: FrozenTrial) -> Markup:
+def slices(space: Mapping[str, Dimension], trials: Sequence[FrozenTrial], best: FrozenTrial) -> list[Markup]:
     """Lowest loss against each setting."""
-    columns = min(3, len(space))
-    lines = -(-len(space) // columns)
-    figure = Figure(figsize=(11, 2.8 * lines), layout="constrained")
-    grid = figure.subplots(lines, columns, squeeze=False, sharey=True).ravel()
-    for axes, (name, dimension) in zip(grid, space.items(), strict=False):
+    drawn = []
+    for name, dimension in space.items():
+        figure, axes = plot(name, LOSS)
         shown = [trial for trial in trials if name in trial.params and not math.isnan(loss_of(trial))]
         places = _on_axis(axes, dimension, [trial.params[name] for trial in shown])
         _dots(axes, shown, places, best)
-        axes.set_xlabel(name)
-    for axes in grid[len(space) :]:
-        axes.set_visible(False)
-    _tidy(*grid)
-    for axes in grid[::columns]:
-        axes.set_ylabel("lowest validation loss")
-    return svg(figure)
+        _plain_log(axes, "y", (1, 2, 5))
+        drawn.append(svg(figure))
+    return drawn
 
 
 def _on_axis(axes: Axes, dimension: Dimension, values: Sequence[Any]) -> list[float]:
@@ -221,12 +212,6 @@ def _dots(axes: Axes, trials: Sequence[FrozenTrial], places: Sequence[float], be
             axes.scatter(*zip(*chosen, strict=True), facecolors=face, edgecolors=colour, label=label, zorder=2)
     (place,) = [place for place, trial in zip(places, trials, strict=True) if trial.number == best.number]
     axes.scatter([place], [loss_of(best)], color=ORANGE, zorder=3)
-
-
-def _tidy(*grid: Axes) -> None:
-    for axes in grid:
-        _plain_log(axes, "y", (1, 2, 5))
-        axes.spines[["top", "right"]].set_visible(False)
 
 
 def _plain_log(axes: Axes, which: Literal["x", "y"], steps: Sequence[float]) -> None:

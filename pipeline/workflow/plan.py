@@ -1,5 +1,6 @@
 """Plan of the workflow: the configuration, resolved to targets."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -79,6 +80,11 @@ class Plan:
     def engine(self) -> str:
         """Return the engine's name or the scheduler's address, as `TaskRunner.named` takes them."""
         return self.config.scheduler or self.config.engine
+
+    @property
+    def tracking(self) -> str:
+        """Return the trackers that follow runs, as JSON."""
+        return json.dumps(self.config.tracking)
 
     @cached_property
     def labels(self) -> dict[str, LabelsTarget]:

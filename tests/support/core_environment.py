@@ -1,6 +1,7 @@
 """An environment with the core dependencies of otogura alone, made of links into the one that the tests run in."""
 
 import sys
+import sysconfig
 import tomllib
 import venv
 from functools import cache
@@ -28,6 +29,9 @@ def core_python() -> Path:
             if not (packages / top).exists():
                 (packages / top).symlink_to(Path(str(found.locate_file(top))))
     (packages / "otogura.pth").write_text(f"{ROOT}\n")  # as an editable installation has it
+    installed = Path(sysconfig.get_path("purelib"))
+    for metadata in installed.glob("otogura-*.dist-info"):
+        (packages / metadata.name).symlink_to(metadata)
     return folder / "bin" / "python"
 
 

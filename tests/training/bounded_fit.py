@@ -19,6 +19,7 @@ from stores_of import random_store  # noqa: E402
 
 from features.tensors.four_channel import Recipe  # noqa: E402
 from training import fit as fitting  # noqa: E402
+from training.evaluation.explanation import explain  # noqa: E402
 from training.evaluation.predictions import predict  # noqa: E402
 from training.models.cnn.settings import CnnModel  # noqa: E402
 from training.settings import Training  # noqa: E402
@@ -51,6 +52,8 @@ def main(folder: Path) -> None:
         fitted = fitting.fit(folder / f"run-{number}", streams[0], streams[1], **options)
         found = predict(fitted.network, streams[2], torch.device("cpu"))
         assert len(found.rows) == len(sides[2])
+        shown = ClipStream(store, found.rows[:BATCH], labels, batch_size=BATCH)
+        assert len(explain(fitted.network, shown, labels[found.rows[:BATCH]], torch.device("cpu"))) == BATCH
         used.append(memory("RssAnon"))
         if number == 1:  # all code is imported, and all that a run holds has been held
             limit = memory("VmData") + HEADROOM_BYTES

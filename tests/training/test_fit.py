@@ -17,7 +17,7 @@ from stores import Store
 from training import fit as fitting
 from training import loop
 from training import schedule as rates
-from training.artefact import write_artefact
+from training.artefact import read_artefact, write_artefact
 from training.errors import TrainingError
 from training.evaluation.predictions import predict
 from training.evaluation.scores import score
@@ -166,7 +166,7 @@ def test_losses_that_do_not_fall_halve_the_rate(tmp_path: Path, store: Store, mo
 
 
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, store: Store) -> None:
-    with pytest.raises(TrainingError, match=r"not finite in epoch 1; lower training\.learning_rate"):
+    with pytest.raises(TrainingError, match=r"not finite in epoch 1 from batch [2-9] on; lower training"):
         run(tmp_path, store, learning_rate=1e30)
 
 
@@ -180,15 +180,20 @@ def test_the_artefact_holds_all_that_inference_needs(tmp_path: Path, store: Stor
 
     fitted = run(tmp_path / "run", store, epochs=1)
     options = {"model": MODEL, "classes": list("abc"), "recipe": store.manifest["recipe"], "store": store.identity}
-    options["decision"] = {}
+    options["decision"] = {"temperature": 1.5, "not_sure_limit": 0.8}
     version = write_artefact(tmp_path, fitted.network, **options)
     described = json.loads((tmp_path / "model.json").read_text())
     assert described["version"] == version
     assert described["recipe"]["frames"] == 24
+    assert (described["temperature"], described["not_sure_limit"]) == (1.5, 0.8)
     loaded = load_file(tmp_path / "model.safetensors")
     for name, value in fitted.network.state_dict().items():
         assert torch.equal(loaded[name], value)
+    digest = read_artefact(tmp_path).weights_digest
+    assert write_artefact(tmp_path, fitted.network, **{**options, "decision": {"temperature": 2.0}}) != version
+    assert read_artefact(tmp_path).weights_digest == digest  # training that starts from it is not done again
     assert write_artefact(tmp_path, fitted.network, **{**options, "classes": list("xyz")}) != version
+    assert read_artefact(tmp_path).weights_digest != digest
 
 
 def test_a_time_limit_stops_after_a_step_and_the_next_run_goes_on(

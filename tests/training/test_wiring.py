@@ -84,7 +84,7 @@ def test_a_run_may_start_from_the_weights_of_another(
         "training": training.model_dump(mode="json", exclude={"max_time", "checkpoint_every", "leak_meter"}),
         "class_weights": [0.5, 1.0, 1.5],
         "code": fitting.code_digest("resnet_attention"),
-        "start": start.version,
+        "start": start.weights_digest,
     }
 
 

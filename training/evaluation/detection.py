@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from training.evaluation.predictions import Predictions
+from training.evaluation.areas import detection_areas, threshold_order
 
-LOW_FPR = 0.1  # up to here the partial area is taken
 BEST, EVEN = "best F1 on validation", "more likely than not, since no clip validates"  # demands on a threshold
+EVEN_THRESHOLD = 0.5
 OPERATING_FPR, OPERATING_RECALL = 0.01, 0.95
 
 
@@ -37,12 +36,6 @@ class Detection:
     precision: np.ndarray  # NaN where nothing is detected
 
 
-def probabilities(predictions: Predictions, positive: int) -> np.ndarray:
-    """Return the probabilities of the positive class, `(clips,)` float64."""
-    logits = torch.from_numpy(predictions.logits).double()
-    return logits.softmax(dim=1)[:, positive].numpy()
-
-
 def choose_threshold(scores: np.ndarray, truth: np.ndarray) -> float:
     """Return the threshold with the best F1, halfway to the next lower probability.
 
@@ -59,24 +52,46 @@ def choose_threshold(scores: np.ndarray, truth: np.ndarray) -> float:
     return float((thresholds[best] + lower.max()) / 2 if len(lower) else thresholds[best])
 
 
+def detect_across(scores: np.ndarray, truth: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return True for validation clips that are detected by a threshold chosen on other ones, `(clips,)` bool.
+
+    The threshold of the model is the best one for all clips that validate, so that their accuracy with it is too good.
+    Here the groups are halved, each class for itself, and each half is decided by the threshold that is best for the
+    other one; by 0.5 where the other one lacks a class.
+
+    Parameters
+    ----------
+    scores, truth : array, shape (clips,)
+        As in `choose_threshold`.
+    groups : array of int64, shape (clips,)
+    """
+    names, number = np.unique(groups, return_inverse=True)
+    positive = np.zeros(len(names), bool)
+    np.logical_or.at(positive, number, truth)
+    half_of = np.empty(len(names), bool)
+    half_of[np.argsort(positive, kind="stable")] = np.arange(len(names)) % 2 == 1
+    half = half_of[number]
+    detected = np.empty(len(scores), bool)
+    for side in (half, ~half):
+        both = truth[~side].any() and not truth[~side].all()
+        detected[side] = scores[side] >= (choose_threshold(scores[~side], truth[~side]) if both else EVEN_THRESHOLD)
+    return detected
+
+
 def detect(scores: np.ndarray, truth: np.ndarray, threshold: float, demand: str = BEST) -> Detection:
     """Return the scores of test clips, which took part in nothing; `scores` and `truth` as in `choose_threshold`.
 
-    `demand` names the one by which the threshold was chosen.
-
-    `pauc` is the area under the ROC curve up to a false-positive rate of 0.1, standardised so that chance is 0.5
-    (McClish 1989).
+    `demand` names the one by which the threshold was chosen; `detection_areas` defines the areas.
     """
     thresholds, hits, alarms = _counts(scores, truth)
+    areas = detection_areas(hits, alarms)
     positives, negatives = truth.sum(), (~truth).sum()
     precision = np.append(np.nan, hits / (hits + alarms))
     recall, fpr = (np.append(0, part) / max(1, count) for part, count in ((hits, positives), (alarms, negatives)))
     thresholds = np.append(np.inf, thresholds)
     called = scores >= threshold
     summary = {
-        "roc_auc": float(np.trapezoid(recall, fpr)),
-        "pauc": _partial_area(fpr, recall),
-        "pr_auc": float(np.diff(recall) @ precision[1:]),
+        **{name: float(area) for name, area in areas.items()},
         "threshold": threshold,
         "precision": _share(called & truth, called),
         "recall": _share(called & truth, truth),
@@ -96,19 +111,9 @@ def detect(scores: np.ndarray, truth: np.ndarray, threshold: float, demand: str 
 
 def _counts(scores: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return all different scores as thresholds, from the highest down, and the hits and false alarms from each on."""
-    order = np.argsort(-scores, kind="stable")
-    scores = scores[order]
-    last = np.flatnonzero(np.append(scores[1:] < scores[:-1], True))  # of the clips with one score
+    order, last = threshold_order(scores)
     hits = np.cumsum(truth[order])[last]
-    return scores[last], hits, last + 1 - hits
-
-
-def _partial_area(fpr: np.ndarray, recall: np.ndarray) -> float:
-    """Return the standardised area up to `LOW_FPR`."""
-    inside = np.searchsorted(fpr, LOW_FPR, side="right")
-    area = np.trapezoid(np.append(recall[:inside], np.interp(LOW_FPR, fpr, recall)), np.append(fpr[:inside], LOW_FPR))
-    chance = LOW_FPR**2 / 2
-    return float((1 + (area - chance) / (LOW_FPR - chance)) / 2)
+    return scores[order[last]], hits, last + 1 - hits
 
 
 def _share(part: np.ndarray, total: np.ndarray) -> float:

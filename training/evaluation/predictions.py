@@ -1,6 +1,7 @@
 """Predictions of a trained network, in float32 on features as the store holds them."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,20 +29,36 @@ class Predictions:
     labels: np.ndarray
     logits: np.ndarray
 
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Return the softmax of the logits, `(clips, classes)` float64."""
+        return torch.from_numpy(self.logits).double().softmax(dim=1).numpy()
+
+    @property
+    def likeliest(self) -> np.ndarray:
+        """Return the number of the class with the largest probability, `(clips,)` int64; the first of several."""
+        return self.logits.argmax(axis=1)
+
 
 def averaged(predictions: Predictions, recordings: Sequence[str]) -> tuple[Predictions, list[str]]:
     """Return one prediction for all clips of a recording, the mean of their probabilities, and the recordings' names.
 
-    `recordings` `(clips,)` names the recording of each clip; the row is that of its first clip.
+    `recordings` `(clips,)` names the recording of each clip; the row is that of its first clip. The logits are then
+    the logarithms of the mean probabilities.
     """
     names, first, number = np.unique(recordings, return_index=True, return_inverse=True)
     if len(names) == len(recordings):
         return predictions, list(recordings)
-    shares = torch.from_numpy(predictions.logits).double().softmax(dim=1).numpy()
-    sums = np.zeros((len(names), shares.shape[1]))
-    np.add.at(sums, number, shares)
+    probabilities = predictions.probabilities
+    sums = np.zeros((len(names), probabilities.shape[1]))
+    np.add.at(sums, number, probabilities)
     logits = np.log(np.maximum(sums / np.bincount(number)[:, None], np.finfo(np.float64).tiny)).astype(np.float32)
     return Predictions(predictions.rows[first], predictions.labels[first], logits), names.tolist()
+
+
+def full_precision() -> AbstractContextManager[None]:
+    """Return a context in which a GPU convolves in float32, and repeats itself; TF32 keeps 10 bits."""
+    return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
 
 
 @torch.inference_mode()
@@ -51,7 +68,7 @@ def predict(network: nn.Module, stream: ClipStream, device: torch.device) -> Pre
     parts: dict[str, list[np.ndarray]] = {"row": [], "label": [], "logits": []}
     for batch in stream:
         inputs = {name: batch[name].to(device) for name in batch if name in ("features", "statistics")}
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):  # TF32 keeps 10 bits
+        with full_precision():
             logits = network(features_for(network, inputs).float())
         parts["logits"].append(logits.cpu().numpy())
         for name in ("row", "label"):

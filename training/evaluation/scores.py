@@ -39,12 +39,38 @@ class Scores:
         return [str(row["class"]) for row in self.per_class if not row["clips"]]
 
 
+def class_scores(hits: np.ndarray, predicted: np.ndarray, clips: np.ndarray) -> dict[str, np.ndarray]:
+    """Return precision, recall and F1 by name, 0 where nothing was predicted or is there.
+
+    Parameters
+    ----------
+    hits, predicted, clips : array of int or float, shape (classes, …)
+        For each class its clips that are predicted as such, all clips that are predicted as such, and its clips; or
+        sums of their weights, none of which lies between 0 and 1.
+    """
+    return {
+        "precision": hits / np.maximum(predicted, 1),
+        "recall": hits / np.maximum(clips, 1),
+        "f1": 2 * hits / np.maximum(predicted + clips, 1),
+    }
+
+
+def among_likeliest(predictions: Predictions, count: int = 5) -> np.ndarray:
+    """Return True for clips whose class is among the `count` likeliest, `(clips,)` bool."""
+    likeliest = np.argsort(-predictions.logits, axis=1, kind="stable")[:, :count]
+    return (likeliest == predictions.labels[:, None]).any(axis=1)
+
+
+def losses(predictions: Predictions) -> np.ndarray:
+    """Return the cross-entropy of each clip in nats, `(clips,)` float64."""
+    logits, labels = torch.from_numpy(predictions.logits).double(), torch.from_numpy(predictions.labels)
+    return F.cross_entropy(logits, labels, reduction="none").numpy()
+
+
 def score_confusion(confusion: np.ndarray, classes: list[str]) -> list[dict[str, Any]]:
     """Return `Scores.per_class` of `(true, predicted)` counts, such as the sum over folds."""
-    hits = np.diag(confusion)
-    clips, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
-    columns = {"precision": hits / np.maximum(predicted, 1), "recall": hits / np.maximum(clips, 1)}
-    columns["f1"] = 2 * hits / np.maximum(predicted + clips, 1)
+    clips = confusion.sum(axis=1)
+    columns = class_scores(np.diag(confusion), confusion.sum(axis=0), clips)
     return [
         {"class": name, **{metric: float(columns[metric][number]) for metric in METRICS}, "clips": int(clips[number])}
         for number, name in enumerate(classes)
@@ -57,15 +83,14 @@ def score(predictions: Predictions, classes: list[str], decided: np.ndarray | No
 
     `decided` `(clips,)` are the classes that count as predicted, where those are not the likeliest.
     """
-    logits, labels, count = predictions.logits, predictions.labels, len(classes)
-    predicted = logits.argmax(axis=1) if decided is None else decided
+    labels, count = predictions.labels, len(classes)
+    predicted = predictions.likeliest if decided is None else decided
     confusion = np.bincount(labels * count + predicted, minlength=count * count).reshape(count, count)
-    likeliest = np.argsort(-logits, axis=1, kind="stable")[:, :5]
     per_class = score_confusion(confusion, classes)
     summary = {
         "accuracy": float(np.mean(predicted == labels)),
-        "top5_accuracy": float(np.mean((likeliest == labels[:, None]).any(axis=1))),
+        "top5_accuracy": float(np.mean(among_likeliest(predictions))),
         **{f"macro_{name}": float(np.mean([row[name] for row in per_class if row["clips"]])) for name in METRICS},
-        "loss": float(F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels))),
+        "loss": float(np.mean(losses(predictions))),
     }
     return Scores(summary, per_class, confusion, predicted)

@@ -1,10 +1,13 @@
 """Spectrograms standardised and cut into the parts that a network reads."""
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from training.models.network import Attention, over_frames
 
 
 @dataclass(frozen=True)
@@ -49,17 +52,49 @@ class Crops(nn.Module):
         images = (images - self.mean) / self.sd
         if self.training:
             return self.network(images)
+        logits = [self.network(part) for _, part in self._parts(images)]
+        if len(logits) == 1:
+            return logits[0]
+        return torch.stack(logits).float().log_softmax(dim=2).logsumexp(dim=0) - math.log(len(logits))
+
+    def attention_over_time(self, images: Tensor) -> Attention | None:
+        """Return the mean of the network's attention over all parts, with a step for each frame.
+
+        Frames that no part has receive none. None is returned where the network has no such method.
+        """
+        attend = getattr(self.network, "attention_over_time", None)
+        if attend is None:
+            return None
+        parts = list(self._parts((images - self.mean) / self.sd))
+        attended, lefts = [attend(part) for _, part in parts], [left for left, _ in parts]
+        frames = (self.size[1], images.shape[3])
+        return Attention(
+            _placed([one.pooling for one in attended], lefts, *frames),
+            _placed([one.received for one in attended], lefts, *frames),
+        )
+
+    def _parts(self, images: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Return the parts that evaluation sees, and the frame at which each begins."""
         tops, lefts = (
             _spread(image_size - part_size, count)
             for image_size, part_size, count in zip(images.shape[2:], self.size, self.counts, strict=True)
         )
         rows, frames = self.size
-        logits = [self.network(images[:, :, top : top + rows, left : left + frames]) for top in tops for left in lefts]
-        if len(logits) == 1:
-            return logits[0]
-        return torch.stack(logits).float().log_softmax(dim=2).logsumexp(dim=0) - math.log(len(logits))
+        for top in tops:
+            for left in lefts:
+                yield left, images[:, :, top : top + rows, left : left + frames]
 
 
 def _spread(free: int, count: int) -> list[int]:
     """Return the places where parts begin if `free` are left: the centre, or evenly from the first to the last."""
     return [free // 2] if count == 1 else [round(free * number / (count - 1)) for number in range(count)]
+
+
+def _placed(weights: Sequence[Tensor | None], lefts: Sequence[int], part_frames: int, frames: int) -> Tensor | None:
+    """Return the mean of weights over the steps of parts, as weights over the frames of whole clips."""
+    placed = [
+        nn.functional.pad(over_frames(part, part_frames), (left, frames - part_frames - left))
+        for part, left in zip(weights, lefts, strict=True)
+        if part is not None
+    ]
+    return torch.stack(placed).mean(dim=0) if placed else None

@@ -31,7 +31,7 @@ def compare(folder: Path, runs: Sequence[Path], unfinished: Mapping[str, Unfinis
         tested = int(np.sum(metrics["confusion"]))  # over all folds
         rows.append([name, *cells, f"{round(values['parameters']):,}", tested, metrics["store"][:8]])
     columns = ("experiment", *labels.values(), "parameters", "tested", "store")
-    table = Panel("Experiments", "", None, columns, rows)
+    table = Panel("Experiments", columns=columns, rows=rows)
     sections = [table, *_missing(runs, trained, unfinished), *_curves_together(trained)]
     subtitle = "Choose by the clips that validate, where there are any; those that test are for the last word"
     if unfinished:
@@ -50,7 +50,7 @@ def _missing(runs: Sequence[Path], trained: Sequence[Path], unfinished: Mapping[
         if run.name in unfinished
     ]
     columns = ("experiment", "in the table", "why", "when that is mended, type")
-    return [Panel("Missing or out of date", "", None, columns, rows)] if rows else []
+    return [Panel("Missing or out of date", columns=columns, rows=rows)] if rows else []
 
 
 def _curves_together(runs: Sequence[Path]) -> list[Panel]:

@@ -29,6 +29,11 @@ def with_spread(value: float, sd: float | None) -> str:
     return f"{value:.3f}" if sd is None else f"{value:.3f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{sd:.3f}"
 
 
+def interval_note(interval: Sequence[float] | None) -> str:
+    """Return a 95 % interval as text, nothing if there is none."""
+    return "" if interval is None else f"95 %: {interval[0]:.3f} – {interval[1]:.3f}"
+
+
 def note_untested(metrics: dict[str, Any]) -> str:
     """Return a part of a sentence that names the classes without a test clip, if there are any."""
     names = metrics["untested"]

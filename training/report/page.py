@@ -1,30 +1,36 @@
-"""Pages that open without a network: their figures are inside them."""
+"""Pages that open without a network: style, script and figures are inside them."""
 
-import io
-import warnings
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
-import matplotlib
 from markupsafe import Markup
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from stores.files import write_bytes
 
-BLUE, ORANGE = "#2457a6", "#d2691e"
+NOTHING = Markup("")
+
+
+class KeyFigure(NamedTuple):
+    """Number at the head of a page, and how sure it is or what it is of."""
+
+    name: str
+    value: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A heading with a picture or a table, or both."""
+    """Heading with plots, other content, or a table that sorts by the column that is clicked on."""
 
     title: str
     note: str = ""
-    svg: Markup | None = None
+    plots: Sequence[Markup] = ()
+    body: Markup = NOTHING
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[Any]] = ()
 
@@ -34,30 +40,29 @@ def link(text: str, address: str) -> Markup:
     return Markup('<a href="{}">{}</a>').format(address, text)
 
 
-def write_page(
-    path: Path, title: str, subtitle: str, figures: Sequence[tuple[str, str]], sections: Sequence[Panel]
-) -> None:
+def write_page(path: Path, title: str, subtitle: str, figures: Sequence[KeyFigure], sections: Sequence[Panel]) -> None:
     """Write a page of key figures and sections."""
-    template = Path(__file__).with_name("page.html.jinja").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    page = environment.from_string(template).render(title=title, subtitle=subtitle, figures=figures, sections=sections)
-    write_bytes(path, page.encode())
+    write_bytes(path, render("page", title=title, subtitle=subtitle, figures=figures, sections=sections).encode())
 
 
-def svg(figure: Figure) -> Markup:
-    """Return the figure as an SVG element; equal figures give equal text.
+def render(template: str, **values: Any) -> Markup:
+    """Return a template of this folder, by its name, with these values; all that is no Markup is escaped."""
+    return Markup(_templates().get_template(f"{template}.html.jinja").render(**values))  # escaped there
 
-    The browser's fonts draw labels in any script. No text is read as a formula: classes and tags may have dollar signs.
-    """
-    for text in figure.findobj(Text):
-        text.set_parse_math(False)
-    # What draws itself only now, such as ticks, follows the setting.
-    with (
-        matplotlib.rc_context({"svg.hashsalt": "otogura", "svg.fonttype": "none", "text.parse_math": False}),
-        warnings.catch_warnings(),
-    ):
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the browser has one that has it
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    page = buffer.getvalue()
-    return Markup(page[page.index("<svg") :])
+
+def embedded(value: Any) -> Markup:
+    """Return a value as JSON that may stand in a script element."""
+    return Markup(json.dumps(value, separators=(",", ":")).replace("<", "\\u003c"))  # nothing ends it
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.globals["zip"] = zip
+    return environment

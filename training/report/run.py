@@ -7,19 +7,18 @@ from typing import Any, Literal
 import numpy as np
 
 from stores.files import write_json
-from training.evaluation.detection import Detection
-from training.evaluation.scores import Scores
-from training.report.key_figures import figure_labels, note_untested
-from training.report.page import Panel, write_page
-from training.report.sections import detection_sections, run_sections
+from training.evaluation.evaluate import Evaluation
+from training.report.certainty import certainty_sections
+from training.report.key_figures import figure_labels, interval_note, note_untested
+from training.report.page import KeyFigure, Panel, write_page
+from training.report.sections import class_sections, detection_sections, learning_section
 
 
 def write_run(
     folder: Path,
     title: str,
     metrics: dict[str, Any],
-    scores: Scores,
-    detection: Detection | None,
+    evaluation: Evaluation,
     more_sections: Sequence[Panel] = (),
     *,
     keep: Literal["best", "last"],
@@ -32,10 +31,8 @@ def write_run(
     title : str
     metrics : dict
         As metrics.json holds them.
-    scores : Scores
+    evaluation : Evaluation
         Of the test clips.
-    detection : Detection or None
-        Of a run that detects one of two classes.
     more_sections : sequence of Panel, optional
         After all others.
     keep : "best" or "last"
@@ -49,10 +46,19 @@ def write_run(
         f"store {metrics['store']}, model {metrics['model_version']}"
     )
     labels = figure_labels([metrics])
-    figures = [(label, f"{metrics[name]:.3f}") for name, label in labels.items()]
-    sections = run_sections(metrics["history"], scores.per_class, scores.confusion, keep)
+    intervals, baseline = metrics["intervals"], metrics["baseline"]
+    figures = [
+        KeyFigure(label, f"{metrics[name]:.3f}", interval_note(intervals.get(name))) for name, label in labels.items()
+    ]
+    figures.append(KeyFigure("baseline accuracy", f"{baseline['accuracy']:.3f}", f"always {baseline['class']}"))
+    scores, detection, clips = evaluation.scores, evaluation.detection, evaluation.clips
+    sections = class_sections(scores.per_class, scores.confusion)
     if detection is not None:
-        sections[1:1] = detection_sections(detection, metrics["positive"])
+        counts = {row["class"] == metrics["positive"]: row["clips"] for row in scores.per_class}
+        sections += detection_sections(detection, metrics["positive"], counts)
+    confidence = evaluation.decision.confidence(clips.predictions)
+    sections += certainty_sections(metrics, confidence, clips.decided == clips.predictions.labels)
+    sections.append(learning_section(metrics["history"], keep))
     write_page(folder / "report.html", title, subtitle, figures, [*sections, *more_sections])
     write_json(folder / "metrics.json", metrics)
 
@@ -77,4 +83,4 @@ def before_and_after(before: dict[str, Any], after: dict[str, Any], run: Path) -
         accuracy = confusion[shared, shared].sum() / clips
         note += f" Of the test clips of these classes it had {accuracy:.3f} right, now it is {after['accuracy']:.3f}."
     heads = ("before: precision", "recall", "F1", "after: precision", "recall", "F1")
-    return Panel("Before and after", note, None, ("", *heads), rows)
+    return Panel("Before and after", note, columns=("", *heads), rows=rows)

@@ -16,13 +16,14 @@ rule train:
         lock=f"{WORK}/locks/train-{{experiment}}.lock",
     resources:
         config_path=lambda wildcards: PLAN.experiments[wildcards.experiment].config_path,
+        tracking=PLAN.tracking,
     threads: workflow.cores
     shell:
         # glibc gives every buffer above 32 MB back after use, and the kernel zeroes it anew for the next layer: for
         # full-size tensors a good part of the time of training on a CPU, unless it is told to keep them.
         "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 "
         "{PYTHON:q} -m pipeline train {params.job:q} --lock {params.lock:q} --config-path {resources.config_path:q} "
-        "--workers {threads} --log {log:q}"
+        "--tracking {resources.tracking:q} --workers {threads} --log {log:q}"
 
 
 rule report:

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from corpora import write_corpus
 from stores_of import built, plan_of_tones
+from tracked import run_of
 
 import otogura
 from pipeline.commands.main import main
@@ -71,6 +72,26 @@ def test_init_writes_a_folder_to_work_in_and_nothing_over_another(typed: Typed, 
 def test_a_clone_is_such_a_folder() -> None:
     for path in (path for path in FOLDER.rglob("*") if path.is_file()):
         assert path.read_bytes() == (ROOT / path.relative_to(FOLDER)).read_bytes()
+
+
+def test_track_sends_a_run_and_each_fold_of_one(typed: Typed, tmp_path: Path) -> None:
+    run_of(tmp_path / "runs" / "genre", 2)
+    code, out, err = typed(tmp_path, "track", "runs/genre", "--to", "tensorboard")
+    assert (code, out, err) == (0, "runs/genre: 2 epochs are in tensorboard\n", "")
+    for fold in (1, 2):
+        run_of(tmp_path / "runs" / "folds" / f"fold-{fold}", 3, fold=fold)
+    code, out, _ = typed(tmp_path, "track", "runs/folds", "--to", "tensorboard", "--uri", "logs")
+    assert out == "".join(f"runs/folds/fold-{fold}: 3 epochs are in tensorboard\n" for fold in (1, 2))
+    assert {path.parent for path in (tmp_path / "logs").rglob("*tfevents*")} == {
+        tmp_path / "logs" / "genre" / f"fold-{fold}" for fold in (1, 2)
+    }
+    code, _, err = typed(tmp_path, "track", "runs", "--to", "tensorboard")
+    assert (code, err) == (1, "otogura: runs: expected the folder of a run, with events.jsonl, found none\n")
+    code, _, err = typed(tmp_path, "track", "runs/genre", "--to", "comet")
+    assert (code, err) == (
+        1,
+        "otogura: comet: expected one of the trackers tensorboard, mlflow, clearml, wandb\n",
+    )
 
 
 def test_index_names_what_is_bad_and_writes_nothing(typed: Typed, tmp_path: Path) -> None:

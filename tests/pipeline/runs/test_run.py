@@ -11,27 +11,33 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from predicted import scored_clips
 from sklearn.metrics import f1_score, log_loss, roc_auc_score
 from stores_of import small_store
 from torch import nn
 
 import pipeline.runs.train
+import training.evaluation.decision
 from pipeline.config.experiment import Experiment
 from pipeline.config.schema import parse
 from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import update_split
+from pipeline.runs.events import read_events
 from pipeline.runs.run import prepare_run, run_sides
 from pipeline.runs.train import train_experiment
 from pipeline.support.errors import InputError
 from stores import Store
-from stores.files import read_json
+from stores.files import read_json, write_json
+from training.evaluation.detection import detect_across
+from training.evaluation.explanation import Explanation
+from training.evaluation.intervals import score_intervals
 from training.evaluation.predictions import Predictions
 from training.fit import Fitted
 from training.report.page import Panel
 
 MODEL = {"name": "cnn", "depth": 2, "width": 16, "dense": [8]}
 CLIPS = 20
-PANEL = Panel("Mistakes", "", None, (), [])
+PANEL = Panel("Mistakes")
 HISTORY = [
     {"epoch": number, "learning_rate": 0.1}
     | {f"{side}_{name}": 0.5 for side in ("train", "validation") for name in ("loss", "accuracy")}
@@ -57,6 +63,15 @@ def answers(store: Store) -> np.ndarray:
     return (noise + 2 * np.eye(labels.max() + 1)[labels]).astype(np.float32)
 
 
+def ids(store: Store) -> list[str]:
+    names: list[str] = store.rows["id"].to_pylist()
+    return names
+
+
+def run_groups(store: Store) -> np.ndarray:
+    return np.unique(store.rows["group"].to_pylist(), return_inverse=True)[1]
+
+
 def numbers(store: Store) -> np.ndarray:
     return np.unique(store.rows["label"].to_pylist(), return_inverse=True)[1]
 
@@ -68,10 +83,25 @@ class Trained:
         self.calls: list[dict[str, Any]] = []
         monkeypatch.setattr(pipeline.runs.train, "fit_run", self._fit_run)
         monkeypatch.setattr(pipeline.runs.train, "predict", self._predict)
+        monkeypatch.setattr(pipeline.runs.train, "explain", self._explain)
 
-    def _fit_run(self, folder: Path, sides: Any, run: Any, init_from: Path | None = None, until: Any = None) -> Fitted:
+    def _fit_run(
+        self, folder: Path, sides: Any, run: Any, init_from: Path | None, before_epoch: Any, until: Any
+    ) -> Fitted:
+        write_json(folder / "run.json", {})
+        before_epoch([], None)
         self.calls.append({"folder": folder, "sides": sides, "run": run, "init_from": init_from, "until": until})
         return Fitted(nn.Linear(3, 2), HISTORY)
+
+    def _explain(self, network: nn.Module, stream: Any, decided: np.ndarray, device: torch.device) -> list[Explanation]:
+        rows, labels = (np.concatenate([batch[name].numpy() for batch in stream]) for name in ("row", "label"))
+        self.explained = list(zip(rows.tolist(), labels.tolist(), decided.tolist(), strict=True))
+        flat = {"begin": 0, "end": 24, "occlusion": np.zeros(24), "pooling": np.ones(24), "received": None}
+        columns = ("row", "label", "decided")
+        return [
+            Explanation(**dict(zip(columns, one, strict=True)), probabilities=np.ones(3), agreement=0.25, **flat)
+            for one in self.explained
+        ]
 
     def _predict(self, network: nn.Module, stream: Any, device: torch.device) -> Predictions:
         assert device.type == "cpu"
@@ -111,7 +141,8 @@ def test_the_metrics_are_those_of_the_test_clips(
     f1 = [f1_score(truth == number, taken == number) for number in range(3)]
     assert 0 < (taken == truth).mean() < 1
     described = read_json(folder / "model.json")
-    assert {name: metrics[name] for name in metrics.keys() - {"per_class", "macro_precision", "macro_recall"}} == {
+    sections = {"per_class", "macro_precision", "macro_recall", "intervals", "distributions", "terciles", "calibration"}
+    assert {name: metrics[name] for name in metrics.keys() - sections - {"not_sure", "baseline"}} == {
         "accuracy": pytest.approx((taken == truth).mean()),
         "top5_accuracy": 1,
         "macro_f1": pytest.approx(np.mean(f1)),
@@ -130,6 +161,7 @@ def test_the_metrics_are_those_of_the_test_clips(
         "test_recordings": 9,
         "store": store.identity,
         "model_version": described["version"],
+        "attention": {"agreement": 0.25, "clips": len(trained.explained)},
         "untested": [],
         "confusion": [[int(((truth == a) & (taken == b)).sum()) for b in range(3)] for a in range(3)],
         "history": HISTORY,
@@ -137,9 +169,25 @@ def test_the_metrics_are_those_of_the_test_clips(
     assert [row["f1"] for row in metrics["per_class"]] == pytest.approx(f1)
     assert read_json(folder / "metrics.json") == metrics
     assert described["classes"] == run.classes
+    expected = []
+    for label in range(3):
+        for right in (True, False):
+            rows = [row for row in sides.test.tolist() if numbers(store)[row] == label]
+            rows = [row for row in rows if (answers(store)[row].argmax() == label) == right]
+            best = max(rows, key=lambda row: shares(answers(store))[row].max(), default=None)
+            expected += [] if best is None else [(best, label, int(answers(store)[best].argmax()))]
+    assert trained.explained == expected
+    assert "Where it looked" in (folder / "report.html").read_text()
     assert described["model"] == run.setup.model.model_dump(mode="json")
     assert (described["recipe"], described["store"]) == (store.manifest["recipe"], store.identity)
     assert not described.keys() & {"positive", "threshold"}
+    decision = (metrics["calibration"]["temperature"], metrics["not_sure"]["limit"])
+    assert (described["temperature"], described["not_sure_limit"]) == decision
+    trained_labels = numbers(store)[sides.train]
+    assert metrics["baseline"] == {"class": "a", "accuracy": pytest.approx((truth == 0).mean())}
+    assert np.bincount(trained_labels).argmax() == 0
+    assert metrics["intervals"]["accuracy"][0] <= metrics["accuracy"] <= metrics["intervals"]["accuracy"][1]
+    assert sum(row["clips"] for row in metrics["terciles"]) == 9
     with open(folder / "mistakes.csv", newline="") as file:
         mistakes = {line["recording"]: (line["class"], line["taken for"]) for line in csv.DictReader(file)}
     names = store.rows["id"].to_pylist()
@@ -176,9 +224,10 @@ def test_one_of_two_classes_is_detected_by_the_threshold_of_validation(
     assert metrics["roc_auc"] == pytest.approx(roc_auc_score(truth, found))
     page = (tmp_path / "report.html").read_text()
     assert "Detection of a" in page
-    validated = numbers(store)[sides.validation] == 0
-    taken = shares(answers(store)[sides.validation])[:, 0] >= metrics["threshold"]
-    assert metrics["validation_accuracy"] == pytest.approx((taken == validated).mean())
+    validated, found = numbers(store)[sides.validation] == 0, shares(answers(store)[sides.validation])[:, 0]
+    across = detect_across(found, validated, run_groups(store)[sides.validation])
+    assert metrics["validation_accuracy"] == pytest.approx((across == validated).mean())
+    taken = found >= metrics["threshold"]
     assert f1_score(validated, taken) == max(
         f1_score(validated, shares(answers(store)[sides.validation])[:, 0] >= other) for other in np.linspace(0, 1, 200)
     )
@@ -201,13 +250,12 @@ def test_which_of_two_classes_is_detected(
 def test_the_threshold_decides_and_not_which_class_is_likelier(
     stores: dict[int, Store], trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline.runs.train, "choose_threshold", lambda found, truth: 0.01)
+    monkeypatch.setattr(training.evaluation.decision, "choose_threshold", lambda found, truth: 0.01)
     metrics = train(tmp_path, stores[2], chosen(positive="a"))
-    sides, found = trained.calls[0]["sides"], shares(answers(stores[2]))[:, 0]
-    for side, name in ((sides.test, "accuracy"), (sides.validation, "validation_accuracy")):
-        called, truth = found[side] >= 0.01, numbers(stores[2])[side] == 0
-        assert metrics[name] == pytest.approx((called == truth).mean())
-        assert metrics[name] != pytest.approx(((found[side] >= 0.5) == truth).mean())
+    test = trained.calls[0]["sides"].test
+    found, truth = shares(answers(stores[2]))[test, 0], numbers(stores[2])[test] == 0
+    assert metrics["accuracy"] == pytest.approx(((found >= 0.01) == truth).mean())
+    assert metrics["accuracy"] != pytest.approx(((found >= 0.5) == truth).mean())
 
 
 def test_without_validation_the_likelier_class_counts_and_nothing_is_said_of_validation(
@@ -221,6 +269,36 @@ def test_without_validation_the_likelier_class_counts_and_nothing_is_said_of_val
     assert metrics["accuracy"] == pytest.approx((taken == numbers(store)[sides.test]).mean())
     assert not [name for name in metrics if name.startswith("validation_") and name != "validation_clips"]
     assert metrics["validation_clips"] == 0
+    assert metrics["calibration"].keys() == {"temperature", "ece", "classwise_ece", "reliability"}
+    assert metrics["not_sure"] == {"limit": None, "coverage": 1, "accuracy": metrics["accuracy"]}
+    described = read_json(tmp_path / "model.json")
+    assert (described["temperature"], described["not_sure_limit"]) == (None, None)
+
+
+def test_the_wanted_accuracy_changes_the_limit_and_no_weight(
+    stores: dict[int, Store], trained: Trained, tmp_path: Path
+) -> None:
+    store, described, metrics = stores[3], [], []
+    for accuracy in (0.3, 1.0):
+        metrics.append(train(tmp_path / str(accuracy), store, chosen(sure_accuracy=accuracy)))
+        described.append(read_json(tmp_path / str(accuracy) / "model.json"))
+    assert metrics[0]["not_sure"]["limit"] < metrics[1]["not_sure"]["limit"]
+    assert metrics[0]["not_sure"]["coverage"] > metrics[1]["not_sure"]["coverage"]
+    assert described[0]["version"] != described[1]["version"]
+
+
+def test_segments_of_a_recording_are_one_answer_of_its_group(
+    stores: dict[int, Store], trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = stores[3]
+    groups = [name.split("/")[0] + str(int(name.split("/")[1].split(".")[0]) // 4) for name in ids(store)]
+    rows = store.rows.set_column(store.rows.column_names.index("group"), "group", [groups])
+    monkeypatch.setattr(store, "rows", rows)
+    metrics = train(tmp_path, store, chosen())
+    test = trained.calls[0]["sides"].test
+    clips = scored_clips(Predictions(test, numbers(store)[test], answers(store)[test]), run_groups(store)[test])
+    assert 1 < clips.group_count < len(test)
+    assert metrics["intervals"] == {name: pytest.approx(bounds) for name, bounds in score_intervals(clips).items()}
 
 
 def test_a_run_follows_the_record_its_beginning_and_its_time(
@@ -305,7 +383,7 @@ def test_each_fold_is_a_run_of_its_own(
     experiment = chosen(corpus=corpus, folds=[2, 4], training={"max_time": timedelta(minutes=1)})
     heard: list[Callable[[int], Any]] = []
     monkeypatch.setattr(
-        pipeline.runs.train, "mistakes_panel", lambda wrong, classes, sound: heard.append(sound) or PANEL
+        pipeline.runs.train, "mistakes_panel", lambda wrong, classes, sound, picture: heard.append(sound) or PANEL
     )
     monkeypatch.setattr(pipeline.runs.train.time, "monotonic", lambda: 1000.0)
     for name in ("first", "second"):
@@ -324,6 +402,33 @@ def test_each_fold_is_a_run_of_its_own(
     assert metrics["folds"] == [2, 4]
     single = [read_json(tmp_path / "second" / f"fold-{fold}" / "metrics.json") for fold in (2, 4)]
     assert metrics["mean"]["accuracy"] == pytest.approx(np.mean([one["accuracy"] for one in single]))
+    assert sum(row["clips"] for row in metrics["terciles"]) == sum(one["test_clips"] for one in single)
     assert read_json(tmp_path / "second" / "metrics.json") == metrics
+    events = [list(read_events(tmp_path / "second" / f"fold-{fold}" / "events.jsonl")) for fold in (2, 4)]
+    assert [event[0]["fold"] for event in events] == [2, 4]
+    assert [event[0]["init_from"] for event in events] == ["first", "first"]
+    assert [event[-1]["scores"]["accuracy"] for event in events] == [one["accuracy"] for one in single]
     page = (tmp_path / "second" / "fold-4" / "report.html").read_text()
     assert f"<title>x on {store.manifest['corpus']}, tested on fold 4" in page
+
+
+@pytest.mark.parametrize("normalise", ["clip", "train"])
+def test_a_model_that_attends_is_compared_with_its_occlusion(
+    stores: dict[int, Store], tmp_path: Path, normalise: str
+) -> None:
+    model = {"name": "resnet_attention", "width": 0.125, "blocks": [1, 1, 1], "attention_blocks": 1}
+    training = {"variants": "original", "normalise": normalise}
+    metrics = train(tmp_path / "run", stores[3], chosen(model=model, training=training))
+    assert -1 <= metrics["attention"]["agreement"] <= 1
+    assert 0 < metrics["attention"]["clips"] <= 6
+    assert read_json(tmp_path / "run" / "metrics.json")["attention"] == metrics["attention"]
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert page.count(">heads<") == page.count(">occlusion<") >= metrics["attention"]["clips"]
+
+
+def test_a_model_that_does_not_attend_has_its_occlusion_alone(stores: dict[int, Store], tmp_path: Path) -> None:
+    metrics = train(tmp_path, stores[3], chosen(training={"variants": "original"}))
+    assert metrics["attention"] is None
+    page = (tmp_path / "report.html").read_text()
+    assert ">occlusion<" in page
+    assert ">attention<" not in page

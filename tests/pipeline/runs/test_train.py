@@ -31,7 +31,7 @@ from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import update_split
 from pipeline.runs.fitting import _class_weights
 from pipeline.runs.run import fold_sides, prepare_run, run_sides
-from pipeline.runs.train import _detected, _scored, train_experiment
+from pipeline.runs.train import train_experiment
 from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
 from stores import Store, open_store
@@ -84,24 +84,6 @@ def test_two_classes_of_which_validation_has_one(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     said = train(store, tmp_path / "run")
     assert "expected clips of both classes for validation, found only 'a'; a class needs recordings of three" in said
-
-
-def test_without_validation_the_likelier_of_two_classes_counts() -> None:
-    logits = np.array([[2, 0], [0, 1], [0.1, 0], [0, 3]], np.float32)
-    tested = Predictions(np.arange(4), np.array([0, 1, 1, 0]), logits)
-    detection = _detected(None, tested, 0)
-    scores = _scored(tested, ["NG", "OK"], 0, detection)
-    assert detection.summary["threshold"] == 0.5
-    assert detection.points[0].demand == "more likely than not, since no clip validates"
-    assert scores.confusion.tolist() == [[1, 1], [1, 1]]
-
-
-def test_a_clip_at_the_threshold_counts_as_positive() -> None:
-    tested = Predictions(np.arange(3), np.array([0, 0, 1]), np.array([[0, 0], [1, 0], [0, 1]], np.float32))
-    detection = _detected(None, tested, 0)
-    assert detection.summary["threshold"] == 0.5
-    assert _scored(tested, ["NG", "OK"], 0, detection).decided.tolist() == [0, 0, 1]
-    assert detection.summary["recall"] == 1
 
 
 def test_weights_of_classes() -> None:
@@ -341,8 +323,9 @@ def test_all_folds_share_the_time_limit_and_replace_a_run_without_them(
 ) -> None:
     store, _, _ = three_folds
     ends = []
-    monkeypatch.setattr(pipeline.runs.train, "_single", lambda *arguments: ends.append(arguments[-1]) or {})
-    monkeypatch.setattr(pipeline.runs.train, "write_folds", lambda *arguments: {})
+    monkeypatch.setattr(pipeline.runs.train, "_single", lambda *arguments: ends.append(arguments[-1]) or ({}, None))
+    for name in ("fold_metrics", "write_folds"):
+        monkeypatch.setattr(pipeline.runs.train, name, lambda *arguments: {})
     (tmp_path / "model.json").write_text("of a run without folds")
     experiment = GIVEN | {"model": {"name": "cnn8", "crop": [14, 18]}, "training": {"max_time": 60}}
     chosen = parse({"experiments": {"x": experiment}}, "").experiments["x"]

@@ -13,6 +13,7 @@ from stores_of import plan_of_tones, small_store
 
 import pipeline.runs.fitting
 import pipeline.runs.train
+import training.evaluation.decision
 from features.audio import decode
 from pipeline.build.store import array_specs, store_identity
 from pipeline.config.experiment import Experiment
@@ -183,7 +184,7 @@ def test_the_threshold_is_chosen_on_the_clips_that_validate(
         asked.append((found, truth))
         return 0.123
 
-    monkeypatch.setattr(pipeline.runs.train, "choose_threshold", choose)
+    monkeypatch.setattr(training.evaluation.decision, "choose_threshold", choose)
     experiment = chosen(split={"validation": 0.4, "test": 0.2}, training={"variants": "original"})
     metrics = train_experiment(tmp_path / "run", store, experiment, name="x", config_path="x")
     sides = run_sides(run(store, experiment))
@@ -202,6 +203,7 @@ class TestJobs:
         {"classes": ["a", "b"]},
         {"drop": ["a"]},
         {"positive": "a"},
+        {"sure_accuracy": 0.9},
         {"split": {"seed": 1}},
         {"model": {"width": 0.5}},
         {"training": {"learning_rate": 1e-4}},

@@ -46,6 +46,7 @@ def test_everything_that_a_job_runs_is_in_it(job: str, some: set[str]) -> None:
 def test_what_a_job_does_not_run_is_not() -> None:
     assert "training/report/page.py" not in names("build")
     assert "pipeline/search/study.py" not in names("train")
+    assert not names("train") & {"pipeline/runs/follow.py", "pipeline/runs/trackers/mlflow.py"}
     assert not [name for name in names("build") if name.startswith("training/models/") and name.endswith("network.py")]
     assert not [name for name in names("report") if name.startswith("pipeline/demos/")]
 

@@ -135,6 +135,18 @@ def test_a_second_time_there_is_nothing_to_do(folder: Folder) -> None:
     assert "Nothing to be done" in folder.run("train_genre")
 
 
+def test_a_tracker_follows_what_is_trained_and_trains_nothing(folder: Folder) -> None:
+    run = folder.path / "work" / "runs" / "genre"
+    folder.config["tracking"] = ["tensorboard"]
+    assert "Nothing to be done" in folder.run("train_genre")
+    folder.config["experiments"]["genre"]["training"] = EXPERIMENT["training"] | {"learning_rate": 1e-5}
+    folder.run("train_genre")
+    assert folder.metrics()["history"][0]["learning_rate"] == 1e-5
+    assert list((run / "tensorboard").iterdir())
+    folder.config["tracking"] = []
+    assert "Nothing to be done" in folder.run("train_genre")
+
+
 def test_another_learning_rate_trains_again_and_computes_no_feature(folder: Folder) -> None:
     before = folder.metrics()
     folder.config["experiments"]["genre"]["training"] = EXPERIMENT["training"] | {"learning_rate": 1e-5}

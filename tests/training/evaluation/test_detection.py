@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
 
-from training.evaluation.detection import EVEN, choose_threshold, detect, probabilities
+from training.evaluation.detection import EVEN, choose_threshold, detect, detect_across
 from training.evaluation.predictions import Predictions
 from training.evaluation.scores import score
 from training.report.sections import detection_sections
@@ -109,11 +109,42 @@ def test_classes_that_are_apart_are_parted_halfway() -> None:
     assert choose_threshold(np.array([0.3, 0.4]), np.array([True, True])) == pytest.approx(0.3)
 
 
+def test_each_half_of_the_groups_is_decided_by_the_other() -> None:
+    rng = np.random.default_rng(0)
+    truth, groups = np.repeat(rng.random(40) < 0.3, 5), np.repeat(np.arange(40), 5)
+    scores = 1 / (1 + np.exp(-rng.normal(2.0 * truth - 1, 1.0)))
+    detected = detect_across(scores, truth, groups)
+    positive = np.array([truth[groups == group].any() for group in range(40)])
+    order = [*np.flatnonzero(~positive), *np.flatnonzero(positive)]
+    halves = [np.isin(groups, order[first::2]) for first in (0, 1)]
+    assert abs(int(positive[order[0::2]].sum()) - int(positive[order[1::2]].sum())) <= 1
+    for half, other in (halves, halves[::-1]):
+        threshold = choose_threshold(scores[other], truth[other])
+        assert detected[half].tolist() == (scores[half] >= threshold).tolist()
+
+
+def test_noise_looks_as_good_as_it_is_to_halves_and_better_to_its_own_threshold() -> None:
+    own, across = [], []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        truth, scores = np.arange(30) % 2 == 0, rng.random(30)
+        own.append(np.mean((scores >= choose_threshold(scores, truth)) == truth))
+        across.append(np.mean(detect_across(scores, truth, np.arange(30)) == truth))
+    assert np.mean(across) == pytest.approx(0.5, abs=0.02)
+    assert np.mean(own) > 0.54
+
+
+def test_a_half_without_both_classes_leaves_the_other_to_even_odds() -> None:
+    scores, truth = np.array([0.6, 0.4, 0.7, 0.2]), np.array([True, False, False, False])
+    assert detect_across(scores, truth, np.zeros(4)).tolist() == [True, False, True, False]
+    assert detect_across(scores[:1], truth[:1], np.zeros(1)).tolist() == [True]
+
+
 def test_the_positive_class_may_be_either() -> None:
     logits = np.log(np.array([[0.7, 0.3], [0.2, 0.8]], np.float32))
     predictions = Predictions(np.arange(2), np.array([0, 1]), logits)
-    np.testing.assert_allclose(probabilities(predictions, 0), [0.7, 0.2], rtol=1e-6)
-    np.testing.assert_allclose(probabilities(predictions, 1), [0.3, 0.8], rtol=1e-6)
+    np.testing.assert_allclose(predictions.probabilities[:, 0], [0.7, 0.2], rtol=1e-6)
+    np.testing.assert_allclose(predictions.probabilities[:, 1], [0.3, 0.8], rtol=1e-6)
 
 
 def test_what_is_decided_counts_as_predicted() -> None:
@@ -126,9 +157,12 @@ def test_what_is_decided_counts_as_predicted() -> None:
 
 
 def test_the_report_shows_curves_and_operating_points() -> None:
-    curves, points = detection_sections(detect(*clips(0), 0.5), "NG")
+    found, truth = clips(0)
+    curves, explorer, points = detection_sections(
+        detect(found, truth, 0.5), "NG", {True: truth.sum(), False: (~truth).sum()}
+    )
     assert curves.title == "Detection of NG"
-    assert curves.svg is not None
-    assert "precision" in curves.svg
+    assert "precision" in curves.plots[1]
+    assert "false alarms" in explorer.body
     assert len(points.rows) == 3
     assert points.rows[0][1] == "0.500"

@@ -30,6 +30,25 @@ def test_the_small_preset_takes_waveforms_of_any_length(samples: int) -> None:
     assert network(torch.randn(3, samples)).shape == (3, 2)
 
 
+@torch.inference_mode()
+def test_attention_is_that_of_the_forward_pass() -> None:
+    """Recompute what torch's attention returned from values and weights."""
+    network = build(Cnn1dAttentionModel(preset="small"), 2, WaveformRecipe()).eval()
+    x, outputs = torch.randn(2, 4000), []
+    network.attention.register_forward_hook(lambda _, inputs, output: outputs.append((inputs[0], output[0])))
+    network(x)
+    ((normed, attended),) = outputs
+    width, heads = normed.shape[2], network.attention.num_heads
+    projected = torch.nn.functional.linear(normed, network.attention.in_proj_weight, network.attention.in_proj_bias)
+    query, key, value = projected.view(*normed.shape[:2], 3, heads, -1).permute(2, 0, 3, 1, 4)
+    weights = (query @ key.transpose(2, 3) / (width / heads) ** 0.5).softmax(dim=3)
+    joined = (weights @ value).transpose(1, 2).reshape(normed.shape)
+    torch.testing.assert_close(network.attention.out_proj(joined), attended, atol=1e-5, rtol=1e-4)
+    attention = network.attention_over_time(x)
+    assert attention.pooling is None
+    torch.testing.assert_close(attention.received, weights.mean(dim=2))
+
+
 def test_what_is_given_goes_before_the_preset() -> None:
     settings = Cnn1dAttentionModel(preset="small", dropout=0.1, heads=4)
     assert (settings.dropout, settings.heads, settings.filters) == (0.1, 4, PRESETS["small"]["filters"])

@@ -12,9 +12,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from features.tensors import AnyRecipe, recorded_recipe
 from pipeline.config.schema import parse
+from training.evaluation.attention import attention_of
 from training.models import DEFAULT, MODELS, Model, model_for
 from training.models.base import NetworkSettings, SpectrogramModel
 from training.models.build import build
+from training.models.network import Network
 from training.parts import only_subclass
 from training.settings import Training
 
@@ -80,6 +82,28 @@ def test_it_gives_a_logit_for_each_class_and_every_parameter_learns(name: str) -
     with torch.inference_mode():
         whole_clip = torch.randn(1, *recipe.shape[2:], *recipe.shape[:2])
         assert network.eval()(whole_clip).shape == (1, CLASSES)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_attention_is_weights_over_time(name: str) -> None:
+    settings, recipe = MODELS[name](**SMALL.get(name, {})), default_recipe(name)
+    torch.manual_seed(0)
+    network = build(settings, CLASSES, recipe).eval()
+    clips = torch.randn(2, *recipe.shape[2:], *recipe.shape[:2])
+    attention = attention_of(network, {"features": clips})
+    kind = only_subclass(importlib.import_module(f"training.models.{name}.network"), Network)
+    assert (attention is not None) == hasattr(kind, "attention_over_time")
+    if attention is None:
+        return
+    assert attention.over_time.ndim == 2
+    for weights in (attention.pooling, attention.received):
+        if weights is not None:
+            assert (len(weights), weights.dtype) == (2, torch.float32)
+            assert 1 < weights.shape[-1] <= clips.shape[-1]
+            assert weights.min() >= 0
+            torch.testing.assert_close(weights.sum(dim=-1), torch.ones(weights.shape[:-1]))
+    alone = attention_of(network, {"features": clips[1:]})
+    torch.testing.assert_close(alone.over_time[0], attention.over_time[1])
 
 
 @pytest.mark.parametrize("name", MODELS)

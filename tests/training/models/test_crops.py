@@ -8,6 +8,7 @@ from features.tensors.log_mel import LogMelRecipe
 from training.models.build import build
 from training.models.cnn8.settings import Cnn8Model
 from training.models.crops import Crops, Standard
+from training.models.network import Attention
 
 
 class Corner(torch.nn.Module):
@@ -56,3 +57,21 @@ def test_evaluation_repeats_itself_whatever_shares_a_batch() -> None:
     together = network(images)
     assert torch.equal(network(images), together)
     torch.testing.assert_close(torch.cat([network(image[None]) for image in images]), together)
+
+
+class Attentive(Corner):
+    """Network that attends to the second of two halves of its part, with one head."""
+
+    def attention_over_time(self, x: torch.Tensor) -> Attention:
+        return Attention(None, torch.tensor([0.0, 1.0]).expand(len(x), 1, 2))
+
+
+def test_attention_to_parts_is_attention_to_the_frames_of_the_clip() -> None:
+    crops = Crops(Attentive(), Standard(), (4, 10), (2, 2)).eval()
+    attention = crops.attention_over_time(torch.zeros(3, 1, 6, 14))
+    expected = torch.zeros(14)
+    for left in (0, 4):
+        expected[left + 5 : left + 10] += 1 / 10
+    assert attention.pooling is None
+    torch.testing.assert_close(attention.received, expected.expand(3, 1, 14))
+    assert Crops(Corner(), Standard(), (4, 10)).attention_over_time(torch.zeros(3, 1, 6, 14)) is None

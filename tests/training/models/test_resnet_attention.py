@@ -77,6 +77,45 @@ def test_attention_sees_time() -> None:
     assert not torch.allclose(network(x), network(x.flip(3)), atol=1e-4)
 
 
+@torch.inference_mode()
+def test_attention_is_that_of_the_forward_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recompute what torch's attention returned, and what the pooling did, from the weights."""
+    network, x = small(), torch.randn(2, 4, 32, 64)
+    sequences: list[torch.Tensor] = []
+    attended: list[tuple[torch.Tensor, torch.Tensor]] = []
+    pooled: list[tuple[torch.Tensor, torch.Tensor]] = []
+    own = torch.nn.functional.scaled_dot_product_attention
+
+    def recorded(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, dropout_p: float) -> torch.Tensor:
+        attended.append((value, own(query, key, value, dropout_p=dropout_p)))
+        return attended[-1][1]
+
+    monkeypatch.setattr("torch.nn.functional.scaled_dot_product_attention", recorded)
+    for block in network.attention:
+        block.register_forward_pre_hook(lambda _, inputs: sequences.append(inputs[0]))
+    network.pooling.register_forward_hook(lambda _, inputs, output: pooled.append((inputs[0], output)))
+    network(x)
+    attention = network.attention_over_time(x)
+    assert len(attended) == 2 * len(network.attention) == 6  # with the blocks that the method itself runs through
+    heads = 0
+    for block, sequence, (value, output) in zip(network.attention, sequences, attended, strict=False):
+        weights = block.weights(sequence)
+        torch.testing.assert_close(weights @ value, output)
+        torch.testing.assert_close(attention.received[:, heads : heads + block.heads], weights.mean(dim=2))
+        heads += block.heads
+    assert attention.received.shape == (2, heads, 16) == (2, 20, 16)
+    ((sequence, output),) = pooled
+    torch.testing.assert_close((attention.pooling[..., None] * sequence).sum(dim=1), output)
+
+
+@torch.inference_mode()
+def test_without_blocks_there_is_the_pooling_alone() -> None:
+    settings = ResNetAttentionModel(width=0.125, blocks=(1, 1, 1), attention_blocks=0)
+    attention = ResNetAttention(settings, 5, (32, 64)).eval().attention_over_time(torch.randn(1, 4, 32, 64))
+    assert attention.received is None
+    assert attention.over_time.shape == (1, 16)
+
+
 def test_every_parameter_learns() -> None:
     network = small().train()
     network(torch.randn(4, 4, 32, 32)).sum().backward()

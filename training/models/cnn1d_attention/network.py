@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from training.models.cnn1d_attention.settings import Cnn1dAttentionModel
-from training.models.network import Network
+from training.models.network import Attention, Network
 
 POOL = 4
 
@@ -38,7 +38,17 @@ class Cnn1dAttention(Network):
                     nn.init.zeros_(module.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        sequence = self.convolutions(x[:, None]).transpose(1, 2)  # (batch, time, width)
+        sequence = self._sequence(x)
         normed = self.norm(sequence)
         attended, _ = self.attention(normed, normed, normed, need_weights=False)
         return self.head((sequence + attended).mean(dim=1))
+
+    def attention_over_time(self, features: Tensor) -> Attention:
+        """Return the attention that each head receives; the mean over time that follows it weighs all steps alike."""
+        normed = self.norm(self._sequence(features))
+        _, weights = self.attention(normed, normed, normed, average_attn_weights=False)  # (batch, heads, time, time)
+        return Attention(None, weights.mean(dim=2))
+
+    def _sequence(self, x: Tensor) -> Tensor:
+        """Return the sequence that is attended to, `(batch, time, width)`."""
+        return self.convolutions(x[:, None]).transpose(1, 2)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.models.network import Network
+from training.models.network import Attention, Network
 from training.models.resnet_attention.settings import ResNetAttentionModel
 
 HEADS = (8, 8, 4)
@@ -54,12 +54,21 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # (batch, time, width)
         batch, time, _ = x.shape
-        projected = self.query_key_value(self.norm(x)).view(batch, time, 3, self.heads, -1)
-        query, key, value = projected.permute(2, 0, 3, 1, 4)  # each (batch, heads, time, key size)
+        query, key, value = self._projected(x)
         dropout = ATTENTION_DROPOUT if self.training else 0.0
         attended = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
         x = x + self.dropout(self.out(attended.transpose(1, 2).reshape(batch, time, -1)))
         return x + self.dropout(self.feed_forward(x))
+
+    def weights(self, x: Tensor) -> Tensor:
+        """Return the attention that `forward` pays, from each query to each key: `(batch, heads, time, time)`."""
+        query, key, _ = self._projected(x)
+        return (query @ key.transpose(2, 3) / math.sqrt(key.shape[3])).softmax(dim=3)
+
+    def _projected(self, x: Tensor) -> Tensor:
+        """Return queries, keys and values, each `(batch, heads, time, key size)`."""
+        projected = self.query_key_value(self.norm(x)).view(*x.shape[:2], 3, self.heads, -1)
+        return projected.permute(2, 0, 3, 1, 4)
 
 
 class TemporalPooling(nn.Module):
@@ -70,8 +79,11 @@ class TemporalPooling(nn.Module):
         self.score = nn.Sequential(nn.Linear(width, hidden), nn.Tanh(), nn.Linear(hidden, 1))
 
     def forward(self, x: Tensor) -> Tensor:  # (batch, time, width) -> (batch, width)
-        weights = self.score(x).softmax(dim=1)  # (batch, time, 1), sums to 1 over time
-        return (weights * x).sum(dim=1)
+        return (self.weights(x) * x).sum(dim=1)
+
+    def weights(self, x: Tensor) -> Tensor:
+        """Return the weights of the mean, `(batch, time, 1)`, which sum to 1 over time."""
+        return self.score(x).softmax(dim=1)
 
 
 class ResNetAttention(Network):
@@ -107,11 +119,23 @@ class ResNetAttention(Network):
         self.apply(_initialise)
 
     def forward(self, x: Tensor) -> Tensor:  # (batch, 4, rows, frames)
+        x = self.pooling(self.norm(self.attention(self._sequence(x))))
+        return self.head(x)
+
+    def attention_over_time(self, features: Tensor) -> Attention:
+        """Return the weights of the pooling, and the attention that each head of each block receives."""
+        x = self._sequence(features)
+        received = []
+        for block in self.attention:
+            received.append(block.weights(x).mean(dim=2))  # type: ignore[operator]  # a SelfAttention
+            x = block(x)
+        return Attention(self.pooling.weights(self.norm(x))[..., 0], torch.cat(received, dim=1) if received else None)
+
+    def _sequence(self, x: Tensor) -> Tensor:
+        """Return the sequence that is attended to, `(batch, time, width)`, with its positions."""
         x = self.residual(self.stem(x))  # (batch, width, rows / 16, frames / 4)
         x = x.mean(dim=2).transpose(1, 2)  # (batch, time, width): frequency collapsed, time kept
-        x = x + _positions(x.shape[1], x.shape[2], x.device)
-        x = self.pooling(self.norm(self.attention(x)))
-        return self.head(x)
+        return x + _positions(x.shape[1], x.shape[2], x.device)
 
 
 def _scaled(channels: int, width: float) -> int:
