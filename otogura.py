@@ -93,6 +93,7 @@ def stream(
     pin: bool = False,
     expand: bool = True,
     statistics: bool = False,
+    shown: np.ndarray | None = None,
 ) -> "ClipStream":
     """Stream batches of a store's clips, read by threads ahead of whoever takes them.
 
@@ -123,6 +124,8 @@ def stream(
         Give the tensors of a compact store as those of a dense one.
     statistics : bool, default False
         Give location and scale of each clip as well, by which its tensor was normalised.
+    shown : array of bool, shape (clips, variants), optional
+        Variants of each of `rows` that may be given, at least one of each; by default all of them.
 
     Returns
     -------
@@ -167,4 +170,5 @@ def stream(
         pin=pin,
         expand=expand,
         statistics=statistics,
+        shown=shown,
     )
