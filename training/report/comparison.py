@@ -7,7 +7,7 @@ import numpy as np
 
 from stores.files import read_json
 from training.report.figures import curves_of
-from training.report.key_figures import figure_labels, with_spread
+from training.report.key_figures import figure_labels, interval_text, with_spread
 from training.report.page import Panel, link, write_page
 from training.report.unfinished import Unfinished
 
@@ -27,10 +27,12 @@ def compare(folder: Path, runs: Sequence[Path], unfinished: Mapping[str, Unfinis
         values = metrics.get("mean", metrics)
         spread = metrics.get("sd", {})
         cells = [with_spread(values[key], spread.get(key)) if key in values else "" for key in labels]
+        cells.insert(1, interval_text(metrics.get("intervals", {}).get("accuracy")))
         name = link(run.name, (run / "report.html").relative_to(folder).as_posix())
         tested = int(np.sum(metrics["confusion"]))  # over all folds
         rows.append([name, *cells, f"{round(values['parameters']):,}", tested, metrics["store"][:8]])
-    columns = ("experiment", *labels.values(), "parameters", "tested", "store")
+    columns = ["experiment", *labels.values(), "parameters", "tested", "store"]
+    columns.insert(2, "its 95 % interval")  # after the accuracy
     table = Panel("Experiments", columns=columns, rows=rows)
     sections = [table, *_missing(runs, trained, unfinished), *_curves_together(trained)]
     subtitle = "Choose by the clips that validate, where there are any; those that test are for the last word"

@@ -29,9 +29,14 @@ def with_spread(value: float, sd: float | None) -> str:
     return f"{value:.3f}" if sd is None else f"{value:.3f}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{sd:.3f}"
 
 
+def interval_text(interval: Sequence[float] | None) -> str:
+    """Return an interval as text, nothing if there is none."""
+    return "" if interval is None else f"{interval[0]:.3f} – {interval[1]:.3f}"
+
+
 def interval_note(interval: Sequence[float] | None) -> str:
-    """Return a 95 % interval as text, nothing if there is none."""
-    return "" if interval is None else f"95 %: {interval[0]:.3f} – {interval[1]:.3f}"
+    """Return a 95 % interval as text that names it, nothing if there is none."""
+    return "" if interval is None else f"95 %: {interval_text(interval)}"
 
 
 def note_untested(metrics: dict[str, Any]) -> str:

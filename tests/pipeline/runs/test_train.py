@@ -39,6 +39,7 @@ from stores.files import read_json
 from training.evaluation.predictions import Predictions
 from training.evaluation.scores import score
 from training.report.comparison import compare
+from training.report.unfinished import Unfinished
 from training.settings import Training
 
 METRICS = {"precision": multiclass_precision, "recall": multiclass_recall, "f1": multiclass_f1_score}
@@ -234,7 +235,11 @@ def test_experiments_are_compared_by_clips_that_validate(
     assert before["validation_loss"] == pytest.approx(min(row["validation_loss"] for row in before["history"]))
     assert before["validation_accuracy"] in [row["validation_accuracy"] for row in before["history"]]
     compare(folder, [folder / "run0"], {})
-    assert "validation accuracy" in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert "validation accuracy" in page
+    assert "<td>{:.3f} – {:.3f}</td>".format(*before["intervals"]["accuracy"]) in page
+    compare(folder, [folder / "missing"], {"missing": Unfinished(reason="no store", command="snakemake x")})
+    assert "no store" in (folder / "report.html").read_text()
     # Where all clips train or test, there is nothing to compare by.
     _, run, metrics = three_folds
     assert "validation_accuracy" not in metrics["mean"]
