@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -299,22 +300,29 @@ def test_an_edit_of_code_runs_what_depends_on_it_again(tmp_path: Path, monkeypat
         (code / edited).write_text(text)
 
 
-def test_training_goes_on_after_a_kill(folder: Folder) -> None:
-    folder.config["experiments"]["genre"]["training"] = EXPERIMENT["training"] | {"epochs": 12}
-    process = subprocess.Popen(
-        folder.command("train_genre"), cwd=folder.path, start_new_session=True, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("epoch 3/12"):
-            break
+def test_training_that_was_killed_within_an_epoch_ends_with_the_same_weights(folder: Folder) -> None:
+    training = EXPERIMENT["training"] | {"epochs": 6, "checkpoint_every": 0}
+    folder.config["experiments"] = {name: EXPERIMENT | {"training": training} for name in ("killed", "whole")}
+    command = folder.command("train_killed")
+    process = subprocess.Popen(command, cwd=folder.path, start_new_session=True, stderr=subprocess.DEVNULL)
+    checkpoint = folder.path / "work" / "runs" / "killed" / "checkpoints" / "last.ckpt"
+    written: set[int] = set()
+
+    def some_steps_after_an_epoch() -> bool:
+        with suppress(FileNotFoundError):  # the weights of an epoch first, and then what is written after them
+            checkpoint.with_name("kept.ckpt").stat()
+            written.add(checkpoint.stat().st_mtime_ns)
+        return len(written) > 3
+
+    wait_until(some_steps_after_an_epoch, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(60)
-    process.stderr.close()
-    output = folder.run("train_genre")
-    assert "epoch 1/12" not in output
-    assert "epoch 12/12" in output
-    assert len(folder.metrics()["history"]) == 12
+    output = folder.run("train_killed", "train_whole")
+    assert re.search(r"going on in epoch \d, after [1-9]\d* batches", output)
+    assert "epoch 6/6" in output
+    weights = [folder.path / "work" / "runs" / name / "model.safetensors" for name in ("killed", "whole")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    assert folder.metrics("killed") == folder.metrics("whole")
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
