@@ -1,19 +1,15 @@
-"""The examples run as their headers say, one after the other in one folder."""
+"""The examples run as their headers say, in one folder; the others need what the first has built."""
 
 import re
 import runpy
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the examples share; each of them begins where the one before it ended."""
-    return tmp_path_factory.mktemp("examples")
 
 
 def run(name: str, argument: Path) -> None:
@@ -23,24 +19,32 @@ def run(name: str, argument: Path) -> None:
         runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
 
 
-def test_own_recordings(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    run("own_recordings", folder)
-    lines = capfd.readouterr().out.splitlines()
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder in which the first example has run, which the others go on in, and what it printed."""
+    folder = tmp_path_factory.mktemp("examples")
+    with redirect_stdout(StringIO()) as printed:
+        run("own_recordings", folder)
+    return folder, printed.getvalue()
+
+
+def test_own_recordings(first: tuple[Path, str]) -> None:
+    lines = first[1].splitlines()
     assert any(line.endswith(": 24 clips × 6 variants of (128, 44, 4))") for line in lines)
     pattern = r"(rising|falling)/\d+\.wav: strongest mel band \d+; pitch drawn [+-]\d\.\d\d semitones"
     assert sum(re.fullmatch(pattern, line) is not None for line in lines) == 24
 
 
-def test_torch_loop(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (store,) = (folder / "work" / "stores").iterdir()
+def test_torch_loop(first: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
+    (store,) = (first[0] / "work" / "stores").iterdir()
     run("torch_loop", store)
     losses = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
     assert len(losses) == 5
     assert losses[-1] < losses[0]
 
 
-def test_compare_experiments(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    run("compare_experiments", folder)
+def test_compare_experiments(first: tuple[Path, str], capfd: pytest.CaptureFixture[str]) -> None:
+    run("compare_experiments", first[0])
     captured = capfd.readouterr()
     jobs = captured.err
     assert "split_corpus" in jobs
