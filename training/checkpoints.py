@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +21,19 @@ from training.stream import ClipStream
 log = logging.getLogger("otogura")
 
 DIGEST_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Saved:
+    """State of a run on the disk: of its learner and its stream, and the weights to be kept if there are any yet."""
+
+    learner: dict[str, Any]
+    stream: dict[str, int]
+    kept: dict[str, Tensor] | None
+
+    @property
+    def history(self) -> list[Epoch]:
+        return self.learner["history"]
 
 
 class Checkpoints:
@@ -54,24 +68,17 @@ class Checkpoints:
             _write(self.kept_path, learner.kept_network.state_dict())
         self.save(learner, train)
 
-    def restore(self, learner: Learner, train: ClipStream) -> bool:
-        """Let a learner and its stream go on from the newest checkpoint that is sound; return False if none is."""
+    def load(self) -> Saved | None:
+        """Return the newest checkpoint that is sound; None if there is none, or if the weights to be kept are lost."""
         remove_partials(self._folder.glob("*"))
-        state = self._newest()
+        state = _read(self.last_path) or _read(self.previous_path)
         if state is None:
-            return False
-        learner.load_state_dict(state["learner"])
-        train.load_state_dict(state["stream"])
-        return True
-
-    def finished(self) -> tuple[dict[str, Tensor], list[Epoch]] | None:
-        """Return the weights to be kept and the history if nothing is left to train, else None."""
-        state = self._newest()
-        history: list[Epoch] = [] if state is None else state["learner"]["history"]
-        kept = _read(self.kept_path)
-        if kept is None and history and (self._training.keep == "best" or self.ended(history)):
+            return None
+        saved = Saved(state["learner"], state["stream"], _read(self.kept_path))
+        if saved.kept is None and saved.history and (self._training.keep == "best" or self.ended(saved.history)):
             self.clear()  # the epoch that had them is over
-        return (kept, history) if kept is not None and self.ended(history) else None
+            return None
+        return saved
 
     def ended(self, history: Sequence[Epoch]) -> bool:
         """Return True if no epoch is to follow these."""
@@ -85,12 +92,6 @@ class Checkpoints:
     def _is_best(self, history: Sequence[Epoch]) -> bool:
         losses = _losses(history)
         return len(losses) == 1 or losses[-1] < min(losses[:-1])
-
-    def _newest(self) -> dict[str, Any] | None:
-        for path in (self.last_path, self.previous_path):
-            if (state := _read(path)) is not None:
-                return state
-        return None
 
 
 def _losses(history: Sequence[Epoch]) -> list[float]:

@@ -91,17 +91,19 @@ def fit(
     if start is not None:
         kept_classes = start_from(network, start, model=model, classes=list(classes), recipe=recipe)
         log.info("starting from %s, with the rows of %s", start.folder, ", ".join(kept_classes) or "no class")
-    finished = checkpoints.finished()
-    if finished is None:
+    saved = checkpoints.load()
+    if saved is None or not checkpoints.ended(saved.history):
         learner = Learner(network, training, class_weights)
-        if checkpoints.restore(learner, train):
+        if saved is not None:
+            learner.load_state_dict(saved.learner)
+            train.load_state_dict(saved.stream)
             log.info("going on in epoch %d, after %d batches", len(learner.history) + 1, learner.batches)
         run_epochs(learner, train, validation, training, checkpoints, before_epoch=before_epoch, until=until)
-        finished = checkpoints.finished()
-        assert finished is not None
-    weights, history = finished
-    network.cpu().load_state_dict(weights)
-    return Fitted(network.eval(), history)
+        saved = checkpoints.load()
+    assert saved is not None
+    assert saved.kept is not None
+    network.cpu().load_state_dict(saved.kept)
+    return Fitted(network.eval(), saved.history)
 
 
 def code_digest(model: str) -> str:

@@ -47,19 +47,17 @@ def mistakes_of(
     predictions: Predictions, decided: np.ndarray, names: Sequence[str], classes: Sequence[str]
 ) -> list[Mistake]:
     """Return all mistakes, the most confident first; `decided` `(clips,)` are class numbers."""
-    mistakes = []
-    for place in np.flatnonzero(decided != predictions.labels).tolist():
-        logits = predictions.logits[place].astype(np.float64)
-        shares = np.exp(logits - logits.max())
-        mistakes.append(
-            Mistake(
-                row=int(predictions.rows[place]),
-                name=names[place],
-                true=classes[predictions.labels[place]],
-                decided=classes[decided[place]],
-                probabilities=tuple((shares / shares.sum()).tolist()),
-            )
+    probabilities = predictions.probabilities
+    mistakes = [
+        Mistake(
+            row=int(predictions.rows[place]),
+            name=names[place],
+            true=classes[predictions.labels[place]],
+            decided=classes[decided[place]],
+            probabilities=tuple(probabilities[place].tolist()),
         )
+        for place in np.flatnonzero(decided != predictions.labels).tolist()
+    ]
     return sorted(mistakes, key=lambda mistake: (-mistake.confidence, mistake.name))
 
 

@@ -48,6 +48,12 @@ def trained(folder: Path, losses: list[float], **options: Any) -> tuple[Checkpoi
     return checkpoints, len(learner.history)
 
 
+def finished(checkpoints: Checkpoints) -> bool:
+    """Return True if nothing is left to train and the weights to be kept are there."""
+    saved = checkpoints.load()
+    return saved is not None and saved.kept is not None and checkpoints.ended(saved.history)
+
+
 def kept_epoch(checkpoints: Checkpoints) -> int:
     weights = torch.load(checkpoints.kept_path, weights_only=True)
     return int(weights["weight"][0, 0])
@@ -67,11 +73,11 @@ def kept_epoch(checkpoints: Checkpoints) -> int:
 def test_the_epoch_with_the_lowest_loss_is_kept(tmp_path: Path, losses: list[float], best: int) -> None:
     checkpoints, _ = trained(tmp_path, losses)
     assert kept_epoch(checkpoints) == best
-    finished = checkpoints.finished()
-    assert finished is not None
-    weights, history = finished
-    assert int(weights["weight"][0, 0]) == best
-    assert [row["epoch"] for row in history] == list(range(len(losses)))
+    saved = checkpoints.load()
+    assert saved is not None
+    assert saved.kept is not None
+    assert int(saved.kept["weight"][0, 0]) == best
+    assert [row["epoch"] for row in saved.history] == list(range(len(losses)))
     last, _ = trained(tmp_path / "new" / "last", losses, keep="last", validation=True)
     assert kept_epoch(last) == len(losses) - 1
 
@@ -91,23 +97,28 @@ def test_patience_counts_the_epochs_without_a_better_one(
 ) -> None:
     checkpoints, count = trained(tmp_path, losses, patience=patience)
     assert count == epochs
-    assert checkpoints.finished() is not None
+    assert finished(checkpoints)
     _, count = trained(tmp_path / "last", losses, patience=patience, keep="last", validation=True)
     assert count == len(losses)
 
 
 def test_a_run_that_patience_has_not_ended_is_not_finished(tmp_path: Path) -> None:
     checkpoints, _ = trained(tmp_path, [1, 2, 2], patience=3, epochs=9)
-    assert checkpoints.finished() is None
+    assert not finished(checkpoints)
     assert checkpoints.last_path.exists()  # and goes on
     ended, _ = trained(tmp_path, [1, 2, 2, 2], patience=3, epochs=9)
-    assert ended.finished() is not None
+    assert finished(ended)
 
 
 def restored(checkpoints: Checkpoints) -> int | None:
     """Return the number of epochs after which training goes on; None if it begins anew."""
+    saved = checkpoints.load()
+    if saved is None:
+        return None
     learner = learner_of(Training(device="cpu", precision="float32"))
-    return STREAM.epoch if checkpoints.restore(learner, STREAM) else None
+    learner.load_state_dict(saved.learner)
+    STREAM.load_state_dict(saved.stream)
+    return STREAM.epoch
 
 
 @pytest.mark.parametrize("damaged", [False, True])
@@ -118,19 +129,19 @@ def test_a_run_without_its_kept_weights_begins_anew(tmp_path: Path, damaged: boo
             checkpoints.kept_path.write_bytes(checkpoints.kept_path.read_bytes()[:-9])
         else:
             checkpoints.kept_path.unlink()
-        assert checkpoints.finished() is None
+        assert not finished(checkpoints)
         assert restored(checkpoints) is None
 
 
 def test_a_run_goes_on_before_the_weights_to_be_kept_exist(tmp_path: Path) -> None:
     training = Training(epochs=3, device="cpu", precision="float32")
     checkpoints, learner = Checkpoints(tmp_path, training), learner_of(training)
-    assert checkpoints.finished() is None
+    assert not finished(checkpoints)
     checkpoints.save(learner, STREAM)  # within the first epoch
-    assert checkpoints.finished() is None
+    assert not finished(checkpoints)
     assert restored(checkpoints) is not None
     unfinished, _ = trained(tmp_path / "last", [3, 1], keep="last", validation=True, epochs=3)
-    assert unfinished.finished() is None
+    assert not finished(unfinished)
     assert restored(unfinished) == 2
 
 
@@ -173,7 +184,7 @@ def test_a_checkpoint_that_would_run_code_is_not_taken(tmp_path: Path, name: str
     created = tmp_path / "created"
     path: Path = getattr(checkpoints, name)
     module._write(path, {"learner": Harmful(created)})
-    assert checkpoints.finished() is None
+    assert not finished(checkpoints)
     assert not created.exists()
     module._write(path, {"learner": Harmful(created)})
     torch.load(path, weights_only=False)

@@ -68,8 +68,7 @@ def most_confident(predictions: Predictions, decided: np.ndarray) -> np.ndarray:
     Confidence is the probability of the decided class, `decided` `(clips,)`. Classes come in their order, each with its
     right clip first; after `LIMIT` clips the rest is left out.
     """
-    probabilities = torch.from_numpy(predictions.logits).double().softmax(dim=1).numpy()
-    confidence = probabilities[np.arange(len(decided)), decided]
+    confidence = predictions.probabilities[np.arange(len(decided)), decided]
     order = np.lexsort([predictions.rows, -confidence])
     kinds = 2 * predictions.labels + (decided != predictions.labels)
     return order[np.unique(kinds[order], return_index=True)[1]][:LIMIT]
