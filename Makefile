@@ -14,12 +14,12 @@ demo: .venv/.demo
 	$(BIN)/snakemake train_genre
 	@$(BIN)/otogura runs
 
-# Two tests at a time; threads that wait for work sleep meanwhile, and leave the processor to the other.
+# Two tests at a time, each on one core: threads that wait for each other on a busy machine take several times as long.
 test: .venv/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	OMP_WAIT_POLICY=passive $(BIN)/pytest --numprocesses 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
 
 # OTOGURA_FAULTS_CORPUS=folder takes recordings of one's own.
 faults: .venv/.test

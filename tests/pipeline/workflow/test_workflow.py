@@ -48,16 +48,19 @@ class Folder:
             "recipes": {"short": dict(RECIPE)},
         }
 
-    def command(self, *arguments: str) -> list[str]:
+    def command(self, *arguments: str, cores: int | None = 1) -> list[str]:
+        """Return the command; on one core, since tests run beside each other, or on those of the profile with None."""
         (self.path / "mine.yaml").write_text(yaml.safe_dump(self.config))
+        if cores is not None:
+            arguments = ("--cores", str(cores), *arguments)
         # With nothing but the core dependencies, as `make demo` installs them.
         snakemake = [str(core_python()), "-m", "snakemake", "--snakefile", str(self.code / "Snakefile")]
         return [*snakemake, *arguments, "--configfile", "mine.yaml"]
 
-    def run(self, *arguments: str, ok: bool = True) -> str:
+    def run(self, *arguments: str, ok: bool = True, cores: int | None = 1) -> str:
         """Everything that the command said."""
         result = subprocess.run(
-            self.command(*arguments),
+            self.command(*arguments, cores=cores),
             cwd=self.path,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -104,10 +107,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_corpus(path / "corpus", clips=14)
     (path / "corpus" / "a" / "empty.wav").write_bytes(b"")
     folder = Folder(path)
-    output = folder.run("--cores", "2", "features")
+    output = folder.run("features", cores=2)
     assert folder.computed(output) == [42 * 6]
     assert "1 recordings quarantined, see work/index/" in output.splitlines()[-1]
-    folder.run("train_genre")
+    folder.run("train_genre", cores=None)
     return path
 
 
@@ -132,7 +135,7 @@ def test_training_leaves_scores_a_report_and_a_model(built: Path) -> None:
 
 
 def test_a_second_time_there_is_nothing_to_do(folder: Folder) -> None:
-    assert "Nothing to be done" in folder.run("--cores", "2", "features")
+    assert "Nothing to be done" in folder.run("features")
     assert "Nothing to be done" in folder.run("train_genre")
 
 
@@ -208,12 +211,12 @@ def test_features_need_no_labels(tmp_path: Path) -> None:
     write_corpus(tmp_path / "corpus", labels="a", clips=3)
     folder = Folder(tmp_path)
     folder.config["experiments"]["loose"] = EXPERIMENT | {"corpus": {"root": "corpus/a"}}
-    output = folder.run("--cores", "2", "features")
+    output = folder.run("features")
     assert sum(folder.computed(output)) == 3 * 6
     warning = "warning: mine.yaml: experiments"
     assert f"{warning}.genre: expected two classes or more to learn, found only a; its features are built" in output
     assert f"{warning}.loose: expected recordings with labels, but none of 3 has one; its features" in output
-    output = folder.run("--cores", "2", "train_loose", ok=False)
+    output = folder.run("train_loose", ok=False)
     last = "otogura: mine.yaml: experiments.loose: expected recordings with labels, but none of 3 has one"
     assert output.splitlines()[-1] == last
 
@@ -228,7 +231,7 @@ def test_the_same_command_goes_on_after_an_interruption(tmp_path: Path, signal_n
     folder = Folder(tmp_path)
     folder.config["clips_per_shard"] = 2
     folder.config["recipes"]["short"] = {"frames": 200, "n_mels": 32}
-    command = folder.command("--cores", "2", "features")
+    command = folder.command("features", cores=2)
     process = subprocess.Popen(
         command,
         cwd=tmp_path,
@@ -242,12 +245,12 @@ def test_the_same_command_goes_on_after_an_interruption(tmp_path: Path, signal_n
     os.killpg(process.pid, signal_number)
     assert process.wait(60) != 0
     assert not list(tmp_path.glob("work/stores/*/*/manifest.json"))
-    (count,) = folder.computed(folder.run("--cores", "2", "features"))
+    (count,) = folder.computed(folder.run("features", cores=2))
     assert 0 < count < 42 * 6
     whole = Folder(tmp_path / "whole")
     shutil.copytree(tmp_path / "corpus", whole.path / "corpus")
     whole.config = folder.config
-    whole.run("--cores", "2")  # features is the default target
+    whole.run(cores=2)  # features is the default target
     assert tree(tmp_path / "work" / "stores") == tree(whole.path / "work" / "stores")
 
 
@@ -270,7 +273,7 @@ def test_a_dask_scheduler_builds_the_same_store(built: Path, tmp_path: Path) -> 
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **NO_DASHBOARD) as cluster:
         cluster.scheduler.add_plugin(done)
         folder.config |= {"engine": "dask", "scheduler": cluster.scheduler_address}
-        assert folder.computed(folder.run("--cores", "1", "features")) == [42 * 6]
+        assert folder.computed(folder.run("features")) == [42 * 6]
     assert len(done.tasks) == 6  # one a shard
     assert tree(tmp_path / "work" / "stores") == tree(built / "work" / "stores")
 
@@ -285,7 +288,7 @@ def test_an_edit_of_code_runs_what_depends_on_it_again(tmp_path: Path, monkeypat
     monkeypatch.setenv("PYTHONPATH", str(code))
     write_corpus(tmp_path / "corpus", labels="ab", clips=4)
     folder = Folder(tmp_path, code)
-    folder.run("--cores", "2", "train_genre")
+    folder.run("train_genre")
     for edited, rules in (
         ("pipeline/corpus/probe.py", {"index_corpus", "build_store", "split_corpus", "train"}),
         ("stores/writer.py", {"build_store", "train"}),
@@ -341,14 +344,14 @@ def test_a_search_goes_on_and_its_best_trains_on_the_same_store(folder: Folder) 
     search: dict[str, Any] = {"trials": 2, "epochs": 2, "space": {"training.learning_rate": [1e-4, 1e-3, 1e-2]}}
     experiment = EXPERIMENT | {"model": {"name": "cnn", "depth": 2, "width": 16, "dense": []}, "search": search}
     folder.config["experiments"] = {"deep": experiment}
-    output = folder.run("search_deep", "--cores", "1")
+    output = folder.run("search_deep")
     assert folder.computed(output) == []
     found = folder.path / "work" / "searches" / "deep"
     before = [(found / name).read_bytes() for name in ("best.yaml", "search.html")]
     search["trials"] = 6
-    folder.break_off("trial 2, 3 of 6: ", signal.SIGINT, "search_deep", "--cores", "1")
+    folder.break_off("trial 2, 3 of 6: ", signal.SIGINT, "search_deep")
     assert [(found / name).read_bytes() for name in ("best.yaml", "search.html")] == before
-    output = folder.run("search_deep", "--cores", "1")
+    output = folder.run("search_deep")
     assert "3 of 6: " not in output
     assert "6 of 6: " in output
     assert len((found / "trials.csv").read_text().splitlines()) == 1 + 6
@@ -387,7 +390,7 @@ def test_experiments_that_cannot_be_built_keep_no_other_from_it(folder: Folder) 
     folder.config["recipes"]["shorter"] = RECIPE | {"frames": 20}
     missing = "mine.yaml: experiments.gone.corpus.root: expected a folder with recordings, but 'nowhere' does not exist"
 
-    output = folder.run("--cores", "2", "features", ok=False)
+    output = folder.run("features", ok=False)
     assert folder.computed(output) == [42 * 6]
     *_, first, second, last = output.splitlines()
     assert {line.split(": ")[2] for line in (first, second)} == {
@@ -494,7 +497,7 @@ def test_a_folder_of_json_trains_a_detector(tmp_path: Path) -> None:
     corpus = {"source": "json", "root": "data", "group": "machine"}
     detector = {"corpus": corpus, "recipe": "short", "model": model, "training": {"epochs": 6, "device": "cpu"}}
     folder.config = {"experiments": {"detector": detector}, "recipes": {"short": recipe}}
-    output = folder.run("train_detector", "--cores", "2")
+    output = folder.run("train_detector")
     assert folder.computed(output) == [72 * 6]
     assert "data-" in output.splitlines()[-1]
     assert "1 recordings quarantined" in output.splitlines()[-1]
@@ -531,8 +534,8 @@ def test_esc50_is_fetched_once_and_its_ten_classes_built(tmp_path: Path) -> None
         recipe = {"sample_rate_hz": 8000, "fmax_hz": 4000, "frames": 24, "n_mels": 32}
         experiment = {"corpus": corpus, "folds": [1, 2, 3], "model": {"crop": [24, 20]}}
         folder.config = {"experiments": {"environment": experiment}, "recipes": {"environment": recipe}}
-        assert folder.computed(folder.run("--cores", "2", "features")) == [12 * 6]
-        assert "Nothing to be done" in folder.run("--cores", "2", "features")
+        assert folder.computed(folder.run("features")) == [12 * 6]
+        assert "Nothing to be done" in folder.run("features")
         assert server.requests == [""]
         table = tmp_path / "data" / "ESC-50" / "meta" / "esc50.csv"
         table.write_text(table.read_text().replace(",a,", ",z,"))  # by hand: it is looked at again
@@ -588,7 +591,7 @@ def test_tags_are_mined_and_a_class_is_dropped_from_the_trained_weights(tmp_path
     split = {"validation": 0.25, "test": 0.25, "seed": 3}
     first = dict(EXPERIMENT) | {"corpus": tags, "model": model, "split": split}
     folder.config["experiments"] = {"genre": first, "fewer": first | {"drop": ["ballad"], "init_from": "genre"}}
-    output = folder.run("--cores", "2", "train_fewer")
+    output = folder.run("train_fewer")
     assert "ballad 12, classical 12, rock 12, 1 left out (no file)" in output
     assert folder.computed(output) == [72 * 6]
     assert "starting from work/runs/genre, with the rows of classical, rock" in output

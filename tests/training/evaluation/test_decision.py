@@ -118,3 +118,13 @@ def test_the_threshold_is_the_best_of_validation() -> None:
     truth, shares = validated.labels == 0, validated.probabilities[:, 0]
     assert decision.threshold == choose_threshold(shares, truth)
     assert f1_score(truth, decision.classes(validated) == 0) == max(f1_score(truth, shares >= at) for at in shares)
+
+
+def test_the_limit_of_a_detector_is_one_of_its_answers() -> None:
+    """Its threshold lies far from a half, so that many an answer is not the likelier class."""
+    validated = drawn_predictions(5, 80, 2, signal=1.0)
+    validated = Predictions(validated.rows, validated.labels, validated.logits + np.float32([0, 3]))
+    decision = choose_decision(validated, 0, 0.8)
+    answers = decision.classes(validated)
+    assert (answers != validated.likeliest).any()
+    assert decision.limit == choose_limit(decision.confidence(validated), answers == validated.labels, 0.8)

@@ -140,6 +140,31 @@ def test_a_half_without_both_classes_leaves_the_other_to_even_odds() -> None:
     assert detect_across(scores[:1], truth[:1], np.zeros(1)).tolist() == [True]
 
 
+@settings(max_examples=200)
+@given(seed=st.integers(0, 10_000), group_count=st.integers(1, 6))
+def test_halves_of_few_groups_may_lack_a_class(seed: int, group_count: int) -> None:
+    rng = np.random.default_rng(seed)
+    groups, truth, scores = rng.integers(0, group_count, 12), rng.random(12) < 0.3, rng.integers(1, 5, 12) / 4
+    names = np.unique(groups)
+    ordered = sorted(names, key=lambda name: truth[groups == name].any())
+    expected = np.zeros(12, bool)
+    for first in (0, 1):
+        half = np.isin(groups, ordered[first::2])
+        both = len(set(truth[~half])) == 2
+        expected[half] = scores[half] >= (choose_threshold(scores[~half], truth[~half]) if both else 0.5)
+    assert detect_across(scores, truth, groups).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("positives", [1, 5])
+@pytest.mark.parametrize("levels", [1, 2, 6])
+def test_areas_of_few_clips_and_of_equal_scores(positives: int, levels: int) -> None:
+    found, truth = np.arange(6) // (6 // levels) / 10, np.arange(6) < positives
+    summary = detect(found, truth, 0.5).summary
+    assert summary["roc_auc"] == pytest.approx(roc_auc_score(truth, found))
+    assert summary["pauc"] == pytest.approx(roc_auc_score(truth, found, max_fpr=0.1))
+    assert summary["pr_auc"] == pytest.approx(average_precision_score(truth, found))
+
+
 def test_the_positive_class_may_be_either() -> None:
     logits = np.log(np.array([[0.7, 0.3], [0.2, 0.8]], np.float32))
     predictions = Predictions(np.arange(2), np.array([0, 1]), logits)

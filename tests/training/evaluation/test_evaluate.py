@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from predicted import drawn_predictions, scored_clips
+from sklearn.metrics import roc_auc_score
 
 from training.evaluation.calibration import calibration, fit_temperature, with_temperature
 from training.evaluation.detection import detect_across
@@ -55,6 +56,7 @@ def test_test_clips_are_scored_by_what_validation_chose() -> None:
     assert found["baseline"] == {"class": "b", "accuracy": pytest.approx((tested.labels == 1).mean())}
     assert found["validation_accuracy"] == pytest.approx((validated.likeliest == validated.labels).mean())
     assert found["validation_loss"] == pytest.approx(losses(validated).mean())
+    assert found["per_class"] == score(tested, list("abc")).per_class
     assert sum(row["clips"] * row["accuracy"] for row in found["terciles"]) == pytest.approx(right.sum())
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
@@ -65,20 +67,23 @@ def test_groups_are_those_of_the_rows() -> None:
     assert evaluation(tested, groups=groups).clips.groups.tolist() == [row // 4 for row in tested.rows]
 
 
-def test_a_detector_is_scored_by_its_threshold() -> None:
+@pytest.mark.parametrize("positive", [0, 1])
+def test_a_detector_is_scored_by_its_threshold(positive: int) -> None:
     tested, validated = (drawn_predictions(seed, 120, 2, signal=1.0) for seed in (0, 1))
     groups = np.arange(1000) // 2
-    found = evaluation(tested, validated, positive=0, groups=groups)
-    threshold = found.decision.threshold
-    called, truth = tested.probabilities[:, 0] >= threshold, tested.labels == 0
+    found = evaluation(tested, validated, positive=positive, groups=groups)
+    threshold, probabilities = found.decision.threshold, tested.probabilities[:, positive]
+    called, truth = probabilities >= threshold, tested.labels == positive
+    assert found.summary["roc_auc"] == pytest.approx(roc_auc_score(truth, probabilities))
     assert found.summary["threshold"] == threshold
     assert found.summary["accuracy"] == pytest.approx((called == truth).mean())
     assert found.summary["distributions"]["confidence"]["wrong"] == pytest.approx(
         tested.probabilities.max(axis=1)[called != truth].mean()
     )
     assert found.summary["intervals"].keys() >= {"roc_auc", "pauc", "pr_auc", "precision", "recall", "f1", "accuracy"}
-    across = detect_across(validated.probabilities[:, 0], validated.labels == 0, groups[:120])
-    assert found.summary["validation_accuracy"] == pytest.approx((across == (validated.labels == 0)).mean())
+    truth = validated.labels == positive
+    across = detect_across(validated.probabilities[:, positive], truth, groups[:120])
+    assert found.summary["validation_accuracy"] == pytest.approx((across == truth).mean())
     assert found.detection is not None
     assert found.detection.points[0].demand == "best F1 on validation"
     json.dumps(found.summary, allow_nan=False)
@@ -91,6 +96,7 @@ def test_without_validation_the_likelier_of_two_classes_counts() -> None:
     assert found.detection.points[0].demand == "more likely than not, since no clip validates"
     assert found.summary["threshold"] == 0.5
     assert found.scores.confusion.tolist() == [[1, 1], [1, 1]]
+    assert found.summary["calibration"].keys() == {"temperature", "ece", "classwise_ece", "reliability"}
     assert found.summary["calibration"]["temperature"] is None
     assert found.summary["not_sure"] == {"limit": None, "coverage": 1, "accuracy": 0.5}
     assert not [name for name in found.summary if name.startswith("validation")]
@@ -129,6 +135,7 @@ def test_folds_have_means_of_numbers_and_pool_what_is_of_clips() -> None:
         evaluation(drawn_predictions(seed, 60, 3), drawn_predictions(seed + 9, 60, 3, signal=1.0)) for seed in (0, 1)
     ]
     metrics, single = folds_of(evaluations), [one.summary for one in evaluations]
+    assert (metrics["classes"], metrics["store"]) == (list("abc"), "s")
     for name in ("accuracy", "loss", "validation_accuracy"):
         assert metrics["mean"][name] == pytest.approx(np.mean([one[name] for one in single]))
         assert metrics["sd"][name] == pytest.approx(np.std([one[name] for one in single]))

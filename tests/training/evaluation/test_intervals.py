@@ -39,9 +39,11 @@ def grouped(seed: int, clips: int = 150, groups: int = 20, classes: int = 2) -> 
     return scored_clips(drawn_predictions(seed, clips, classes), numbers, 1 if classes == 2 else None)
 
 
-@pytest.mark.parametrize("classes", [2, 7])
-def test_scores_without_weights_are_those_of_the_run(classes: int) -> None:
-    clips = grouped(0, classes=classes)
+@pytest.mark.parametrize(("classes", "count"), [(2, 150), (7, 150), (7, 12)])
+def test_scores_without_weights_are_those_of_the_run(classes: int, count: int) -> None:
+    """Of twelve clips in seven classes, some classes have one."""
+    clips = grouped(0, count, classes=classes)
+    assert count > 12 or 1 in np.bincount(clips.predictions.labels)
     found = Scorer(clips).score(np.ones((clips.group_count, 1)))
     names = [str(number) for number in range(classes)]
     expected = score(clips.predictions, names).summary
@@ -137,6 +139,14 @@ def test_an_interval_holds_its_score_and_clips_of_one_group_widen_it() -> None:
     assert copies[1] - copies[0] < 0.5 * (one["accuracy"][1] - one["accuracy"][0])
 
 
+def test_the_groups_of_each_fold_are_drawn_by_themselves() -> None:
+    """The mean of two is more certain than either, by the square root of two."""
+    clips = grouped(3, 400, 100, classes=3)
+    low, high = score_intervals(clips)["accuracy"]
+    folds_low, folds_high = mean_intervals([clips, clips])["accuracy"]
+    assert (folds_high - folds_low) / (high - low) == pytest.approx(np.sqrt(0.5), rel=0.1)
+
+
 @pytest.mark.parametrize("clips", [1, 6])
 def test_one_group_has_no_interval(clips: int) -> None:
     one = scored_clips(drawn_predictions(0, clips, 2), np.zeros(clips, np.int64), 1)
@@ -224,6 +234,15 @@ def test_runs_on_other_clips_have_no_paired_difference() -> None:
     for second in (grouped(8), replace(first, groups=first.groups + 1)):
         with pytest.raises(ValueError, match="expected two runs that tested the same clips, in the same order"):
             paired_differences(first, second)
+
+
+def test_a_detector_and_a_classifier_are_compared_by_the_scores_of_both() -> None:
+    detector = grouped(7, groups=2)
+    classifier = replace(detector, positive=None)
+    names = paired_differences(classifier, classifier).keys()
+    assert "accuracy" in names
+    assert paired_differences(detector, classifier).keys() == names
+    assert paired_differences(classifier, detector).keys() == names
 
 
 def test_the_mean_over_folds_is_better_known_than_one_fold() -> None:
