@@ -110,7 +110,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = folder.run("features", cores=2)
     assert folder.computed(output) == [42 * 6]
     assert "1 recordings quarantined, see work/index/" in output.splitlines()[-1]
-    folder.run("train_genre", cores=None)
+    folder.run("train_genre")
     return path
 
 
@@ -135,8 +135,8 @@ def test_training_leaves_scores_a_report_and_a_model(built: Path) -> None:
 
 
 def test_a_second_time_there_is_nothing_to_do(folder: Folder) -> None:
-    assert "Nothing to be done" in folder.run("features")
-    assert "Nothing to be done" in folder.run("train_genre")
+    assert "Nothing to be done" in folder.run("features", cores=None)
+    assert "Nothing to be done" in folder.run("train_genre", cores=None)
 
 
 def test_a_tracker_follows_what_is_trained_and_trains_nothing(folder: Folder) -> None:
