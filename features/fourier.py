@@ -11,10 +11,10 @@ from functools import cached_property
 
 import numpy as np
 
+from features.alignment import APART, aligned
+from features.fft_constants import FftConstants
 from features.kernels import fft
 from features.kernels.hops import end_to_end, side_by_side
-from features.memory import APART, aligned
-from features.tables import Tables
 
 BLOCK_FRAMES = 64  # of 2048 samples: half a megabyte to each side of a pass of the transform
 
@@ -36,12 +36,12 @@ class Fourier:
         return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.n_fft) / self.n_fft)
 
     @cached_property
-    def single(self) -> Tables:
-        return Tables.of(self.n_fft, np.float32)
+    def single(self) -> FftConstants:
+        return FftConstants.of(self.n_fft, np.float32)
 
     @cached_property
-    def double(self) -> Tables:
-        return Tables.of(self.n_fft, np.float64)
+    def double(self) -> FftConstants:
+        return FftConstants.of(self.n_fft, np.float64)
 
     def frames(self, samples: int) -> int:
         """Return the number of centred frames of a signal of that many samples."""
@@ -56,9 +56,9 @@ class Fourier:
         return self._blocks(fft.forward_power, self.single, signal, (self.bins,))
 
     def _blocks(
-        self, kernel: Callable[..., None], tables: Tables, signal: np.ndarray, shape: tuple[int, ...]
+        self, kernel: Callable[..., None], constants: FftConstants, signal: np.ndarray, shape: tuple[int, ...]
     ) -> Iterator[np.ndarray]:
-        dtype = tables.turns.dtype.type
+        dtype = constants.turns.dtype.type
         window = (self.window / 2).astype(dtype)  # the kernels give twice the spectrum
         count = self.frames(len(signal))
         hops = aligned((self.hop_length, count + self._overlap - 1), np.float32)
@@ -66,7 +66,7 @@ class Fourier:
         work = self._work(dtype)
         for first in range(0, count, BLOCK_FRAMES):
             block = aligned((*shape, min(BLOCK_FRAMES, count - first)), np.float32)
-            kernel(hops, first, window, tables.radices, tables.twiddles, tables.turns, work, block)
+            kernel(hops, first, window, constants.radices, constants.twiddles, constants.turns, work, block)
             yield block
 
     def inverse(self, blocks: Iterable[np.ndarray], length: int) -> np.ndarray:
@@ -81,13 +81,13 @@ class Fourier:
         # Divided beforehand by the squared windows over a sample, and by n_fft times that the kernel gives too much.
         everywhere = np.resize(_or_one(self._squared_windows.sum(axis=0)), self.n_fft)
         window = (self.window / everywhere / self.n_fft).astype(np.float32)
-        tables = self.single
+        constants = self.single
         work = self._work(np.float32)
         count = 0
         for block in blocks:
             if count + block.shape[2] > needed:
                 block = np.ascontiguousarray(block[:, :, : needed - count])
-            fft.inverse(block, window, tables.radices, tables.twiddles, tables.turns, work, count, hops)
+            fft.inverse(block, window, constants.radices, constants.twiddles, constants.turns, work, count, hops)
             count += block.shape[2]
             if count == needed:
                 break

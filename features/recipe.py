@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from features.augmentations import Augmentation, Variants
 from features.augmentations.base import STRICT
-from features.tables import factors
+from features.fft_constants import factors
 
 # Raised whenever the tensors of every variant change; an augmentation's own change raises its own version.
 KERNEL_VERSION = 3

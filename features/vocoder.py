@@ -5,9 +5,9 @@ from math import ceil
 
 import numpy as np
 
+from features.alignment import aligned
 from features.fourier import BLOCK_FRAMES
 from features.kernels.vocoder import polar, vocode
-from features.memory import aligned
 
 
 class Phasors:

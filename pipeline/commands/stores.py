@@ -25,7 +25,8 @@ def stores(
 
     plan = plan_of(configfile or [])
     work = work_dir or plan.work
-    listed = [(store.describe(), users(store, plan)) for store in shelved(work)]
+    found = shelved(work)
+    listed = [(store.describe(), names) for store, names in zip(found, users(found, plan), strict=True)]
     if as_json:
         print(json.dumps([described | {"experiments": names} for described, names in listed], indent=1))
         return
@@ -33,10 +34,11 @@ def stores(
         print(f"{work / 'stores'}: no store; build one with `snakemake features`", file=sys.stderr)
     for store, names in listed:  # a path on a line of its own can be copied, whatever the width of the terminal
         shape, size = "×".join(map(str, store["shape"][1:])), f"{store['bytes'] / 1e9:.2f} GB"
-        use = (f"used by {', '.join(names)}" if names else "unused") if store["complete"] else "incomplete"
+        use = f"used by {', '.join(names)}" if names else "unused"
         print(store["path"])
+        incomplete = "" if store["complete"] else ", incomplete"
         variants = "1 variant" if len(store["variants"]) == 1 else f"{len(store['variants'])} variants"
-        print(f"    {store['clips']} clips, {variants}, {shape}, {size}, {use}")
+        print(f"    {store['clips']} clips, {variants}, {shape}, {size}, {use}{incomplete}")
 
 
 def why(

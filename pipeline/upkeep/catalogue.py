@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pipeline.support.errors import InputError
 from pipeline.support.lock import exclusive
 from pipeline.workflow.names import build_lock
 from pipeline.workflow.plan import Plan
+from pipeline.workflow.targets import StoreTarget
 from stores.errors import StoreError
 from stores.files import read_checked, read_json
 from stores.layout import POINTER, Layout
@@ -76,10 +77,18 @@ def shelved(work: Path) -> list[Shelved]:
     return [Shelved.at(path.parent) for path in sorted((work / "stores").glob("*/*/rows.parquet"))]
 
 
-def users(store: Shelved, plan: Plan) -> list[str]:
-    """The experiments that are trained on a store as it is."""
-    family = store.family.resolve()
-    return [name for name, one in plan.experiments.items() if store.current and one.store.family.resolve() == family]
+def users(stores: Iterable[Shelved], plan: Plan) -> list[list[str]]:
+    """Return for each store the experiments that are trained on it, or will be once it is built to the end."""
+    wanted = {target.family.resolve(): _wanted(target) for target in plan.stores.values()}
+    learners = {name: one.store.family.resolve() for name, one in plan.experiments.items()}
+    return [
+        [
+            name
+            for name, family in learners.items()
+            if family == store.family.resolve() and (store.current or store.path.name == wanted[family])
+        ]
+        for store in stores
+    ]
 
 
 def why(path: Path, work: Path) -> Iterator[tuple[str, str]]:
@@ -113,14 +122,9 @@ def why(path: Path, work: Path) -> Iterator[tuple[str, str]]:
 
 
 def unused(plan: Plan) -> list[Shelved]:
-    """Return the stores that no experiment of a configuration is trained on, or will be once it is built to the end."""
-    wanted = set()
-    for target in plan.stores.values():
-        index = target.corpus.index_folder
-        if (index / "clips.parquet").is_file():
-            specs = array_specs(target.recipe, target.clips_per_shard, target.compression)
-            wanted.add((target.family / store_identity(read_index(index), specs)).resolve())
-    return [store for store in shelved(plan.work) if not users(store, plan) and store.path.resolve() not in wanted]
+    """Return the stores that have no users among the experiments of a configuration."""
+    stores = shelved(plan.work)
+    return [store for store, names in zip(stores, users(stores, plan), strict=True) if not names]
 
 
 def freed(stores: list[Shelved]) -> int:
@@ -145,6 +149,15 @@ def remove(store: Shelved, plan: Plan) -> None:
         shutil.rmtree(store.path)
         if not os.listdir(store.family):
             store.family.rmdir()
+
+
+def _wanted(target: StoreTarget) -> str | None:
+    """Return the name of the store that is built next, or is built; None before there is an index."""
+    index = target.corpus.index_folder
+    if not (index / "clips.parquet").is_file():
+        return None
+    specs = array_specs(target.recipe, target.clips_per_shard, target.compression)
+    return store_identity(read_index(index), specs)
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import normal
+from features.fft_constants import factors
 from features.fourier import BLOCK_FRAMES, Fourier
 from features.kernels.half import interleave_half
 from features.kernels.hops import end_to_end, side_by_side
 from features.kernels.product import multiply
 from features.mel import MelBank
-from features.tables import factors
 
 # Powers of two and of four, what speech recipes use, a prime, and a prime squared.
 LENGTHS = [2, 4, 6, 8, 32, 400, 512, 1000, 1024, 2 * 101, 2 * 49, 2048]

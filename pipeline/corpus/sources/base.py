@@ -29,6 +29,8 @@ LISTING = pa.schema(
 )
 
 # Columns of the table that a scan returns. The reason is empty for a good recording.
+PROBE_VERSION = 3  # raised whenever a probe finds something else in the same file
+UNREADABLE = "unreadable"  # begins reasons that can go away, such as permissions: probed again in each scan
 SCAN = pa.schema(
     [
         *LISTING,

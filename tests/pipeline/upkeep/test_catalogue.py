@@ -32,9 +32,7 @@ def test_a_grown_corpus_is_said_to_have_new_recordings(tmp_path: Path) -> None:
     write_corpus(tmp_path / "corpus", "abc", 5)
     new = built(plan)
     assert reasons(new, plan)["shift"] == f"as in {old}, which has 9 of its 15 recordings; 6 were new"
-    assert [users(store, plan) for store in shelved(plan.work)] == [
-        ["x"] if s == new else [] for s in sorted([old, new])
-    ]
+    assert users(shelved(plan.work), plan) == [["x"] if store == new else [] for store in sorted([old, new])]
 
 
 def test_a_changed_range_is_named(tmp_path: Path) -> None:
@@ -89,6 +87,7 @@ class TestPrune:
         (store / "manifest.json").unlink()
         (store.parent / "current.json").unlink()
         assert unused(plan) == []
+        assert users(shelved(plan.work), plan) == [["x"]]
 
 
 def test_stores_are_listed_with_those_who_use_them(tmp_path: Path) -> None:

@@ -19,7 +19,10 @@ def names(job: str, *patterns: str) -> set[str]:
     [
         ("demo", {"pipeline/demos/bgm/words.py", "features/kernels/fft.py"}),
         ("labels", {"pipeline/labels/polarity.py", "training/report/page.py"}),
-        ("index", {"pipeline/corpus/probe.py", "pipeline/corpus/sources/json/records.py", "features/audio.py"}),
+        (
+            "index",
+            {"pipeline/corpus/sources/audio/probe.py", "pipeline/corpus/sources/json/records.py", "features/audio.py"},
+        ),
         (
             "build",
             {

@@ -290,7 +290,7 @@ def test_an_edit_of_code_runs_what_depends_on_it_again(tmp_path: Path, monkeypat
     folder = Folder(tmp_path, code)
     folder.run("train_genre")
     for edited, rules in (
-        ("pipeline/corpus/probe.py", {"index_corpus", "build_store", "split_corpus", "train"}),
+        ("pipeline/corpus/sources/audio/probe.py", {"index_corpus", "build_store", "split_corpus", "train"}),
         ("stores/writer.py", {"build_store", "train"}),
         ("pipeline/corpus/stratify.py", {"split_corpus", "train"}),
         ("training/report/page.html.jinja", {"train"}),

@@ -41,7 +41,7 @@ def grouped(seed: int, clips: int = 150, groups: int = 20, classes: int = 2) -> 
 
 @pytest.mark.parametrize(("classes", "count"), [(2, 150), (7, 150), (7, 12)])
 def test_scores_without_weights_are_those_of_the_run(classes: int, count: int) -> None:
-    """Of twelve clips in seven classes, some classes have one."""
+    """Some classes have one clip, where twelve clips are in seven classes."""
     clips = grouped(0, count, classes=classes)
     assert count > 12 or 1 in np.bincount(clips.predictions.labels)
     found = Scorer(clips).score(np.ones((clips.group_count, 1)))

@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import soundfile
 
-from pipeline.corpus.probe import PROBE_VERSION, UNREADABLE, Probe, ProbeTask, probe_all
+from pipeline.corpus.sources.audio.probe import Probe, ProbeTask, probe_all
 from pipeline.corpus.sources.audio.recording import AudioFile, audio_file
-from pipeline.corpus.sources.base import SCAN, SCAN_CACHE, Listing, status
+from pipeline.corpus.sources.base import PROBE_VERSION, SCAN, SCAN_CACHE, UNREADABLE, Listing, status
 from pipeline.support.executors import TaskRunner
 from pipeline.support.progress import Meter
 from stores.files import replacing

@@ -15,9 +15,18 @@ import pyarrow.parquet as pq
 
 from features.audio import content_hash
 from features.faults import Levels, fault_of
-from pipeline.corpus.probe import PROBE_VERSION, UNREADABLE
 from pipeline.corpus.recordings import Recording
-from pipeline.corpus.sources.base import SCAN, SCAN_CACHE, PassedOver, Recordings, Source, refuse_other_names, status
+from pipeline.corpus.sources.base import (
+    PROBE_VERSION,
+    SCAN,
+    SCAN_CACHE,
+    UNREADABLE,
+    PassedOver,
+    Recordings,
+    Source,
+    refuse_other_names,
+    status,
+)
 from pipeline.corpus.sources.json.members import Record
 from pipeline.corpus.sources.json.recording import JsonArray
 from pipeline.corpus.sources.json.records import FORMS, LARGEST_RECORD, records

@@ -13,8 +13,8 @@ from indices import index, table
 from features.audio import content_hash, decode
 from pipeline.build.store import Decoder
 from pipeline.corpus.index import update_index
-from pipeline.corpus.probe import probe_all
 from pipeline.corpus.sources.audio import scan as scanning
+from pipeline.corpus.sources.audio.probe import probe_all
 from pipeline.corpus.sources.audio.recording import AudioFile
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource

@@ -6,7 +6,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Tables:
+class FftConstants:
     """Constants of a real transform of `n_fft` samples besides its window, in one precision."""
 
     radices: np.ndarray  # factors of n_fft / 2, in the order of the passes
@@ -14,7 +14,7 @@ class Tables:
     turns: np.ndarray  # (bins, 2): cosine and sine of -2πk/n_fft
 
     @classmethod
-    def of(cls, n_fft: int, dtype: type[np.floating]) -> "Tables":
+    def of(cls, n_fft: int, dtype: type[np.floating]) -> "FftConstants":
         radices = factors(n_fft // 2)
         turns = roots(np.arange(n_fft // 2 + 1), n_fft)
         return cls(np.array(radices, np.int64), twiddles(radices).astype(dtype), turns.astype(dtype))

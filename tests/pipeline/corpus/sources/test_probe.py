@@ -12,9 +12,10 @@ from corpora import RATE_HZ, tone
 from features.audio import content_hash, decode
 from features.extractor import extract
 from features.tensors.four_channel import Recipe
-from pipeline.corpus.probe import UNREADABLE, Probe
-from pipeline.corpus.probe import probe as probe_file
+from pipeline.corpus.sources.audio.probe import Probe
+from pipeline.corpus.sources.audio.probe import probe as probe_file
 from pipeline.corpus.sources.audio.recording import AudioFile
+from pipeline.corpus.sources.base import UNREADABLE
 
 SOUND = tone(440, 1.0)
 

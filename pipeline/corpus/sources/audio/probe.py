@@ -11,9 +11,7 @@ import soundfile
 from features.audio import ContentHash, blocks, join_blocks
 from features.faults import FaultyError, Levels, fault_of, open_checked, truncation
 from pipeline.corpus.sources.audio.recording import AudioFile
-
-PROBE_VERSION = 3  # raised whenever a probe finds something else in the same file
-UNREADABLE = "unreadable"  # begins reasons that can go away, such as permissions: probed again in each scan
+from pipeline.corpus.sources.base import UNREADABLE
 
 
 @dataclass(frozen=True)
