@@ -28,7 +28,8 @@ from training.devices import device_of
 from training.evaluation.evaluate import Evaluation, evaluate
 from training.evaluation.explanation import attention_summary, explain, most_confident
 from training.evaluation.folds import fold_metrics
-from training.evaluation.predictions import Predictions, averaged, predict
+from training.evaluation.predict import predict
+from training.evaluation.predictions import Predictions, averaged
 from training.report.attention import clip_picture, looked_panel
 from training.report.folds import write_folds
 from training.report.run import before_and_after, write_run
