@@ -1,5 +1,6 @@
 """Trackers that follow a training: whatever becomes of them, the run is the same."""
 
+import itertools
 import logging
 import os
 import socket
@@ -13,6 +14,7 @@ import pytest
 from stores_of import small_store
 from tracked import in_tensorboard, run_of
 
+import pipeline.runs.events
 import pipeline.runs.tracking
 import pipeline.runs.train
 from pipeline.config.schema import parse
@@ -65,6 +67,15 @@ def init(**options):
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def clock() -> Iterator[None]:
+    """A clock that has gone on by a second whenever it is read, so that equal runs take equal times."""
+    seconds = itertools.count(1_700_000_000.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline.runs.events, "_now", lambda: next(seconds))
+        yield
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return small_store(tmp_path_factory.mktemp("tracking"), "ab", 12)
@@ -98,7 +109,15 @@ def train(folder: Path, store: Store, tracking: tuple[str, ...] = (), **training
 
 
 def assert_the_same_run(one: Path, other: Path) -> None:
-    for name in ("model.safetensors", "model.json", "metrics.json", "report.html", "split.csv"):
+    for name in (
+        "model.safetensors",
+        "model.json",
+        "metrics.json",
+        "report.html",
+        "split.csv",
+        "predictions.parquet",
+        "settings.json",
+    ):
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
 
 
