@@ -91,8 +91,10 @@ def _tables(run: Path, metrics: Mapping[str, Any]) -> list[TestedRecordings]:
 
 
 def _section(test_set: TestSet, runs: Mapping[str, ResampledRun]) -> Panel:
-    """Return the comparison of runs that tested the same recordings, the most accurate first."""
-    names = sorted(runs, key=lambda name: -runs[name].observed["accuracy"])
+    """Return the comparison of runs that tested the same recordings, the most accurate first; of several that with the
+    lowest loss.
+    """
+    names = sorted(runs, key=lambda name: (-runs[name].observed["accuracy"], runs[name].observed["loss"]))
     best = runs[names[0]]
     scores = {name: label for name, label in SCORES.items() if all(name in run.observed for run in runs.values())}
     rows = []
@@ -112,15 +114,15 @@ def _section(test_set: TestSet, runs: Mapping[str, ResampledRun]) -> Panel:
 
 
 def _columns(label: str) -> Sequence[str]:
-    return label, "difference", "its 95 % interval", f"by {label}"
+    return f"by {label}", label, "difference", "its 95 % interval"
 
 
 def _cells(run: ResampledRun, best: ResampledRun, score: str, difference: Difference | None) -> Sequence[str]:
     """Return the cells of one score of one run."""
     value = f"{run.observed[score]:.3f}"
     if run is best:
-        return value, "", "", "most accurate"
+        return "most accurate", value, "", ""
     if difference is None:
-        return value, f"{run.observed[score] - best.observed[score]:+.3f}", "", "cannot be told apart"
+        return "cannot be told apart", value, f"{run.observed[score] - best.observed[score]:+.3f}", ""
     interval = f"{difference.low:+.3f} – {difference.high:+.3f}"
-    return value, f"{difference.difference:+.3f}", interval, difference.verdict
+    return difference.verdict, value, f"{difference.difference:+.3f}", interval

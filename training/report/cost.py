@@ -28,4 +28,5 @@ class TrainingCost:
     def text(self, tensors_per_epoch: int) -> str:
         """Return the cost as a line of text, with the rate at which tensors were trained on."""
         rate = f", {self.epochs * tensors_per_epoch / self.seconds:,.0f} clips/s" if self.seconds else ""
-        return f"{self.epochs} epochs in {self.seconds:,.1f} s{rate}, on {self.device}"
+        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
+        return f"{epochs} in {self.seconds:,.1f} s{rate}" + (f", on {self.device}" if self.devices else "")

@@ -226,7 +226,10 @@ def test_a_run_that_began_with_other_weights_says_how_it_was_before(dropped: tup
     assert f"The weights come from run0, model {before['model_version']}. It knew b as well" in page
     assert "Before and after" not in (folder / "run0" / "report.html").read_text()
     compare(folder, [folder / "run0", folder / "run1"], {}, training_cost)
-    assert "side by side" not in (folder / "report.html").read_text()  # they learned other classes
+    page = (folder / "report.html").read_text()
+    assert "side by side" not in page  # they learned other classes
+    assert "Which is better: not compared" in page
+    assert re.search(r"<td>drop</td><td>\[\]</td><td>\[&#34;b&#34;\]</td>", page)
 
 
 def test_experiments_are_compared_by_clips_that_validate(
@@ -352,6 +355,12 @@ def test_runs_of_the_same_classes_are_shown_together(dropped: tuple[Path, Any, A
     compare(tmp_path, [tmp_path / "one", tmp_path / "two"], {}, training_cost)
     page = (tmp_path / "report.html").read_text()
     assert "Learning curves side by side" in page
+    assert "These 2 runs tested the same" in page
+    assert "cannot be told apart" in page
+    assert "Settings that differ" not in page
+    cost = training_cost([tmp_path / "one"])
+    assert cost is not None
+    assert page.count(f"<td>{cost.seconds:.1f}</td><td>cpu</td>") == 2
     assert "one (validation)" in page
 
 

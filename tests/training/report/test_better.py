@@ -64,18 +64,18 @@ def test_a_run_is_worse_the_same_or_the_best(tmp_path: Path) -> None:
     assert "These 3 runs tested the same 240 recordings in 120 groups. Differences are to strong" in panel.note
     assert "come out as worse by chance" in panel.note
     assert panel.columns == (
-        *("experiment", "accuracy", "difference", "its 95 % interval", "by accuracy"),
-        *("macro F1", "difference", "its 95 % interval", "by macro F1"),
+        *("experiment", "by accuracy", "accuracy", "difference", "its 95 % interval"),
+        *("by macro F1", "macro F1", "difference", "its 95 % interval"),
     )
     by_name = {row[0]: row[1:] for row in panel.rows}
     assert list(by_name) == ["strong", "nearly", "weak"]
     assert by_name["strong"] == [
-        *(f"{metrics['strong']['accuracy']:.3f}", "", "", "most accurate"),
-        *(f"{metrics['strong']['macro_f1']:.3f}", "", "", "most accurate"),
+        *("most accurate", f"{metrics['strong']['accuracy']:.3f}", "", ""),
+        *("most accurate", f"{metrics['strong']['macro_f1']:.3f}", "", ""),
     ]
     for name, verdict in (("nearly", "cannot be told apart"), ("weak", "worse")):
         for place, metric in ((0, "accuracy"), (4, "macro_f1")):
-            value, difference, interval, word = by_name[name][place : place + 4]
+            word, value, difference, interval = by_name[name][place : place + 4]
             assert value == f"{metrics[name][metric]:.3f}"
             assert float(difference) == pytest.approx(metrics[name][metric] - metrics["strong"][metric], abs=1e-3)
             low, high = map(float, interval.split(" – "))
@@ -92,8 +92,21 @@ def test_a_run_can_be_better_by_another_score_than_accuracy(tmp_path: Path) -> N
     metrics = {name: write(tmp_path / name, run) for name, run in (("always", always), ("careful", careful))}
     (panel,) = sections(tmp_path, metrics)
     assert panel.rows[1][0] == "careful"
-    assert [panel.rows[1][place] for place in (4, 8)] == ["cannot be told apart", "better"]
+    assert [panel.rows[1][place] for place in (1, 5)] == ["cannot be told apart", "better"]
     assert "by chance" not in panel.note
+
+
+def test_of_runs_that_are_equally_accurate_the_one_with_the_lowest_loss_is_first(tmp_path: Path) -> None:
+    strong = predictions(2, 0)
+    surer = Predictions(strong.rows, strong.labels, strong.logits * 0.5)
+    metrics = {"one": write(tmp_path / "one", strong), "two": write(tmp_path / "two", surer)}
+    best = min(metrics, key=lambda name: metrics[name]["loss"])
+    for runs in (metrics, dict(reversed(metrics.items()))):
+        (panel,) = sections(tmp_path, runs)
+        assert panel.rows[0][0] == best
+        same = ["+0.000", "+0.000 – +0.000"]
+        for place in (1, 5):
+            assert panel.rows[1][place : place + 4] == ["cannot be told apart", panel.rows[0][place + 1], *same]
 
 
 def test_the_order_of_the_clips_does_not_matter(tmp_path: Path) -> None:
@@ -145,7 +158,7 @@ def test_one_group_tells_nothing(tmp_path: Path) -> None:
     (panel,) = sections(tmp_path, metrics)
     assert "recordings in 1 groups" in panel.note
     assert "One group of recordings says nothing of others" in panel.note
-    _, value, difference, interval, word, *_ = panel.rows[1]
+    _, word, value, difference, interval, *_ = panel.rows[1]
     assert float(difference) == pytest.approx(metrics["b"]["accuracy"] - metrics["a"]["accuracy"], abs=1e-3)
     assert float(difference) < 0
     assert (value, interval, word) == (f"{metrics['b']['accuracy']:.3f}", "", "cannot be told apart")
@@ -155,8 +168,8 @@ def test_detectors_are_compared_by_the_area_as_well(tmp_path: Path) -> None:
     detectors = {name: predictions(signal, 1, classes=2) for name, signal in (("a", 2), ("b", 0))}
     metrics = {name: write(tmp_path / name, run, positive=1) for name, run in detectors.items()}
     (panel,) = sections(tmp_path, metrics)
-    assert panel.columns[9:] == ("ROC-AUC", "difference", "its 95 % interval", "by ROC-AUC")
-    assert panel.rows[1][12] == "worse"
+    assert panel.columns[9:] == ("by ROC-AUC", "ROC-AUC", "difference", "its 95 % interval")
+    assert panel.rows[1][9] == "worse"
     metrics["c"] = write(tmp_path / "c", predictions(1, 2, classes=2))  # which detects neither
     (panel,) = sections(tmp_path, metrics)
     assert "ROC-AUC" not in panel.columns
@@ -181,8 +194,8 @@ def test_folds_are_compared_fold_by_fold(tmp_path: Path) -> None:
     compared, rest = sections(tmp_path, metrics)
     assert "the same 240 recordings in 120 groups, over 2 folds" in compared.note
     assert [row[0] for row in compared.rows] == ["strong", "weak"]
-    assert compared.rows[1][1] == f"{metrics['weak']['mean']['accuracy']:.3f}"
-    assert compared.rows[1][4] == "worse"
+    assert compared.rows[1][2] == f"{metrics['weak']['mean']['accuracy']:.3f}"
+    assert compared.rows[1][1] == "worse"
     assert [row[0] for row in rest.rows] == ["single"]
 
 
