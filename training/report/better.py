@@ -17,27 +17,39 @@ from training.report.page import Panel
 TITLE = "Which is better"
 SCORES = {"accuracy": "accuracy", "macro_f1": "macro F1", "roc_auc": "ROC-AUC"}
 BY_CHANCE = " Each interval stands for itself: of many runs that are equally good, a few come out as worse by chance."
+ALONE = "No other run tested the same recordings, with the same classes, groups and folds, as"
 ONE_GROUP = " One group of recordings says nothing of others, so that there is no interval."
 
 
 @dataclass(frozen=True)
-class TestSet:
+class RecordingSet:
     """Test recordings of a run, by the identity of each fold's; a run without folds has one."""
 
     identities: tuple[str, ...]
     recordings: int
     groups: int
 
+    @classmethod
+    def of(cls, tables: Sequence[TestedRecordings]) -> "RecordingSet":
+        folds = [table.clips for table in tables]
+        return cls(
+            tuple(table.identity for table in tables),
+            sum(len(fold.groups) for fold in folds),
+            sum(fold.group_count for fold in folds),
+        )
+
     def text(self) -> str:
+        """Return a part of a sentence that names the recordings."""
         folds = f", over {len(self.identities)} folds" if len(self.identities) > 1 else ""
-        return f"the same {self.recordings} recordings in {self.groups} groups{folds}"
+        groups = "1 group" if self.groups == 1 else f"{self.groups} groups"
+        return f"the same {self.recordings} recordings in {groups}{folds}"
 
 
 def better_sections(results: Mapping[Path, Mapping[str, Any]]) -> list[Panel]:
-    """Return a table for each set of runs that tested the same recordings, and one of the runs in no such set.
+    """Return a table for each set of runs that tested the same recordings, and one of the runs that are in none.
 
-    A run is compared with the best of its set alone, and one run's predictions are in memory at a time: time grows with
-    the number of runs, and not with that of pairs.
+    A run is compared with the best of its set alone, and one run's predictions are in memory at a time, for which they
+    are read twice: time grows with the number of runs, and not with that of pairs.
 
     Parameters
     ----------
@@ -46,32 +58,25 @@ def better_sections(results: Mapping[Path, Mapping[str, Any]]) -> list[Panel]:
     """
     if len(results) < 2:
         return []
-    sets: dict[TestSet, dict[str, ResampledRun]] = {}
+    sets: dict[RecordingSet, list[Path]] = {}
     rest = []
     for run, metrics in results.items():
         try:
-            tables = _tables(run, metrics)
+            sets.setdefault(RecordingSet.of(_tables(run, metrics)), []).append(run)
         except FileNotFoundError:
             rest.append([run.name, f"it has no {PREDICTIONS}; it gets one when it is evaluated again"])
         except (OSError, ValueError) as error:
             rest.append([run.name, f"its {PREDICTIONS} cannot be used: {' '.join(str(error).split())}"])
-        else:
-            folds = [table.clips for table in tables]
-            test_set = TestSet(
-                tuple(table.identity for table in tables),
-                sum(len(fold.groups) for fold in folds),
-                sum(fold.group_count for fold in folds),
-            )
-            sets.setdefault(test_set, {})[run.name] = resampled_run(folds)
-    sections = [_section(test_set, runs) for test_set, runs in sets.items() if len(runs) > 1]
-    rest += [
-        [name, "no other run tested the same recordings, with the same classes, groups and folds"]
-        for runs in sets.values()
-        if len(runs) == 1
-        for name in runs
-    ]
-    if rest:
-        sections.append(Panel(f"{TITLE}: not compared", columns=("experiment", "why"), rows=rest))
+    sections = []
+    for recordings, runs in sets.items():
+        if len(runs) > 1:
+            scores = {run.name: resampled_run([table.clips for table in _tables(run, results[run])]) for run in runs}
+            sections.append(_section(recordings, scores))
+    alone = [run.name for runs in sets.values() if len(runs) == 1 for run in runs]
+    if rest or alone:
+        note = f"{ALONE} {', '.join(alone)}." if alone else ""
+        columns = ("experiment", "why") if rest else ()
+        sections.append(Panel(f"{TITLE}: not compared", note, columns=columns, rows=rest))
     return sections
 
 
@@ -90,7 +95,7 @@ def _tables(run: Path, metrics: Mapping[str, Any]) -> list[TestedRecordings]:
     return sorted(tables, key=lambda table: table.identity)
 
 
-def _section(test_set: TestSet, runs: Mapping[str, ResampledRun]) -> Panel:
+def _section(recordings: RecordingSet, runs: Mapping[str, ResampledRun]) -> Panel:
     """Return the comparison of runs that tested the same recordings, the most accurate first; of several that with the
     lowest loss.
     """
@@ -103,7 +108,7 @@ def _section(test_set: TestSet, runs: Mapping[str, ResampledRun]) -> Panel:
         cells = [_cells(runs[name], best, score, against.get(score)) for score in scores]
         rows.append([name, *(cell for of_score in cells for cell in of_score)])
     note = (
-        f"These {len(runs)} runs tested {test_set.text()}. Differences are to {names[0]}, which has the highest "
+        f"These {len(runs)} runs tested {recordings.text()}. Differences are to {names[0]}, which has the highest "
         f"accuracy. Both scores of a difference are of the same recordings, and its interval is that of {RESAMPLES} "
         "resamples of their groups, the same ones for both. Better or worse is a run whose interval does not reach 0."
     )
