@@ -13,7 +13,7 @@ from training.report.figures import curves_of
 from training.report.fold_folders import single_folders
 from training.report.key_figures import figure_labels, interval_text, with_spread
 from training.report.page import Panel, link, write_page
-from training.report.settings import settings_section
+from training.report.settings import settings_sections
 from training.report.unfinished import Unfinished
 
 
@@ -59,7 +59,7 @@ def compare(
         table,
         *_missing(runs, trained, unfinished),
         *better_sections(by_run),
-        *settings_section(by_run),
+        *settings_sections(by_run),
         *_curves_together(by_run),
     ]
     subtitle = "Choose by the clips that validate, where there are any; those that test are for the last word"

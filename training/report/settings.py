@@ -1,4 +1,4 @@
-"""Table of the settings in which runs differ."""
+"""Tables of the settings in which runs on one corpus differ."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,26 +12,31 @@ from training.report.page import Panel
 SETTINGS = "settings.json"  # in the folder of each single run
 
 
-def settings_section(results: Mapping[Path, Mapping[str, Any]]) -> list[Panel]:
-    """Return a table with a row for each setting in which runs differ, if there is one.
+def settings_sections(results: Mapping[Path, Mapping[str, Any]]) -> list[Panel]:
+    """Return a table for each corpus whose runs differ in a setting, with a row for each such setting.
 
     `results` are the metrics of each run, by its folder.
     """
-    settings, missing = {}, []
+    by_corpus: dict[str, dict[str, dict[str, str]]] = {}
+    missing = []
     for run, metrics in results.items():
         try:
-            settings[run.name] = dict(_flat(read_json(single_folders(run, metrics)[0] / SETTINGS)))
+            settings = dict(_flat(read_json(single_folders(run, metrics)[0] / SETTINGS)))
         except (OSError, ValueError):  # of an earlier version, damaged
             missing.append(run.name)
-    names = sorted({name for of_run in settings.values() for name in of_run})
-    rows = [[name, *(of_run.get(name, "") for of_run in settings.values())] for name in names]
-    differing = [row for row in rows if len(set(row[1:])) > 1]
-    if not differing:
-        return []
-    note = "Settings in which these runs differ; all others are the same. An empty cell: there is no such setting."
-    if missing:
-        note += f" Not known of {', '.join(missing)}, which no sound {SETTINGS} describes."
-    return [Panel("Settings that differ", note, columns=("setting", *settings), rows=differing)]
+        else:
+            by_corpus.setdefault(settings["corpus"], {})[run.name] = settings
+    more = f" Not known of {', '.join(missing)}, which no sound {SETTINGS} describes." if missing else ""
+    sections = []
+    for corpus, by_run in by_corpus.items():
+        names = sorted({name for settings in by_run.values() for name in settings})
+        rows = [[name, *(settings.get(name, "") for settings in by_run.values())] for name in names]
+        if differing := [row for row in rows if len(set(row[1:])) > 1]:
+            note = (
+                f"Runs on {corpus}: all other settings are the same. An empty cell: the run has no such setting.{more}"
+            )
+            sections.append(Panel("Settings that differ", note, columns=("setting", *by_run), rows=differing))
+    return sections
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
