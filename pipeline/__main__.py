@@ -162,11 +162,12 @@ def _search(text: str, options: argparse.Namespace) -> None:
 
 
 def _report(text: str, options: argparse.Namespace) -> None:
+    from pipeline.runs.cost import training_cost
     from pipeline.workflow.jobs import ReportJob
     from training.report.comparison import compare
 
     job = ReportJob.model_validate_json(text)
-    compare(job.folder, job.runs, job.unfinished)
+    compare(job.folder, job.runs, job.unfinished, training_cost)
 
 
 JOBS: dict[str, Callable[[str, argparse.Namespace], None]] = {

@@ -120,6 +120,8 @@ def test_the_oracle_imports_nothing_of_ours() -> None:
     ("module", "heavy"),
     [
         ("pipeline.build.store", {"librosa", "torch", "zarr"}),  # what a worker imports
+        ("training.report.comparison", {"librosa", "torch", "zarr", "numba"}),  # what a comparison imports
+        ("pipeline.runs.cost", {"librosa", "torch", "zarr", "numba"}),
         (
             "pipeline.workflow.plan",
             {"librosa", "torch", "zarr", "numba", "scipy"},

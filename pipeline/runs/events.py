@@ -29,7 +29,7 @@ class EventWriter:
     ----------
     folder : Path
     settings : dict
-        The fields of the first event, which describe the run.
+        The fields of the first event, which describe the run; `device` is what trains it now.
     work : bytes
         All that decides the result: another value is other work.
     """
@@ -46,18 +46,22 @@ class EventWriter:
             if last.get("status") == FINISHED:
                 self._finished = last
             else:
-                self._append({"event": "resume"})
+                self._append({"event": "resume", "device": settings["device"]})
             return
         self._epochs = set()
         with replacing(self._path) as file:
             file.write(_line({**first, "run": secrets.token_hex(8), "time_s": _now(), **settings}))
 
-    def write_epochs(self, history: Sequence[dict[str, float]]) -> None:
-        """Append those epochs of a history that the file lacks."""
+    def write_epochs(self, history: Sequence[dict[str, float]], *, from_checkpoint: bool = False) -> None:
+        """Append those epochs of a history that the file lacks.
+
+        Those that come from a checkpoint are marked so: they ended before, at a time that is not known.
+        """
+        origin = {"from_checkpoint": True} if from_checkpoint else {}
         for epoch in history:
             if epoch["epoch"] not in self._epochs:
                 self._epochs.add(epoch["epoch"])
-                self._append({"event": "epoch", **epoch})
+                self._append({"event": "epoch", **epoch, **origin})
 
     def write_end(self, status: str, **fields: Any) -> None:
         """Append how training ended: finished, interrupted or failed."""

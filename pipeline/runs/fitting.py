@@ -82,6 +82,12 @@ def shown_variants(run: Run) -> tuple[str, ...]:
     return (ORIGINAL,) if run.setup.training.variants == "original" else run.store.variants
 
 
+def tensors_per_epoch(sides: Sides, run: Run) -> int:
+    """Return the number of tensors that an epoch trains on: of each clip every variant, or one, for each view."""
+    training = run.setup.training
+    return len(sides.train) * training.views * (1 if training.variants == "one" else len(shown_variants(run)))
+
+
 def originals(rows: np.ndarray, run: Run) -> ClipStream:
     """Return a stream of clips as they were recorded, in the order of the store."""
     return _in_order(rows, run)

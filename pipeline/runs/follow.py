@@ -114,7 +114,8 @@ def send(
             if event["event"] == "epoch":
                 epochs += 1
                 if event["epoch"] >= tracker.epochs:
-                    tracker.log_epoch(event["epoch"], numbers(event, but={"epoch", "time_s"}), time_s)
+                    values = numbers(event, but={"epoch", "time_s", "from_checkpoint"})
+                    tracker.log_epoch(event["epoch"], values, time_s)
             elif event["event"] == "end":
                 status = event["status"]
                 scores = {f"result/{score}": value for score, value in numbers(event.get("scores", {})).items()}

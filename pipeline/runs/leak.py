@@ -19,7 +19,8 @@ from training.devices import device_of
 from training.evaluation.decision import choose_decision
 from training.evaluation.fingerprints import Fingerprints, fingerprints
 from training.evaluation.leak import comparable, near_duplicates
-from training.evaluation.predictions import Predictions, predict
+from training.evaluation.predict import predict
+from training.evaluation.predictions import Predictions
 from training.report.page import Panel
 
 DUPLICATES = "duplicates.csv"

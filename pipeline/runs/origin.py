@@ -36,13 +36,17 @@ def data_panel(run: Run, sides: Sides, quarantine: Path | None) -> Panel:
     return sides_section(run.store.manifest["corpus"], clips, groups, " ".join(notes))
 
 
-def provenance_panel(run: Run, name: str) -> Panel:
-    """Return what a run was computed with, and its configuration to be copied."""
+def provenance_panel(run: Run, name: str, training_time: str | None = None) -> Panel:
+    """Return what a run was computed with, and its configuration to be copied.
+
+    `training_time` is text, None where it is not known.
+    """
     training, manifest = run.setup.training, run.store.manifest
     facts = {
         "processor": processor(),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "device, precision": f"{device_of(training)}, {str(dtype_of(training)).removeprefix('torch.')}",
+        **({} if training_time is None else {"training": training_time}),
         "versions": ", ".join(f"{package} {version(package)}" for package in PACKAGES),
         "store": f"{manifest['corpus']}, {len(run.store)} clips, identity {run.store.identity}",
     }

@@ -11,12 +11,14 @@ from os import getpid
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from pipeline.runs.events import FINISHED, EventWriter
 from pipeline.runs.run import Run
 from stores.files import make_folder
 from training.artefact import WEIGHTS
+from training.devices import device_of
 from training.errors import OutOfTime
 from training.learner import Epoch
 
@@ -49,10 +51,11 @@ class RunEvents:
 
     def write_epochs(self, history: list[Epoch], network: nn.Module) -> None:
         """Append the epochs that are new; called before each epoch and after the last one."""
+        first = self._writer is None
         if self._writer is None:
             self._writer = EventWriter(self.folder, self.settings, (self.folder / "run.json").read_bytes())
             self.watchers += [watcher for name in self.trackers if (watcher := start_follower(self.folder, name))]
-        self._writer.write_epochs(history)
+        self._writer.write_epochs(history, from_checkpoint=first)
 
     def write_scores(self, metrics: dict[str, Any]) -> None:
         """Append the numbers among the metrics and the names of the files, as the end of a run that is finished."""
@@ -93,9 +96,15 @@ def settings_of(run: Run, name: str, fold: int | None, init_from: Path | None) -
         "classes": run.classes,
         "positive": run.positive,
         "init_from": None if init_from is None else init_from.name,
+        "device": device_name(device_of(setup.training)),
         "model": setup.model.model_dump(mode="json"),
         "training": setup.training.model_dump(mode="json"),
     }
+
+
+def device_name(device: torch.device) -> str:
+    """Return the name of a GPU, or `cpu`."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def start_follower(folder: Path, tracker: str) -> threading.Thread | None:

@@ -13,13 +13,15 @@ from pipeline.corpus.recordings import Recording, whole_name
 from pipeline.corpus.sides import Sides
 from pipeline.corpus.sources.base import Recordings
 from pipeline.corpus.split_file import SPLIT_FILE, write_sides
+from pipeline.runs.cost import training_cost
 from pipeline.runs.events import EVENTS
-from pipeline.runs.fitting import fit_run, originals
+from pipeline.runs.fitting import fit_run, originals, tensors_per_epoch
 from pipeline.runs.leak import DUPLICATES, measure_leak
 from pipeline.runs.learned import LEARNED, write_learned
 from pipeline.runs.mistakes import MISTAKES, mistakes_of, mistakes_panel, write_mistakes
 from pipeline.runs.origin import data_panel, provenance_panel
 from pipeline.runs.run import Run, fold_sides, prepare_run, run_sides
+from pipeline.runs.settings_file import write_settings
 from pipeline.runs.tracking import RunEvents, run_events, settings_of
 from stores.files import read_json
 from stores.reader import Store
@@ -28,12 +30,18 @@ from training.devices import device_of
 from training.evaluation.evaluate import Evaluation, evaluate
 from training.evaluation.explanation import attention_summary, explain, most_confident
 from training.evaluation.folds import fold_metrics
-from training.evaluation.predictions import Predictions, averaged, predict
+from training.evaluation.predict import predict
+from training.evaluation.prediction_table import PREDICTIONS, write_predictions
+from training.evaluation.predictions import Predictions, averaged
 from training.report.attention import clip_picture, looked_panel
+from training.report.fold_folders import fold_folder
 from training.report.folds import write_folds
 from training.report.run import before_and_after, write_run
+from training.report.settings import SETTINGS
 
 log = logging.getLogger("otogura")
+
+SINGLE_FILES = (WEIGHTS, DESCRIPTION, EVENTS, LEARNED, MISTAKES, DUPLICATES, SPLIT_FILE, PREDICTIONS, SETTINGS)
 
 
 @dataclass(frozen=True)
@@ -95,22 +103,33 @@ def train_experiment(
     if folds is None:
         sides = run_sides(run, record, init_from)
         with run_events(folder, settings_of(run, name, None, init_from), tracking) as events:
-            return _single(folder, sides, title, run, init_from, context, events, until)[0]
-    before = [None if init_from is None else init_from / f"fold-{fold}" for fold in folds]
+            metrics = _single(folder, sides, title, run, init_from, context, events, until)[0]
+        _remove_predictions(folder, folds=())
+        return metrics
+    before = [None if init_from is None else fold_folder(init_from, fold) for fold in folds]
     # All of them before the first hour of training.
     all_sides = [fold_sides(run, fold, start) for fold, start in zip(folds, before, strict=True)]
     runs = []
     for fold, sides, start in zip(folds, all_sides, before, strict=True):
-        below, tested = folder / f"fold-{fold}", f"{title}, tested on fold {fold}"
+        below, tested = fold_folder(folder, fold), f"{title}, tested on fold {fold}"
         with run_events(below, settings_of(run, name, fold, init_from), tracking) as events:
             runs.append(_single(below, sides, tested, run, start, context, events, until))
     # Of a run without folds, which this one replaces.
-    for single in (WEIGHTS, DESCRIPTION, EVENTS, LEARNED, MISTAKES, DUPLICATES, SPLIT_FILE):
+    for single in SINGLE_FILES:
         (folder / single).unlink(missing_ok=True)
+    _remove_predictions(folder, folds)
     results = [result for result, _ in runs]
     metrics = fold_metrics(folds, results, [evaluation for _, evaluation in runs])
     write_folds(folder, name, results, metrics)
     return metrics
+
+
+def _remove_predictions(folder: Path, folds: Sequence[int]) -> None:
+    """Remove predictions of folds that are no longer tested; their checkpoints stay, should they be tested again."""
+    tested = {fold_folder(folder, fold) for fold in folds}
+    for path in folder.glob(f"fold-*/{PREDICTIONS}"):
+        if path.parent not in tested:
+            path.unlink()
 
 
 def _single(
@@ -183,13 +202,17 @@ def _single(
     }
     wrong = mistakes_of(tested, evaluation.clips.decided, names, classes)
     write_mistakes(folder / MISTAKES, wrong, classes)
+    groups = store.rows["group"].take(tested.rows)
+    write_predictions(folder / PREDICTIONS, evaluation.clips, names, groups, classes)
+    write_settings(folder, run, init_from)
+    cost = training_cost([folder])
     sound = None if context.recordings is None else context.recording
     recipe = recorded_recipe(store.manifest["recipe"])
     sections = [
         looked_panel(explanations, store, classes),
         mistakes_panel(wrong, classes, sound, lambda row: clip_picture(store.clip(row), recipe)),
         data_panel(run, sides, context.quarantine),
-        provenance_panel(run, context.name),
+        provenance_panel(run, context.name, None if cost is None else cost.text(tensors_per_epoch(sides, run))),
     ]
     if training.leak_meter:
         metrics["leak"], panel = measure_leak(

@@ -18,6 +18,7 @@ SETTINGS = {
     "classes": ["a", "b"],
     "positive": None,
     "init_from": None,
+    "device": "cpu",
     "model": {"name": "cnn8", "width": 4},
     "training": {"epochs": 5, "seed": 0},
 }

@@ -20,7 +20,7 @@ from stores_of import random_store  # noqa: E402
 from features.tensors.four_channel import Recipe  # noqa: E402
 from training import fit as fitting  # noqa: E402
 from training.evaluation.explanation import explain  # noqa: E402
-from training.evaluation.predictions import predict  # noqa: E402
+from training.evaluation.predict import predict  # noqa: E402
 from training.models.cnn.settings import CnnModel  # noqa: E402
 from training.settings import Training  # noqa: E402
 from training.stream import ClipStream  # noqa: E402

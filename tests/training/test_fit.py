@@ -19,7 +19,7 @@ from training import loop
 from training import schedule as rates
 from training.artefact import read_artefact, write_artefact
 from training.errors import TrainingError
-from training.evaluation.predictions import predict
+from training.evaluation.predict import predict
 from training.evaluation.scores import score
 from training.fit import Fitted, fit
 from training.learner import Learner

@@ -29,7 +29,7 @@ from stores import Store, open_store
 from stores.files import read_json
 from training.artefact import read_artefact, write_artefact
 from training.augment import mixture
-from training.evaluation.predictions import predict
+from training.evaluation.predict import predict
 from training.learner import Learner
 from training.models.build import build
 from training.models.resnet_attention.settings import ResNetAttentionModel

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from training.compact import Expand
 from training.evaluation.padding import RealSpan
-from training.evaluation.predictions import full_precision
+from training.evaluation.predict import full_precision
 from training.models.network import Attention, over_frames
 from training.normalise import features_for
 

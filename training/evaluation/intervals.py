@@ -42,26 +42,6 @@ class ScoredClips:
         return len(np.unique(self.groups))
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Difference of one score between two runs, the first minus the second.
-
-    Attributes
-    ----------
-    difference : float
-        On the clips themselves.
-    low, high : float
-        Its 95 % interval.
-    share_above : float
-        Share of the resamples in which it is above 0.
-    """
-
-    difference: float
-    low: float
-    high: float
-    share_above: float
-
-
 def score_intervals(tested: ScoredClips) -> dict[str, list[float]]:
     """Return low and high of the 95 % interval of each score, by its name in metrics.json; none with one group only.
 
@@ -75,39 +55,34 @@ def score_intervals(tested: ScoredClips) -> dict[str, list[float]]:
 
 def mean_intervals(folds: Sequence[ScoredClips]) -> dict[str, list[float]]:
     """Return the intervals of the mean of each score over folds; each fold's groups are drawn by themselves."""
-    groups = sum(fold.group_count for fold in folds) - len(folds) + 1  # with the degrees of freedom of all folds
+    groups = independent_groups(folds)
+    return {
+        name: list(interval_of(values, groups))
+        for name, values in resampled_means(folds).items()
+        if np.isfinite(values).any()
+    }
+
+
+def independent_groups(folds: Sequence[ScoredClips]) -> int:
+    """Return the number of groups with as many degrees of freedom as those of all folds together."""
+    return sum(fold.group_count for fold in folds) - len(folds) + 1
+
+
+def resampled_means(folds: Sequence[ScoredClips]) -> dict[str, np.ndarray]:
+    """Return the mean of each score over folds, for each resample of the groups, `(resamples,)` by name.
+
+    It is empty where a fold has one group only, which says nothing of others.
+    """
     if any(fold.group_count < 2 for fold in folds):
         return {}
     resampled = [resampled_scores(fold, SEED + place) for place, fold in enumerate(folds)]
-    means = {name: np.mean([scores[name] for scores in resampled], axis=0) for name in resampled[0]}
-    return {name: list(_interval(values, groups)) for name, values in means.items() if np.isfinite(values).any()}
+    return {name: np.mean([scores[name] for scores in resampled], axis=0) for name in resampled[0]}
 
 
-def paired_differences(first: ScoredClips, second: ScoredClips) -> dict[str, Difference]:
-    """Return the difference of each score that two runs have in common, by name; none with one group only.
-
-    Both scores of a difference are of the same resamples: what makes a group difficult for both cancels out. Raises
-    `ValueError` unless both tested the same clips, in the same order.
-    """
-    one, other = first.predictions, second.predictions
-    pairs = ((one.rows, other.rows), (one.labels, other.labels), (first.groups, second.groups))
-    if not all(np.array_equal(left, right) for left, right in pairs):
-        raise ValueError("expected two runs that tested the same clips, in the same order")
-    if first.group_count < 2:
-        return {}
-    observed, resampled = [], []
-    for run in (first, second):
-        observed.append(_Scorer(run).score(np.ones((run.group_count, 1))))
-        resampled.append(resampled_scores(run))
-    differences = {}
-    for name in resampled[0].keys() & resampled[1].keys():
-        values = resampled[0][name] - resampled[1][name]
-        if np.isfinite(values).any():
-            low, high = _interval(values, first.group_count)
-            above = float(np.mean(values[np.isfinite(values)] > 0))
-            difference = float(observed[0][name][0] - observed[1][name][0])
-            differences[name] = Difference(difference, low, high, above)
-    return differences
+def observed_means(folds: Sequence[ScoredClips]) -> dict[str, float]:
+    """Return the mean of each score over folds, on the clips themselves, by name."""
+    observed = [_Scorer(fold).score(np.ones((fold.group_count, 1))) for fold in folds]
+    return {name: float(np.mean([scores[name][0] for scores in observed])) for name in observed[0]}
 
 
 def resampled_scores(tested: ScoredClips, seed: int = SEED) -> dict[str, np.ndarray]:
@@ -128,7 +103,7 @@ def _multiplicities(groups: int, block: int, seed: int) -> Iterator[np.ndarray]:
         yield np.bincount(places.ravel(), minlength=groups * count).reshape(groups, count).astype(np.float64)
 
 
-def _interval(values: np.ndarray, groups: int) -> tuple[float, float]:
+def interval_of(values: np.ndarray, groups: int) -> tuple[float, float]:
     """Return low and high of the scores of resamples, of which some may be NaN."""
     tail = ndtr(stdtrit(groups - 1, (1 - COVERAGE) / 2) * np.sqrt(groups / (groups - 1)))
     low, high = np.quantile(values[np.isfinite(values)], [tail, 1 - tail])

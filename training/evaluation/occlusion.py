@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from training.evaluation.padding import RealSpan
-from training.evaluation.predictions import full_precision
+from training.evaluation.predict import full_precision
 from training.normalise import features_for
 
 WINDOWS = 24  # of a clip

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
+from scipy.special import log_softmax
 
 from training.evaluation.predictions import Predictions
 
@@ -63,8 +62,9 @@ def among_likeliest(predictions: Predictions, count: int = 5) -> np.ndarray:
 
 def losses(predictions: Predictions) -> np.ndarray:
     """Return the cross-entropy of each clip in nats, `(clips,)` float64."""
-    logits, labels = torch.from_numpy(predictions.logits).double(), torch.from_numpy(predictions.labels)
-    return F.cross_entropy(logits, labels, reduction="none").numpy()
+    shares = log_softmax(predictions.logits.astype(np.float64), axis=1)
+    losses: np.ndarray = -np.take_along_axis(shares, predictions.labels[:, None], axis=1)[:, 0]
+    return losses
 
 
 def score_confusion(confusion: np.ndarray, classes: list[str]) -> list[dict[str, Any]]:

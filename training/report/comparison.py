@@ -1,21 +1,39 @@
 """The page that compares all experiments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from stores.files import read_json
+from training.report.better import better_sections
+from training.report.cost import TrainingCost
 from training.report.figures import curves_of
+from training.report.fold_folders import single_folders
 from training.report.key_figures import figure_labels, interval_text, with_spread
 from training.report.page import Panel, link, write_page
+from training.report.settings import settings_sections
 from training.report.unfinished import Unfinished
 
 
-def compare(folder: Path, runs: Sequence[Path], unfinished: Mapping[str, Unfinished]) -> None:
+def compare(
+    folder: Path,
+    runs: Sequence[Path],
+    unfinished: Mapping[str, Unfinished],
+    cost_of: Callable[[Sequence[Path]], TrainingCost | None],
+) -> None:
     """Write `report.html` over the experiments that have been trained, and name those that are missing or out of date.
 
-    `unfinished` says by experiment why a run has not come to its end.
+    Parameters
+    ----------
+    folder : Path
+    runs : sequence of Path
+        Folders of the experiments.
+    unfinished : mapping
+        By experiment, why a run has not come to its end.
+    cost_of : callable
+        Is given the folder of each fold, or that of a run without folds; returns their cost, None if it is not known.
     """
     rows = []
     trained = [run for run in runs if (run / "metrics.json").is_file()]
@@ -30,11 +48,20 @@ def compare(folder: Path, runs: Sequence[Path], unfinished: Mapping[str, Unfinis
         cells.insert(1, interval_text(metrics.get("intervals", {}).get("accuracy")))
         name = link(run.name, (run / "report.html").relative_to(folder).as_posix())
         tested = int(np.sum(metrics["confusion"]))  # over all folds
-        rows.append([name, *cells, f"{round(values['parameters']):,}", tested, metrics["store"][:8]])
-    columns = ["experiment", *labels.values(), "parameters", "tested", "store"]
+        cost = cost_of(single_folders(run, metrics))
+        spent = ["", ""] if cost is None else [f"{cost.seconds:,.1f}", cost.device]
+        rows.append([name, *cells, f"{round(values['parameters']):,}", *spent, tested, metrics["store"][:8]])
+    columns = ["experiment", *labels.values(), "parameters", "trained in s", "device", "tested", "store"]
     columns.insert(2, "its 95 % interval")  # after the accuracy
     table = Panel("Experiments", columns=columns, rows=rows)
-    sections = [table, *_missing(runs, trained, unfinished), *_curves_together(trained)]
+    by_run = dict(zip(trained, results, strict=True))
+    sections = [
+        table,
+        *_missing(runs, trained, unfinished),
+        *better_sections(by_run),
+        *settings_sections(by_run),
+        *_curves_together(by_run),
+    ]
     subtitle = "Choose by the clips that validate, where there are any; those that test are for the last word"
     if unfinished:
         subtitle = f"{len(unfinished)} of {len(runs)} experiments missing or out of date. {subtitle}"
@@ -55,11 +82,10 @@ def _missing(runs: Sequence[Path], trained: Sequence[Path], unfinished: Mapping[
     return [Panel("Missing or out of date", columns=columns, rows=rows)] if rows else []
 
 
-def _curves_together(runs: Sequence[Path]) -> list[Panel]:
+def _curves_together(results: Mapping[Path, Mapping[str, Any]]) -> list[Panel]:
     """Return learning curves for each set of runs that learned the same classes from the same store."""
     by_task: dict[str, dict[str, Sequence[dict[str, float]]]] = {}
-    for run in runs:
-        metrics = read_json(run / "metrics.json")
+    for run, metrics in results.items():
         if "history" in metrics:
             task = f"{', '.join(metrics['classes'])}; store {metrics['store']}"
             by_task.setdefault(task, {})[run.name] = metrics["history"]

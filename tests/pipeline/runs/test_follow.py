@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from tracked import SCORES, in_tensorboard, run_of
+from tracked import SCORES, history, in_tensorboard, run_of
 from waiting import wait_until
 
 from pipeline.runs.events import EVENTS, read_events
@@ -70,6 +70,12 @@ def test_a_tracker_is_told_of_epochs_that_it_lacks(tmp_path: Path) -> None:
         ("scores", 2, {"result/accuracy": 0.75, "result/test_clips": 8.0}),
         ("close", "finished"),
     ]
+
+
+def test_epochs_of_a_checkpoint_have_the_same_values(tmp_path: Path) -> None:
+    run_of(tmp_path, 0).write_epochs(history(1), from_checkpoint=True)
+    send(read_events(tmp_path / EVENTS), FakeTracker, tmp_path, "here")
+    assert FakeTracker.calls[1] == ("epoch", 0, {"learning_rate": 0.5, "train_loss": 1.0, "validation_loss": 2.0})
 
 
 @pytest.mark.parametrize("status", ["failed", "interrupted"])

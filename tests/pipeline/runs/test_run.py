@@ -31,6 +31,7 @@ from stores.files import read_json, write_json
 from training.evaluation.detection import detect_across
 from training.evaluation.explanation import Explanation
 from training.evaluation.intervals import score_intervals
+from training.evaluation.prediction_table import read_predictions
 from training.evaluation.predictions import Predictions
 from training.fit import Fitted
 from training.report.page import Panel
@@ -410,6 +411,55 @@ def test_each_fold_is_a_run_of_its_own(
     assert [event[-1]["scores"]["accuracy"] for event in events] == [one["accuracy"] for one in single]
     page = (tmp_path / "second" / "fold-4" / "report.html").read_text()
     assert f"<title>x on {store.manifest['corpus']}, tested on fold 4" in page
+
+
+def test_a_run_leaves_its_predictions_and_its_settings(
+    stores: dict[int, Store], trained: Trained, tmp_path: Path
+) -> None:
+    store = stores[2]
+    metrics = train(tmp_path, store, chosen(positive="a", sure_accuracy=0.7), init_from=None)
+    test = trained.calls[0]["sides"].test
+    lines = sorted(pq.read_table(tmp_path / "predictions.parquet").to_pylist(), key=lambda line: line["recording"])
+    assert [line["recording"] for line in lines] == sorted(ids(store)[row] for row in test)
+    rows = [ids(store).index(line["recording"]) for line in lines]
+    assert [line["group"] for line in lines] == store.rows["group"].take(rows).to_pylist()
+    assert [line["class"] for line in lines] == store.rows["label"].take(rows).to_pylist()
+    assert [[line["logit a"], line["logit b"]] for line in lines] == answers(store)[rows].tolist()
+    detected = shares(answers(store))[rows, 0] >= metrics["threshold"]
+    assert [line["decided"] for line in lines] == ["a" if positive else "b" for positive in detected]
+    assert read_predictions(tmp_path / "predictions.parquet").clips.positive == 0
+    settings = read_json(tmp_path / "settings.json")
+    assert (settings["corpus"], settings["recipe"]) == (store.manifest["corpus"], store.manifest["recipe"])
+    assert settings["training"] == trained.calls[0]["run"].setup.training.model_dump(mode="json")
+    assert [settings[name] for name in ("positive", "sure_accuracy", "init_from")] == ["a", 0.7, None]
+    assert "2 epochs in" in (tmp_path / "report.html").read_text()
+
+
+def test_predictions_of_what_is_tested_no_longer_go(
+    stores: dict[int, Store], trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = stores[3]
+    folds = [number % 4 + 1 for number in range(len(store))]
+    monkeypatch.setattr(store, "rows", store.rows.set_column(store.rows.column_names.index("fold"), "fold", [folds]))
+    corpus = {"root": "x", "table": "t.csv", "fold": "fold"}
+
+    def left() -> list[str]:
+        return sorted(
+            path.relative_to(tmp_path).as_posix()
+            for name in ("predictions.parquet", "settings.json")
+            for path in tmp_path.rglob(name)
+        )
+
+    train(tmp_path, store, chosen(corpus=corpus))
+    assert left() == ["predictions.parquet", "settings.json"]
+    train(tmp_path, store, chosen(corpus=corpus, folds=[2, 4]))
+    of_folds = [f"fold-{fold}/{name}" for fold in (2, 4) for name in ("predictions.parquet", "settings.json")]
+    assert left() == of_folds
+    train(tmp_path, store, chosen(corpus=corpus, folds=[2]))
+    assert left() == [name for name in of_folds if name != "fold-4/predictions.parquet"]
+    train(tmp_path, store, chosen(corpus=corpus))
+    assert "predictions.parquet" in left()
+    assert not list(tmp_path.glob("fold-*/predictions.parquet"))
 
 
 @pytest.mark.parametrize("normalise", ["clip", "train"])

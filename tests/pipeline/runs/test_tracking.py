@@ -2,6 +2,8 @@
 
 import logging
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from tracked import in_tensorboard, run_of
 import pipeline.runs.tracking
 import pipeline.runs.train
 from pipeline.config.schema import parse
+from pipeline.runs.cost import training_cost
 from pipeline.runs.events import EVENTS, read_events
 from pipeline.runs.tracking import RunEvents, start_follower
 from pipeline.runs.train import train_experiment
@@ -98,8 +101,24 @@ def train(folder: Path, store: Store, tracking: tuple[str, ...] = (), **training
 
 
 def assert_the_same_run(one: Path, other: Path) -> None:
-    for name in ("model.safetensors", "model.json", "metrics.json", "report.html", "split.csv"):
+    """Also their reports, but for the time of training."""
+    for name in (
+        "model.safetensors",
+        "model.json",
+        "metrics.json",
+        "split.csv",
+        "predictions.parquet",
+        "settings.json",
+    ):
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
+    assert timeless_report(one) == timeless_report(other)
+
+
+def timeless_report(folder: Path) -> str:
+    time = r"3 epochs in [\d,.]+ s, [\d,]+ clips/s, on cpu"
+    page, count = re.subn(f"<td>training</td><td[^>]*>{time}</td>", "", (folder / "report.html").read_text())
+    assert count == 1
+    return page
 
 
 def events(folder: Path) -> list[dict[str, Any]]:
@@ -272,6 +291,28 @@ def test_a_run_that_was_broken_off_goes_on_as_one(
     losses = [point for point in in_tensorboard(tmp_path / "run") if point[0] == "train_loss"]
     assert [point[1] for point in losses] == [0, 1, 2]
     assert b"finished" in path.read_bytes()
+    cost = training_cost([tmp_path / "run"])
+    assert cost is not None
+    assert (cost.epochs, cost.devices) == (3, ("cpu",))
+
+
+def test_weights_that_are_there_before_the_events_take_no_time(untracked: Path, store: Store, tmp_path: Path) -> None:
+    shutil.copytree(untracked, tmp_path / "run")
+    (tmp_path / "run" / EVENTS).unlink()
+    train(tmp_path / "run", store)
+    first, *epochs, end = events(tmp_path / "run")
+    assert (first["device"], end["status"]) == ("cpu", "finished")
+    assert [(event["epoch"], event["from_checkpoint"]) for event in epochs] == [(0, True), (1, True), (2, True)]
+    assert training_cost([tmp_path / "run"]) is None
+    assert "3 epochs in" in (untracked / "report.html").read_text()
+    assert "3 epochs in" not in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_run_that_is_evaluated_again_keeps_its_report(untracked: Path, store: Store, tmp_path: Path) -> None:
+    """With the time that its training took."""
+    shutil.copytree(untracked, tmp_path / "run")
+    train(tmp_path / "run", store)
+    assert (tmp_path / "run" / "report.html").read_bytes() == (untracked / "report.html").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import update_split
+from pipeline.runs.cost import training_cost
 from pipeline.runs.fitting import _class_weights
 from pipeline.runs.run import fold_sides, prepare_run, run_sides
 from pipeline.runs.train import train_experiment
@@ -224,8 +225,11 @@ def test_a_run_that_began_with_other_weights_says_how_it_was_before(dropped: tup
     assert "Before and after" in page
     assert f"The weights come from run0, model {before['model_version']}. It knew b as well" in page
     assert "Before and after" not in (folder / "run0" / "report.html").read_text()
-    compare(folder, [folder / "run0", folder / "run1"], {})
-    assert "side by side" not in (folder / "report.html").read_text()  # they learned other classes
+    compare(folder, [folder / "run0", folder / "run1"], {}, training_cost)
+    page = (folder / "report.html").read_text()
+    assert "side by side" not in page  # they learned other classes
+    assert "Which is better: not compared" in page
+    assert re.search(r"<td>drop</td><td>\[\]</td><td>\[&#34;b&#34;\]</td>", page)
 
 
 def test_experiments_are_compared_by_clips_that_validate(
@@ -234,17 +238,19 @@ def test_experiments_are_compared_by_clips_that_validate(
     folder, before, _ = dropped
     assert before["validation_loss"] == pytest.approx(min(row["validation_loss"] for row in before["history"]))
     assert before["validation_accuracy"] in [row["validation_accuracy"] for row in before["history"]]
-    compare(folder, [folder / "run0"], {})
+    compare(folder, [folder / "run0"], {}, training_cost)
     page = (folder / "report.html").read_text()
     assert "validation accuracy" in page
     assert "<td>{:.3f} – {:.3f}</td>".format(*before["intervals"]["accuracy"]) in page
-    compare(folder, [folder / "missing"], {"missing": Unfinished(reason="no store", command="snakemake x")})
+    compare(
+        folder, [folder / "missing"], {"missing": Unfinished(reason="no store", command="snakemake x")}, training_cost
+    )
     assert "no store" in (folder / "report.html").read_text()
     # Where all clips train or test, there is nothing to compare by.
     _, run, metrics = three_folds
     assert "validation_accuracy" not in metrics["mean"]
     shutil.copytree(run, tmp_path / "run")
-    compare(tmp_path, [tmp_path / "run"], {})
+    compare(tmp_path, [tmp_path / "run"], {}, training_cost)
     assert "validation" not in (tmp_path / "report.html").read_text()
 
 
@@ -346,9 +352,15 @@ def test_runs_of_the_same_classes_are_shown_together(dropped: tuple[Path, Any, A
     folder, _, _ = dropped
     for name in ("one", "two"):
         shutil.copytree(folder / "run1", tmp_path / name)
-    compare(tmp_path, [tmp_path / "one", tmp_path / "two"], {})
+    compare(tmp_path, [tmp_path / "one", tmp_path / "two"], {}, training_cost)
     page = (tmp_path / "report.html").read_text()
     assert "Learning curves side by side" in page
+    assert "These 2 runs tested the same" in page
+    assert "cannot be told apart" in page
+    assert "Settings that differ" not in page
+    cost = training_cost([tmp_path / "one"])
+    assert cost is not None
+    assert page.count(f"<td>{cost.seconds:.1f}</td><td>cpu</td>") == 2
     assert "one (validation)" in page
 
 

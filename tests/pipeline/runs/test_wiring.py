@@ -25,7 +25,7 @@ from pipeline.corpus.sources.esc50.settings import Esc50Corpus
 from pipeline.corpus.sources.json.settings import JsonCorpus
 from pipeline.corpus.sources.json.source import JsonSource
 from pipeline.corpus.sources.tags.settings import TagsCorpus
-from pipeline.runs.fitting import fit_run
+from pipeline.runs.fitting import fit_run, tensors_per_epoch
 from pipeline.runs.learnable import learned_classes
 from pipeline.runs.run import Run, prepare_run, run_sides
 from pipeline.runs.train import train_experiment
@@ -35,6 +35,7 @@ from pipeline.workflow.plan import Plan, plan_of
 from stores import Store
 from stores.files import read_json
 from stores.layout import ArraySpec
+from training.stream import ClipStream
 
 MODEL = {"name": "cnn", "depth": 2, "width": 16, "dense": [8]}
 
@@ -106,6 +107,18 @@ def test_the_stream_that_trains_is_as_configured(
         this.setup.training,
         ["a", "b"],
     )
+
+
+@pytest.mark.parametrize("variants", ["all", "one", "original"])
+def test_the_tensors_of_an_epoch_are_counted_as_its_stream_gives_them(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variants: str
+) -> None:
+    streams: list[ClipStream] = []
+    monkeypatch.setattr(pipeline.runs.fitting, "fit", lambda folder, train, validation, **_: streams.append(train))
+    this = run(store, chosen(training={"variants": variants, "views": 3, "batch_size": 1}))
+    sides = run_sides(this)
+    fit_run(tmp_path, sides, this)
+    assert tensors_per_epoch(sides, this) == len(streams[0])
 
 
 def test_batches_for_a_gpu_are_pinned_and_a_gpu_that_is_not_there_is_refused(

@@ -166,7 +166,10 @@ def test_a_second_experiment_is_a_new_target_and_computes_no_feature(folder: Fol
     output = folder.run("train_deeper", "report")
     assert folder.computed(output) == [], output
     assert folder.metrics("deeper")["store"] == folder.metrics()["store"]
-    assert "deeper" in (folder.path / "work" / "report.html").read_text()
+    page = (folder.path / "work" / "report.html").read_text()
+    assert "deeper" in page
+    assert "These 2 runs tested the same" in page
+    assert "<td>training.epochs</td>" in page
 
 
 def test_other_labels_on_the_same_sound_compute_no_feature(folder: Folder) -> None:

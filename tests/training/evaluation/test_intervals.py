@@ -19,11 +19,11 @@ from sklearn.metrics import (
 import training.evaluation.intervals
 from training.evaluation.areas import detection_areas
 from training.evaluation.detection import detect
+from training.evaluation.differences import paired_differences
 from training.evaluation.intervals import (
     RESAMPLES,
     ScoredClips,
     mean_intervals,
-    paired_differences,
     resampled_scores,
     score_intervals,
 )
