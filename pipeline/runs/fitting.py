@@ -88,9 +88,9 @@ def shown_variants(run: Run) -> tuple[str, ...]:
     return (ORIGINAL,) if run.setup.training.variants == "original" else run.store.variants
 
 
-def originals(rows: np.ndarray, run: Run) -> ClipStream:
-    """Return a stream of clips as they were recorded, in the order of the store."""
-    return _in_order(rows, run)
+def originals(rows: np.ndarray, run: Run, **options: Any) -> ClipStream:
+    """Return a stream of clips as they were recorded, in the order of the store; `options` are those of a rank."""
+    return _in_order(rows, run, **options)
 
 
 def stream_of(copies: CopySplit, side: int, run: Run) -> ClipStream:
