@@ -38,7 +38,7 @@ def _lines(certificate: Mapping[str, Any]) -> Iterator[str]:
         f"alone, and once killed {len(kills)} times by SIGKILL and resumed. Its settings, data and code are "
         f"{'those' if resume['same_work_as_run'] else 'NOT those'} of the run.\n"
     )
-    yield "| training | hash of the weights | hash of the whole state |"
+    yield "| training | hash of the weights | hash of all state |"
     yield "|---|---|---|"
     for label, key in (("left alone", "uninterrupted"), ("killed and resumed", "killed")):
         yield f"| {label} | `{resume[key]['weights']}` | `{resume[key]['state']}` |"

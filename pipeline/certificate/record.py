@@ -53,9 +53,9 @@ def run_names(work: Path, name: str) -> list[str]:
     runs = work / "runs"
     trained = sorted(path.parent.name for path in runs.glob("*/metrics.json"))
     if not (runs / name / "metrics.json").is_file():
-        there = f"{', '.join(trained)} are trained" if trained else "nothing is trained"
-        advice = "finish its training first" if (runs / name).is_dir() else f"found none; {there}"
-        raise InputError(f"{runs / name}: expected a finished run, {advice}")
+        unfinished = "one that is not finished; train it first" if (runs / name).is_dir() else ""
+        others = f"none; there are {', '.join(trained)}" if trained else "none; nothing is trained"
+        raise InputError(f"{runs / name}: expected a finished run, found {unfinished or others}")
     metrics = read_json(runs / name / "metrics.json")
     return [f"{name}/fold-{fold}" for fold in metrics["folds"]] if "folds" in metrics else [name]
 

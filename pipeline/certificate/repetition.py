@@ -16,6 +16,7 @@ from pipeline.runs.fitting import fit_run
 from pipeline.support.errors import InputError
 from stores.errors import StoreError
 from stores.files import write_json
+from training.checkpoints import Checkpoints
 from training.errors import TrainingError
 from training.learner import Learner
 
@@ -40,7 +41,9 @@ def train_again(work: Path, name: str, scratch: Path, limit: Limit, kill_before:
     try:
         record = read_record(work, name)
         fitted = fit_run(scratch, record.sides, record.run, record.init_from)
-        outcome |= {"ended": True, "weights": digest(fitted.network.state_dict()), "state": digest(fitted.history)}
+        saved = Checkpoints(scratch / "checkpoints", record.run.setup.training).load()
+        assert saved is not None
+        outcome |= {"ended": True, "weights": digest(fitted.network.state_dict()), "state": digest(saved.learner)}
         outcome |= {"epochs": len(fitted.history), "batches": 0}
     except _Covered:
         learner = learners[0]
