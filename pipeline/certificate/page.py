@@ -17,12 +17,14 @@ def write_certificate(path: Path, certificate: Mapping[str, Any]) -> None:
 
 def is_certified(run: Path) -> bool:
     """Return True if the certificate of a run holds, and is of the model that it has now; over folds, all of theirs."""
-    if folds := sorted(run.glob("fold-*/metrics.json")):
-        return all(is_certified(path.parent) for path in folds)
-    path = run / CERTIFICATE
-    if not path.is_file():
+    metrics = read_json(run / "metrics.json")
+    return all(_holds(run / f"fold-{fold}") for fold in metrics["folds"]) if "folds" in metrics else _holds(run)
+
+
+def _holds(run: Path) -> bool:
+    if not (run / CERTIFICATE).is_file():
         return False
-    certificate = read_json(path)
+    certificate = read_json(run / CERTIFICATE)
     return certificate["certified"] and certificate["model_version"] == read_json(run / "metrics.json")["model_version"]
 
 

@@ -52,6 +52,8 @@ def _bring_up_to_date(config: Path, files: Sequence[Path]) -> None:
                 lines += [line.strip()]
         except KeyboardInterrupt:
             os.killpg(process.pid, signal.SIGINT)
+            process.stderr.read()  # until all jobs have ended
+            process.wait()
             raise
     if process.returncode:
         errors = [line for line in lines if line.startswith(PREFIX)]

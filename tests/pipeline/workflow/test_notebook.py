@@ -23,17 +23,17 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_file_that_is_not_there(config: Path) -> None:
-    with pytest.raises(InputError, match="yours.yaml: expected a configuration file, found none"):
+    with pytest.raises(InputError, match=r"yours\.yaml: expected a configuration file, found none"):
         train_from(Path("yours.yaml"), "x")
 
 
 def test_an_unknown_experiment(config: Path) -> None:
-    with pytest.raises(InputError, match="mine.yaml: expected one of the experiments x, y, got 'z'"):
+    with pytest.raises(InputError, match=r"mine\.yaml: expected one of the experiments x, y, got 'z'"):
         train_from(config, "z")
 
 
 def test_what_snakemake_fails_at(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(InputError, match=r"^mine.yaml: experiments.x.corpus.root: ") as caught:
+    with pytest.raises(InputError, match=r"^mine\.yaml: experiments\.x\.corpus\.root: ") as caught:
         train_from(config, "x")
     assert f"otogura: {caught.value}" in capsys.readouterr().err
 
