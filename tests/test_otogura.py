@@ -81,7 +81,7 @@ def test_defaults_are_those_of_a_clip_stream() -> None:
 
 
 def test_training_runs_inside_an_event_loop_and_beside_one(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a notebook: once in the thread of the loop, and once more, when it is finished, in another one."""
+    """Once in the thread of the loop, as a notebook does, and once more, when it is finished, in another one."""
     monkeypatch.chdir(demo)
     before = signal.getsignal(signal.SIGINT)
 
