@@ -1,4 +1,4 @@
-"""Open stores, stream their batches, and extract the features of single files: otogura for notebooks and scripts.
+"""Open stores, stream their batches, extract features of single files, and train: otogura for notebooks and scripts.
 
 Examples
 --------
@@ -10,7 +10,7 @@ Examples
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow.compute as pc
@@ -36,6 +36,7 @@ __all__ = [
     "extract",
     "open_store",
     "stream",
+    "train",
 ]
 
 __version__ = "0.1.0"
@@ -172,3 +173,43 @@ def stream(
         statistics=statistics,
         shown=shown,
     )
+
+
+def train(config: str | Path, experiment: str) -> dict[str, Any]:
+    """Train an experiment of a configuration, as `snakemake train_<experiment>` does, in this process.
+
+    What training reads, such as the store, is brought up to date before by Snakemake in a process of its own. An event
+    loop may run, as in a notebook. Ctrl-C, or the notebook's stop button, saves a checkpoint; the same call goes on
+    from there, and a run that is finished is loaded.
+
+    Parameters
+    ----------
+    config : path
+        Configuration file.
+    experiment : str
+        Name of one of its experiments.
+
+    Returns
+    -------
+    dict
+        Scores of the run by name, as in its `metrics.json`: `accuracy`, `macro_f1`, `loss`, `history` and others. Over
+        folds they are in `mean` and `sd`.
+
+    Raises
+    ------
+    pipeline.support.errors.InputError
+        If the configuration, or what it names, has a mistake.
+    training.errors.TrainingError
+        If `max_time` has come, or the loss is not finite.
+
+    Examples
+    --------
+    >>> import otogura
+    >>> metrics = otogura.train("config/config.yaml", "genre")
+    >>> low, high = metrics["intervals"]["accuracy"]
+    >>> low <= metrics["accuracy"] <= high
+    True
+    """
+    from pipeline.workflow.notebook import train_from  # torch takes seconds to import
+
+    return train_from(Path(config), experiment)

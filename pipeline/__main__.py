@@ -116,30 +116,12 @@ def _split(text: str, options: argparse.Namespace) -> None:
 def _train(text: str, options: argparse.Namespace) -> None:
     import torch
 
-    from pipeline.runs.train import train_experiment
     from pipeline.workflow.jobs import TrainJob
-    from stores import open_store
+    from pipeline.workflow.train_job import run_train_job
 
-    job = TrainJob.model_validate_json(text)
     torch.set_num_threads(options.workers)
-    store = open_store(job.family)
-    metrics = train_experiment(
-        job.folder,
-        store,
-        job.setup,
-        name=job.name,
-        config_path=options.config_path,
-        record=job.record,
-        init_from=job.init_from,
-        recordings=job.recordings(store.rows),
-        quarantine=job.index / "quarantine.csv",
-        tracking=json.loads(options.tracking),
-    )
-    scores = metrics.get("mean", metrics)
-    shown = f"test accuracy {scores['accuracy']:.3f}"
-    if "roc_auc" in scores:
-        shown += f", ROC-AUC {scores['roc_auc']:.3f}"
-    log.info("%s: %s; report: %s", job.name, shown, job.folder / "report.html")
+    job = TrainJob.model_validate_json(text)
+    run_train_job(job, config_path=options.config_path, tracking=json.loads(options.tracking))
 
 
 def _search(text: str, options: argparse.Namespace) -> None:

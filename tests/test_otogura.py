@@ -1,8 +1,11 @@
 """The façade: its examples run as they stand, its keywords are those of the stream, its version is the project's."""
 
+import asyncio
 import doctest
 import inspect
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -14,6 +17,7 @@ from pipeline.build.store import build_store
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.readers import source_of
 from pipeline.support.executors import TaskRunner
+from stores.files import read_json
 from training.stream import ClipStream
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +39,20 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recording = folder / "work" / "demo" / "genres" / "funk" / "funk-00.wav"
     recording.parent.mkdir(parents=True)
     recording.write_bytes((folder / "corpus" / "a" / "0.wav").read_bytes())
+    model = {"name": "resnet_attention", "width": 0.125, "blocks": [1, 1, 1], "attention_blocks": 1}
+    experiment = {
+        "corpus": {"root": str(folder / "corpus")},
+        "recipe": "small",
+        "model": model,
+        "training": {"epochs": 2, "batch_size": 8, "variants": "original"},
+    }
+    variants = dict.fromkeys(("noise", "shift", "stretch", "pitch", "rolloff"))
+    recipes = {"small": {"frames": 24, "n_mels": 32, "variants": variants}}
+    names = ("genre", "in_a_loop")
+    (folder / "config").mkdir()
+    (folder / "config" / "config.yaml").write_text(
+        yaml.safe_dump({"recipes": recipes, "experiments": dict.fromkeys(names, experiment)})
+    )
     return folder
 
 
@@ -46,7 +64,7 @@ def test_examples_run(example: doctest.DocTest, demo: Path, monkeypatch: pytest.
     assert result.failed == 0, "".join(lines)
 
 
-@pytest.mark.parametrize("name", ["extract", "open_store", "stream"])
+@pytest.mark.parametrize("name", ["extract", "open_store", "stream", "train"])
 def test_every_function_has_an_example(name: str) -> None:
     assert f"otogura.{name}" in {example.name for example in EXAMPLES}
 
@@ -60,6 +78,22 @@ def test_defaults_are_those_of_a_clip_stream() -> None:
     facade, stream = (inspect.signature(function).parameters for function in (otogura.stream, ClipStream))
     shared = {name for name in stream if stream[name].default is not inspect.Parameter.empty}
     assert {name: facade[name].default for name in shared} == {name: stream[name].default for name in shared}
+
+
+def test_training_runs_inside_an_event_loop_and_beside_one(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once in the thread of the loop, as a notebook does, and once more, when it is finished, in another one."""
+    monkeypatch.chdir(demo)
+    before = signal.getsignal(signal.SIGINT)
+
+    async def trained() -> list[dict[str, Any]]:
+        arguments = ("config/config.yaml", "in_a_loop")
+        return [otogura.train(*arguments), await asyncio.to_thread(otogura.train, *arguments)]
+
+    first, second = asyncio.run(trained())
+    assert len(first["history"]) == 2
+    assert second == first
+    assert first == read_json(demo / "work" / "runs" / "in_a_loop" / "metrics.json")
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_the_citation_names_the_version() -> None:

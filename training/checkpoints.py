@@ -1,7 +1,6 @@
 """The checkpoints of a run, complete or missing, and the epoch at which to stop."""
 
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from stores.files import make_folder, remove_partials, replacing
+from training.history import best_epoch
 from training.learner import Epoch, Learner
 from training.settings import Training
 from training.stream import ClipStream
@@ -86,17 +86,10 @@ class Checkpoints:
             return True
         if self._training.keep == "last" or not history:
             return False
-        losses = _losses(history)
-        return len(losses) - 1 - losses.index(min(losses)) >= self._training.patience
+        return len(history) - 1 - best_epoch(history) >= self._training.patience
 
     def _is_best(self, history: Sequence[Epoch]) -> bool:
-        losses = _losses(history)
-        return len(losses) == 1 or losses[-1] < min(losses[:-1])
-
-
-def _losses(history: Sequence[Epoch]) -> list[float]:
-    """Return the validation losses; one that is not a number becomes infinite, the worst."""
-    return [math.inf if math.isnan(row["validation_loss"]) else row["validation_loss"] for row in history]
+        return best_epoch(history) == len(history) - 1
 
 
 def _write(path: Path, state: dict[str, Any], before: Path | None = None) -> None:

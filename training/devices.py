@@ -17,6 +17,11 @@ def device_of(training: Training) -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def device_name(device: torch.device) -> str:
+    """Return the name of a GPU, or `cpu`."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def dtype_of(training: Training) -> torch.dtype:
     """Return the type of the numbers in training; `auto` is bfloat16 only where the hardware computes it itself."""
     if training.precision != "auto":

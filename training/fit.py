@@ -51,6 +51,7 @@ def fit(
     start: Artefact | None = None,
     before_epoch: BeforeEpoch | None = None,
     until: float | None = None,
+    label: str = "",
 ) -> Fitted:
     """Train, or go on training, or load the weights if the same has been trained in this folder before.
 
@@ -74,6 +75,8 @@ def fit(
         written; may raise to break off.
     until : float, optional
         When `max_time` will have come, on the monotonic clock; one step is trained in any case.
+    label : str, optional
+        Name of the run among others, for its progress.
 
     Raises `TrainingError` when it has come, or training has gone astray.
     """
@@ -98,7 +101,9 @@ def fit(
             learner.load_state_dict(saved.learner)
             train.load_state_dict(saved.stream)
             log.info("going on in epoch %d, after %d batches", len(learner.history) + 1, learner.batches)
-        run_epochs(learner, train, validation, training, checkpoints, before_epoch=before_epoch, until=until)
+        run_epochs(
+            learner, train, validation, training, checkpoints, before_epoch=before_epoch, until=until, label=label
+        )
         saved = checkpoints.load()
     assert saved is not None
     assert saved.kept is not None

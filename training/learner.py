@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.augment import augmented, mixed, mixture
 from training.devices import autocast, device_of, dtype_of, random_states, set_random_states
-from training.errors import TrainingError
+from training.errors import NotFinite
 from training.models.crops import Crops
 from training.normalise import features_for
 from training.optimizer import AdamW
@@ -80,7 +80,9 @@ class Learner:
             if share is not None:
                 features = mixed(features, share)
             loss = self.loss("train", self.network(features.float()), batch["label"], share)
-        finite = self._sums.get("train finite", torch.zeros_like(loss))  # batches before the first that is not
+        finite = self._sums.get(
+            "train finite", torch.zeros_like(loss)
+        )  # batches before the first that is not: no wait for the GPU
         self._sums["train finite"] = finite + (torch.isfinite(loss.detach()) & (finite == self.batches))
         self._scaler.scale(loss / addends).backward()  # type: ignore[no-untyped-call]  # torch's
         self.batches += 1
@@ -103,8 +105,9 @@ class Learner:
             self.loss("validation", network(features_for(network, batch).float()), batch["label"])
 
     def end_epoch(self) -> Epoch:
-        """Add the epoch to the history, and set the learning rate of the next one. Raises `TrainingError` where the
-        loss is not finite.
+        """Add the epoch to the history, and set the learning rate of the next one.
+
+        Raises `NotFinite` where the training loss is not finite.
         """
         number = len(self.history)
         epoch: Epoch = {"epoch": number, "learning_rate": self.optimizer.param_groups[0]["lr"]}
@@ -112,11 +115,7 @@ class Learner:
             for metric in ("loss", "accuracy"):
                 epoch[f"{side}_{metric}"] = self.mean(side, metric)
         if not math.isfinite(epoch["train_loss"]):
-            batch = int(self._sums["train finite"]) + 1
-            raise TrainingError(
-                f"the training loss is not finite in epoch {number + 1} from batch {batch} on; lower "
-                "training.learning_rate"
-            )
+            raise NotFinite(number, int(self._sums["train finite"]))
         self.history.append(epoch)
         self._schedule.step(epoch.get("validation_loss"))
         self.batches, self._sums = 0, {}

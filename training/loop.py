@@ -2,20 +2,18 @@
 
 import logging
 import math
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from multiprocessing import parent_process
+from collections.abc import Callable, Sequence
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from training.checkpoints import Checkpoints
-from training.errors import OutOfTime
+from training.divergence import divergence
+from training.errors import NotFinite, OutOfTime
+from training.history import best_epoch
 from training.interruption import Interruption
 from training.learner import Epoch, Learner
+from training.progress import EpochBar, epoch_name
 from training.settings import Training
 from training.stream import ClipStream
 
@@ -33,8 +31,11 @@ def run_epochs(
     *,
     before_epoch: BeforeEpoch | None = None,
     until: float | None = None,
+    label: str = "",
 ) -> None:
     """Train from where the learner and its stream are until the last epoch, or until patience ends.
+
+    `label` names the run among others, such as its fold, before the number of each epoch.
 
     Raises `OutOfTime` when `until` comes on the monotonic clock, and ends the process as others end where it is
     interrupted: in both cases after a checkpoint, and one step at least.
@@ -56,14 +57,15 @@ def run_epochs(
                 before_epoch(learner.history, learner.network)
             epoch_began = began = saved = time.monotonic()
             train.set_epoch(len(learner.history))
-            with _progress(learner, settings, len(train)) as advance:
+            with EpochBar(learner.history, settings, label, len(train), train.batch_size) as bar:
+                bar.begin(learner.batches)
                 for batch in train:
                     first = learner.batches // settings.accumulate * settings.accumulate  # of this step
                     learner.learn(batch, addends=min(settings.accumulate, len(train) - first))
                     if learner.batches % settings.accumulate and learner.batches < len(train):
                         continue
                     learner.step()
-                    advance(learner.batches)
+                    bar.advance(learner.batches)
                     now = time.monotonic()
                     stop_if_asked(ends_at=now + (now - began))
                     if now - saved >= settings.checkpoint_every.total_seconds():
@@ -73,40 +75,28 @@ def run_epochs(
             for batch in () if validation is None else validation:
                 learner.validate(batch)
                 stop_if_asked(ends_at=-math.inf)  # however long it takes: what begins with it would never end
-            _log_epoch(learner.end_epoch(), settings, time.monotonic() - epoch_began)
+            try:
+                epoch = learner.end_epoch()
+            except NotFinite as error:
+                raise divergence(train, error) from None
+            _log_epoch(epoch, settings, label, time.monotonic() - epoch_began)
             train.set_epoch(len(learner.history))
             checkpoints.save_epoch(learner, train)
             if not checkpoints.ended(learner.history):
                 stop_if_asked(ends_at=time.monotonic())
         interruption.end()
+        _log_end(learner.history, settings, label)
 
 
-def _log_epoch(epoch: Epoch, settings: Training, seconds: float) -> None:
+def _log_epoch(epoch: Epoch, settings: Training, label: str, seconds: float) -> None:
     named = ("train_loss", "validation_loss", "validation_accuracy")
     scores = ", ".join(f"{name.replace('_', ' ')} {epoch[name]:.3f}" for name in named if name in epoch)
-    number = int(epoch["epoch"]) + 1
-    log.info("epoch %d/%d: %s, %.1f s", number, settings.epochs, scores.removeprefix("train "), seconds)
+    place = epoch_name(int(epoch["epoch"]), settings.epochs, label)
+    log.info("%s: %s, %.1f s", place, scores.removeprefix("train "), seconds)
 
 
-@contextmanager
-def _progress(learner: Learner, settings: Training, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar for one epoch, which disappears with it, on a terminal that no other process shares."""
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    shown = sys.stderr.isatty() and parent_process() is None
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
-        name = f"epoch {len(learner.history) + 1}/{settings.epochs}"
-        if losses := [row["validation_loss"] for row in learner.history if "validation_loss" in row]:
-            name += f", best validation loss {min(losses):.3f}"
-        task = bar.add_task(name, total=total, completed=learner.batches, rate="")
-
-        def advance(batches: int) -> None:
-            speed = bar.tasks[0].speed
-            bar.update(task, completed=batches, rate="" if speed is None else f"{speed:.1f} batches/s")
-
-        yield advance
+def _log_end(history: Sequence[Epoch], settings: Training, label: str) -> None:
+    """Say why a run ends before its last epoch, if it does."""
+    if len(history) < settings.epochs:
+        best = epoch_name(best_epoch(history), settings.epochs, label)
+        log.info("training ends: the validation loss has not improved since %s (patience %d)", best, settings.patience)

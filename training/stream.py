@@ -18,7 +18,6 @@ from training.order import Blocks, Items, Permutation
 READ_AHEAD = 3  # batches that are assembled while the model works on one
 WINDOW = 16  # runs of neighbouring clips whose members are shuffled together
 
-
 Order = Callable[[np.ndarray], np.ndarray]  # numbers of `Items` at some positions of an epoch
 
 
@@ -127,6 +126,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
                 f"variants: expected some of {', '.join(store.variants)}, got {', '.join(sorted(unknown))}"
             )
         self.store = store
+        self.variants = tuple(variants)
         self._shuffle = shuffle
         self._block = block
         self._seed = seed
@@ -152,7 +152,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
                     f"rows: expected a clip or more for each of {world_size} ranks, got {len(self._items)}"
                 )
             batch_size = min(batch_size, len(self._items) // world_size)
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._reader = BatchReader(
             store, self._items, batch_size, seed=seed, pin=pin, expand=expand, statistics=statistics
         )
@@ -177,8 +177,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         self.epoch, self._start = self._position.epoch, self._position.seen
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        epoch = Epoch(self.epoch, self._order(), self._start)
-        self._start = 0
+        epoch = self._begun()
         numbers = range(self._batches(epoch.start))
         if (worker := get_worker_info()) is not None:  # the loader takes from its workers in turn
             numbers = numbers[worker.id :: worker.num_workers]
@@ -187,7 +186,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         def next_one() -> dict[str, torch.Tensor]:
             number, future = waiting.popleft()
             batch = future.result()
-            self._position = Position(epoch.number, epoch.start + (number + 1) * self._batch_size * self._world_size)
+            self._advance(number, epoch)
             return batch
 
         with ThreadPoolExecutor(min(READ_AHEAD, cpu_count()), thread_name_prefix="otogura-stream") as threads:
@@ -202,9 +201,26 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
                 for _, future in waiting:
                     future.cancel()
 
+    def items(self) -> Iterator[np.ndarray]:
+        """Yield row, variant number and view of each batch's items, `(3, batch)` int64: iterate, but read no tensor."""
+        epoch = self._begun()
+        for number in range(self._batches(epoch.start)):
+            self._advance(number, epoch)
+            yield np.stack(self._at(number, epoch))
+
+    def _begun(self) -> Epoch:
+        epoch, self._start = Epoch(self.epoch, self._order(), self._start), 0
+        return epoch
+
+    def _advance(self, number: int, epoch: Epoch) -> None:
+        self._position = Position(epoch.number, epoch.start + (number + 1) * self.batch_size * self._world_size)
+
+    def _at(self, number: int, epoch: Epoch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self._items.at(epoch.order(self._positions(number, epoch)), epoch.number)
+
     def _batches(self, start: int) -> int:
         """Return the number of batches of this rank when an epoch goes on from `start`."""
-        left, global_batch = len(self._items) - start, self._batch_size * self._world_size
+        left, global_batch = len(self._items) - start, self.batch_size * self._world_size
         return left // global_batch if self._shuffle else -(-left // global_batch)
 
     def _order(self) -> Order:
@@ -215,18 +231,17 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
 
     def _positions(self, number: int, epoch: Epoch) -> np.ndarray:
         """Return the positions in an epoch of this rank's part of a batch."""
-        start = epoch.start + (number * self._world_size + self._rank) * self._batch_size
-        return np.arange(start, min(start + self._batch_size, len(self._items)))
+        start = epoch.start + (number * self._world_size + self._rank) * self.batch_size
+        return np.arange(start, min(start + self.batch_size, len(self._items)))
 
     def _batch(self, number: int, epoch: Epoch) -> dict[str, Any]:
         if self._shuffle and self._block > 1:
             self._announce(number, epoch)
-        rows, variants, views = self._items.at(epoch.order(self._positions(number, epoch)), epoch.number)
-        return self._reader.read(rows, variants, views, epoch.number)
+        return self._reader.read(*self._at(number, epoch), epoch.number)
 
     def _announce(self, number: int, epoch: Epoch) -> None:
         """Have the system read as much of the next window as this batch takes of its own, in the order of the disk."""
-        span, global_batch = self._block * WINDOW, self._batch_size * self._world_size
+        span, global_batch = self._block * WINDOW, self.batch_size * self._world_size
         begin = epoch.start + number * global_batch
         end = min(begin + global_batch, len(self._items))
         for window in range(begin // span, -(-end // span)):
@@ -239,7 +254,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         """Return row and variant number of this rank's clips in a window, in the order of the disk."""
         span = self._block * WINDOW
         positions = np.arange(window * span, min((window + 1) * span, len(self._items)))
-        mine = (positions - epoch.start) // self._batch_size % self._world_size == self._rank
+        mine = (positions - epoch.start) // self.batch_size % self._world_size == self._rank
         rows, variants, _ = self._items.at(epoch.order(positions[mine]), epoch.number)
         order = np.lexsort([rows, variants])
         return rows[order], variants[order]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,8 +60,19 @@ def write_sides(path: Path, rows: pa.Table, sides: Sides) -> None:
     _write(path, _table(rows.take(numbers), pa.array(names, pa.string())))
 
 
-def read_split(path: Path) -> pa.Table:
-    """Read a recorded split, all columns as text. Raises `InputError` with one line for any other content."""
+def read_sides(path: Path, rows: pa.Table) -> Sides:
+    """Return the sides of a run as `write_sides` recorded them; clips that are not recorded are on none."""
+    recorded = read_split(path, (*SIDES, LEFT_OUT))
+    side_of = recorded["side"].take(pc.index_in(rows["id"], value_set=recorded["id"].combine_chunks()))
+    places = pc.fill_null(pc.index_in(side_of, value_set=pa.array([*SIDES, LEFT_OUT])), OPEN).to_numpy()
+    return Sides(*(np.flatnonzero(places == number) for number in range(len(SIDES) + 1)))
+
+
+def read_split(path: Path, names: Sequence[str] = SIDES) -> pa.Table:
+    """Read a recorded split, all columns as text. Raises `InputError` with one line for any other content.
+
+    `names` are those that a side may have.
+    """
     options = ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()))
     try:
         table = read_csv(path, convert_options=options)
@@ -68,10 +80,10 @@ def read_split(path: Path) -> pa.Table:
         raise InputError(f"{path}: expected a CSV table in UTF-8: {' '.join(str(error).split())}") from None
     if missing := [name for name in COLUMNS if name not in table.column_names]:
         raise InputError(f"{path}: expected the columns {', '.join(COLUMNS)}, found no {missing[0]}")
-    for place, side in enumerate(pc.index_in(table["side"], value_set=pa.array(SIDES)).is_null().to_pylist()):
+    for place, side in enumerate(pc.index_in(table["side"], value_set=pa.array(names)).is_null().to_pylist()):
         if side:
             name = table["side"][place].as_py()
-            raise InputError(f"{path}, line {place + 2}: expected a side of {', '.join(SIDES)}, found {name!r}")
+            raise InputError(f"{path}, line {place + 2}: expected a side of {', '.join(names)}, found {name!r}")
     twice = pc.value_counts(table["id"]).filter(pc.greater(pc.value_counts(table["id"]).field("counts"), 1))
     if len(twice):
         raise InputError(f"{path}: expected each clip once, found {twice[0]['values']} again; remove one of the lines")

@@ -29,30 +29,16 @@ def fit_run(
     before_epoch: BeforeEpoch | None = None,
     until: float | None = None,
     copies: CopySplit | None = None,
+    label: str = "",
 ) -> Fitted:
     """`fit` on the training clips, and on those that validate; no clip that tests is read.
 
     With `copies` tensors train and validate as they say; weights of classes and statistics stay those of the training
-    clips.
+    clips. `label` names the run in its progress.
     """
     store, training, labels = run.store, run.setup.training, run.labels
     variants = shown_variants(run)
-    rows, shown = (sides.train, None) if copies is None else copies.of(TRAIN)
-    train = ClipStream(
-        store,
-        rows,
-        labels,
-        batch_size=training.batch_size,
-        variants=variants,
-        choice="one" if training.variants == "one" else "all",
-        views=training.views,
-        shuffle=True,
-        seed=training.seed,
-        pin=device_of(training).type == "cuda",
-        expand=False,
-        statistics=training.normalise == "train",
-        shown=shown,
-    )
+    train = train_stream(sides, run, copies)
     standard: Standard | TrainStatistics | None = None
     if isinstance(run.setup.model, SpectrogramModel):
         standard = fitted_standard(store, sides.train, variants)
@@ -74,7 +60,27 @@ def fit_run(
         start=None if init_from is None else read_artefact(init_from),
         before_epoch=before_epoch,
         until=until,
+        label=label,
     )
+
+
+def train_stream(sides: Sides, run: Run, copies: CopySplit | None = None, **options: Any) -> ClipStream:
+    """Return the stream that a run is trained on, with `options` such as rank and world size in place of its own."""
+    training = run.setup.training
+    rows, shown = (sides.train, None) if copies is None else copies.of(TRAIN)
+    own: dict[str, Any] = {
+        "batch_size": training.batch_size,
+        "variants": shown_variants(run),
+        "choice": "one" if training.variants == "one" else "all",
+        "views": training.views,
+        "shuffle": True,
+        "seed": training.seed,
+        "pin": device_of(training).type == "cuda",
+        "expand": False,
+        "statistics": training.normalise == "train",
+        "shown": shown,
+    }
+    return ClipStream(run.store, rows, run.labels, **own | options)
 
 
 def shown_variants(run: Run) -> tuple[str, ...]:
@@ -88,9 +94,9 @@ def tensors_per_epoch(sides: Sides, run: Run) -> int:
     return len(sides.train) * training.views * (1 if training.variants == "one" else len(shown_variants(run)))
 
 
-def originals(rows: np.ndarray, run: Run) -> ClipStream:
-    """Return a stream of clips as they were recorded, in the order of the store."""
-    return _in_order(rows, run)
+def originals(rows: np.ndarray, run: Run, **options: Any) -> ClipStream:
+    """Return a stream of clips as they were recorded, in the order of the store; `options` are those of a rank."""
+    return _in_order(rows, run, **options)
 
 
 def stream_of(copies: CopySplit, side: int, run: Run) -> ClipStream:

@@ -92,7 +92,7 @@ def claimed_accuracy(
     on there after an interruption.
     """
     copies = split_copies(sides, run.labels, shown_variants(run), run.setup.split.seed)
-    fitted = fit_run(folder / FOLDER, sides, run, init_from, until=until, copies=copies)
+    fitted = fit_run(folder / FOLDER, sides, run, init_from, until=until, copies=copies, label="leak meter")
 
     def predicted(side: int) -> Predictions:
         return predict(fitted.network, stream_of(copies, side, run), device_of(run.setup.training))

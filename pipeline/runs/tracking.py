@@ -11,14 +11,13 @@ from os import getpid
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from pipeline.runs.events import FINISHED, EventWriter
 from pipeline.runs.run import Run
 from stores.files import make_folder
 from training.artefact import WEIGHTS
-from training.devices import device_of
+from training.devices import device_name, device_of
 from training.errors import OutOfTime
 from training.learner import Epoch
 
@@ -100,11 +99,6 @@ def settings_of(run: Run, name: str, fold: int | None, init_from: Path | None) -
         "model": setup.model.model_dump(mode="json"),
         "training": setup.training.model_dump(mode="json"),
     }
-
-
-def device_name(device: torch.device) -> str:
-    """Return the name of a GPU, or `cpu`."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def start_follower(folder: Path, tracker: str) -> threading.Thread | None:

@@ -36,6 +36,7 @@ from training.evaluation.predictions import Predictions, averaged
 from training.report.attention import clip_picture, looked_panel
 from training.report.fold_folders import fold_folder
 from training.report.folds import write_folds
+from training.report.notices import notices
 from training.report.run import before_and_after, write_run
 from training.report.settings import SETTINGS
 
@@ -148,7 +149,9 @@ def _single(
     log.info("%s: %d training, %d validation, %d test clips", title, *counts)
     if len(sides.left_out):
         log.info("%s: %d clips left out, because their group is on another side", title, len(sides.left_out))
-    fitted = fit_run(folder, sides, run, init_from, before_epoch=events.write_epochs, until=until)
+    fold = events.settings["fold"]
+    label = "" if fold is None else f"fold {fold}"
+    fitted = fit_run(folder, sides, run, init_from, before_epoch=events.write_epochs, until=until, label=label)
     events.write_epochs(fitted.history, fitted.network)
     write_learned(folder, store.rows, sides, init_from)
     write_sides(folder / SPLIT_FILE, store.rows, sides)
@@ -224,5 +227,7 @@ def _single(
     if init_from is not None:
         sections.insert(0, before_and_after(read_json(init_from / "metrics.json"), metrics, init_from))
     write_run(folder, title, metrics, evaluation, sections, keep=training.keep)
+    for sentence in notices(metrics):
+        log.warning("warning: %s: %s", title, sentence)
     events.write_scores(metrics)
     return metrics, evaluation

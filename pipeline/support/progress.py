@@ -1,4 +1,4 @@
-"""Progress of a long job: a bar on a terminal, plain lines elsewhere."""
+"""Progress of a long job: a bar on a terminal and in notebooks, plain lines elsewhere."""
 
 import sys
 import time
@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Task as RichTask
 from rich.text import Text
+
+from training.console import bar_console
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -25,9 +27,10 @@ class Meter:
         self._total = total
         self._done = 0
         self._started = self._printed_at_s = time.monotonic()
-        self._bar = self._make_bar() if sys.stderr.isatty() else None
+        console = bar_console()
+        self._bar = None if console is None else self._make_bar(console)
 
-    def _make_bar(self) -> Progress:
+    def _make_bar(self, console: Console) -> Progress:
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -35,7 +38,7 @@ class Meter:
             _Rate(),
             TimeRemainingColumn(),
         )
-        bar = Progress(*columns, console=Console(stderr=True))
+        bar = Progress(*columns, console=console)
         bar.add_task(self._what, total=self._total)
         return bar
 

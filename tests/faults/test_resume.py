@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 import torch
-from killed_training import code_of, train, train_until
+from killed_training import train, train_until
 from stores_of import small_store
 
+from pipeline.certificate.faults import exit_code
 from stores import Store
 from training.errors import TrainingError
 from training.learner import Learner
@@ -31,7 +32,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @pytest.fixture(scope="module")
 def uninterrupted(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    assert code_of(train_until, -1, signal.SIGKILL, folder, store.path) == 0
+    assert exit_code(train_until, -1, signal.SIGKILL, folder, store.path) == 0
     return folder
 
 
@@ -44,10 +45,10 @@ def test_killed_anywhere_and_resumed_the_weights_are_the_same(
     for number in range(-(-KILLS // 3)):
         folder = tmp_path / str(number)
         for _ in range(3):
-            code = code_of(train_until, moments.randrange(1, calls // 2), signal.SIGKILL, folder, store.path)
+            code = exit_code(train_until, moments.randrange(1, calls // 2), signal.SIGKILL, folder, store.path)
             assert code in (0, -signal.SIGKILL)
             killed += code != 0
-        assert code_of(train, folder, store.path) == 0
+        assert exit_code(train, folder, store.path) == 0
         assert (folder / "outcome").read_text() == expected, f"run {number + 1}"
     assert killed > KILLS / 2
     print(f"{killed} kills")
@@ -60,8 +61,8 @@ def test_an_interrupted_run_has_saved_its_last_step(
     """In the middle of a step, which is finished, and in validation; then it goes on after just that."""
     calls = int((uninterrupted / "calls").read_text())
     for call in (4, calls - 20):
-        assert code_of(train_until, call, number, tmp_path, store.path) in (0, code)
-    assert code_of(train, tmp_path, store.path) == 0
+        assert exit_code(train_until, call, number, tmp_path, store.path) in (0, code)
+    assert exit_code(train, tmp_path, store.path) == 0
     assert (tmp_path / "outcome").read_text() == (uninterrupted / "outcome").read_text()
 
 

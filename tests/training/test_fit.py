@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import time
 import warnings
 from itertools import count
@@ -148,10 +149,15 @@ def test_other_settings_start_afresh(tmp_path: Path, store: Store) -> None:
     assert len(second.history) == 2
 
 
-def test_patience_stops_early(tmp_path: Path, store: Store) -> None:
+def test_patience_stops_early(tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "otogura")
     fitted = run(tmp_path, store, epochs=30, learning_rate=1e-12, patience=2)
     losses = [epoch["validation_loss"] for epoch in fitted.history]
     assert len(losses) == losses.index(min(losses)) + 1 + 2 < 30
+    best = losses.index(min(losses)) + 1
+    assert caplog.messages[-1] == (
+        f"training ends: the validation loss has not improved since epoch {best}/30 (patience 2)"
+    )
 
 
 def test_losses_that_do_not_fall_halve_the_rate(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,9 +171,50 @@ def test_losses_that_do_not_fall_halve_the_rate(tmp_path: Path, store: Store, mo
     assert factor < 1
 
 
-def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, store: Store) -> None:
-    with pytest.raises(TrainingError, match=r"not finite in epoch 1 from batch [2-9] on; lower training"):
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clips of the batch are named, with their variants."""
+    first: list[dict[str, torch.Tensor]] = []
+    learn = Learner.learn
+
+    def watched(self: Learner, batch: dict[str, torch.Tensor], **options: Any) -> None:
+        learn(self, batch, **options)
+        if not first and not self._sums["train loss"].isfinite():
+            first.append({name: batch[name].clone() for name in ("row", "variant")})
+
+    monkeypatch.setattr(Learner, "learn", watched)
+    with pytest.raises(TrainingError) as caught:
         run(tmp_path, store, learning_rate=1e30)
+    ids = store.rows["id"].take(first[0]["row"].numpy()).to_pylist()
+    variants = [store.variants[variant] for variant in first[0]["variant"].tolist()]
+    names = [name + f" ({variant})" * (variant != "original") for name, variant in zip(ids, variants, strict=True)]
+    begin, _, end = str(caught.value).partition(" on; ")
+    assert re.fullmatch("the training loss is not finite in epoch 1 from batch [2-9]", begin)
+    assert end == (
+        f"lower training.learning_rate, or look at the clips of that batch: {', '.join(names[:5])} and 1 more"
+    )
+
+
+def test_tensors_that_are_not_finite_are_named(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip, read_batch = Store.clip, Store.read_batch
+
+    def damaged(self: Store, row: int, variant: str = "original") -> np.ndarray:
+        values = clip(self, row, variant)
+        return np.full_like(values, np.nan) if (row, variant) == (3, "noise") else values
+
+    def damaged_batch(self: Store, rows: list[int], variants: list[str], out: np.ndarray) -> None:
+        read_batch(self, rows, variants, out)
+        for place, item in enumerate(zip(rows, variants, strict=True)):
+            if item == (3, "noise"):
+                out[place] = np.nan
+
+    monkeypatch.setattr(Store, "clip", damaged)
+    monkeypatch.setattr(Store, "read_batch", damaged_batch)
+    name = store.rows["id"][3].as_py()
+    with pytest.raises(TrainingError) as caught:
+        run(tmp_path, store)
+    assert f"on; the tensors of {name} (noise) in {store.path} are not finite: otogura verify --rep" in str(
+        caught.value
+    )
 
 
 def test_bf16_trains_to_float32_weights(tmp_path: Path, store: Store) -> None:

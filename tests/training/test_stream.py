@@ -163,6 +163,23 @@ def test_what_is_not_shuffled_resumes_on_fewer_or_more_ranks(store: Store, befor
     assert sorted(first + rest) == [(row, variant) for row in range(18) for variant in range(2)]
 
 
+@pytest.mark.parametrize("options", [{}, {"shuffle": True}, {"shuffle": True, "block": 3}])
+def test_items_are_those_of_the_batches_that_are_read(store: Store, options: dict[str, Any]) -> None:
+    """Also from the middle of an epoch, with the same position afterwards."""
+    named = stream(store, variants=store.variants, views=2, rank=1, world_size=2, **options)
+    read = stream(store, variants=store.variants, views=2, rank=1, world_size=2, **options)
+    for state in ({"epoch": 0, "seen": 0}, {"epoch": 3, "seen": 40}):
+        for one in (named, read):
+            one.load_state_dict(state)
+        batches = [torch.stack([batch["row"], batch["variant"]]).numpy() for batch in read]
+        items = list(named.items())
+        assert len(items) == len(batches) > 5
+        for item, batch in zip(items, batches, strict=True):
+            np.testing.assert_array_equal(item[:2], batch)
+        assert named.state_dict() == read.state_dict()
+        assert {*np.concatenate(items, axis=1)[2].tolist()} == {0, 1}
+
+
 def test_another_epoch_than_the_resumed_one_is_whole(store: Store) -> None:
     chosen = stream(store, shuffle=True)
     batches = iter(chosen)

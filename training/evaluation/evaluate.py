@@ -72,7 +72,7 @@ def evaluate(
     summary = {
         **scores.summary,
         **({} if detection is None else detection.summary),
-        **({} if validated is None else _validation(validated, positive, groups)),
+        **({} if validated is None else _validation(validated, positive, groups, classes)),
         "intervals": score_intervals(clips),
         **certainty(clips),
         "calibration": {"temperature": decision.temperature} | calibration(tested, calibrated),
@@ -104,15 +104,25 @@ def _detection(clips: ScoredClips, decision: Decision, validated: Predictions | 
     return detect(probabilities, tested.labels == decision.positive, decision.threshold, demand)
 
 
-def _validation(validated: Predictions, positive: int | None, groups: np.ndarray) -> dict[str, float]:
-    """Return accuracy and loss of validation clips; a detector's by thresholds that are not of the same clips."""
+def _validation(
+    validated: Predictions, positive: int | None, groups: np.ndarray, classes: Sequence[str]
+) -> dict[str, Any]:
+    """Return accuracy and loss of validation clips, and the classes among theirs that no clip is predicted as.
+
+    A detector's are by thresholds that were not chosen on the same clips.
+    """
     decided = validated.likeliest
     if positive is not None:
         truth, shares = validated.labels == positive, validated.probabilities[:, positive]
         detected = detect_across(shares, truth, groups[validated.rows])
         decided = np.where(detected, positive, 1 - positive)
     accuracy, loss = np.mean(decided == validated.labels), np.mean(losses(validated))
-    return {"validation_accuracy": float(accuracy), "validation_loss": float(loss)}
+    unpredicted = np.setdiff1d(validated.labels, decided)
+    return {
+        "validation_accuracy": float(accuracy),
+        "validation_loss": float(loss),
+        "unpredicted": [classes[number] for number in unpredicted],
+    }
 
 
 def _baseline(labels: np.ndarray, train_labels: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:

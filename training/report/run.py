@@ -10,6 +10,7 @@ from stores.files import write_json
 from training.evaluation.evaluate import Evaluation
 from training.report.certainty import certainty_sections
 from training.report.key_figures import figure_labels, interval_note, note_untested
+from training.report.notices import notice_panels
 from training.report.page import KeyFigure, Panel, write_page
 from training.report.sections import class_sections, detection_sections, learning_section
 
@@ -52,7 +53,7 @@ def write_run(
     ]
     figures.append(KeyFigure("baseline accuracy", f"{baseline['accuracy']:.3f}", f"always {baseline['class']}"))
     scores, detection, clips = evaluation.scores, evaluation.detection, evaluation.clips
-    sections = class_sections(scores.per_class, scores.confusion)
+    sections = [*notice_panels(metrics), *class_sections(scores.per_class, scores.confusion)]
     if detection is not None:
         counts = {row["class"] == metrics["positive"]: row["clips"] for row in scores.per_class}
         sections += detection_sections(detection, metrics["positive"], counts)

@@ -136,6 +136,34 @@ def test_replay_writes_a_variant_as_sound(typed: Typed, folder: Path, tmp_path: 
     assert (code, "expected one of the variants noise, original, rolloff, shift, got 'reverb'" in err) == (1, True)
 
 
+@pytest.mark.parametrize(("failures", "code"), [([], 0), (["b"], 1), (["a", "b"], 1)])
+def test_certification_of_folds_fails_with_any_of_them(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: list[str], code: int
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def certify(work: Path, name: str, **options: Any) -> list[str]:
+        asked.append(options)
+        return failures if name == "x/fold-2" else []
+
+    monkeypatch.setattr("pipeline.certificate.certify.certify", certify)
+    write_json(tmp_path / "work" / "runs" / "x" / "metrics.json", {"folds": [1, 2]})
+    ended, out, err = typed(tmp_path, "runs", "--certify", "x", "--kills", "2", "--steps", "7")
+    certified = ["x/fold-1", "x/fold-2"][: 2 if code == 0 else 1]
+    assert ended == code
+    assert out == "".join(f"{name}: certified; work/runs/{name}/certificate.md\n" for name in certified)
+    line = f"otogura: x/fold-2: not certified: {'; '.join(failures)}; work/runs/x/fold-2/certificate.md\n"
+    assert err == (line if failures else "")
+    assert [(options["kills"], options["steps"]) for options in asked] == [(2, 7)] * 2
+    assert asked[0]["seed"] == asked[1]["seed"]  # drawn once
+
+
+def test_certification_of_an_unknown_run_is_one_line(typed: Typed, tmp_path: Path) -> None:
+    code, _, err = typed(tmp_path, "runs", "--certify", "x")
+    line = "otogura: work/runs/x: expected a finished run, found none; nothing is trained\n"
+    assert (code, err) == (1, line)
+
+
 def test_runs_are_listed_with_their_scores(typed: Typed, tmp_path: Path) -> None:
     code, out, err = typed(tmp_path, "runs")
     assert (code, out, err) == (0, "", "work/runs: nothing has been trained\n")

@@ -82,15 +82,17 @@ class Trained:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[dict[str, Any]] = []
+        self.labels: list[str] = []
         monkeypatch.setattr(pipeline.runs.train, "fit_run", self._fit_run)
         monkeypatch.setattr(pipeline.runs.train, "predict", self._predict)
         monkeypatch.setattr(pipeline.runs.train, "explain", self._explain)
 
     def _fit_run(
-        self, folder: Path, sides: Any, run: Any, init_from: Path | None, before_epoch: Any, until: Any
+        self, folder: Path, sides: Any, run: Any, init_from: Path | None, before_epoch: Any, until: Any, label: str
     ) -> Fitted:
         write_json(folder / "run.json", {})
         before_epoch([], None)
+        self.labels.append(label)
         self.calls.append({"folder": folder, "sides": sides, "run": run, "init_from": init_from, "until": until})
         return Fitted(nn.Linear(3, 2), HISTORY)
 
@@ -164,6 +166,7 @@ def test_the_metrics_are_those_of_the_test_clips(
         "model_version": described["version"],
         "attention": {"agreement": 0.25, "clips": len(trained.explained)},
         "untested": [],
+        "unpredicted": [],
         "confusion": [[int(((truth == a) & (taken == b)).sum()) for b in range(3)] for a in range(3)],
         "history": HISTORY,
     }
@@ -392,6 +395,7 @@ def test_each_fold_is_a_run_of_its_own(
         metrics = train(tmp_path / name, store, experiment, init_from=start, recordings=lambda rows: list(rows))
     assert [sound(7) for sound in heard] == [7] * 4  # of the row that is asked for
     assert [call["until"] for call in trained.calls] == [1060.0] * 4
+    assert trained.labels == ["fold 2", "fold 4"] * 2
     assert [call["folder"].relative_to(tmp_path).as_posix() for call in trained.calls] == [
         "first/fold-2", "first/fold-4", "second/fold-2", "second/fold-4"
     ]  # fmt: skip

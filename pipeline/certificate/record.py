@@ -1,0 +1,96 @@
+"""Finished run, as its folder and the store that it names hold it: all that it takes to train it again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.setup import Setup
+from pipeline.corpus.sides import Sides
+from pipeline.corpus.split_file import SPLIT_FILE, read_sides
+from pipeline.runs.events import EVENTS, read_events
+from pipeline.runs.run import Run
+from pipeline.support.errors import InputError
+from stores.files import read_json
+from stores.opening import open_store
+from training.artefact import WEIGHTS
+from training.fit import code_digest
+
+STATE = "run.json"  # all that decides the weights, as `fit` writes it
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Finished run.
+
+    Attributes
+    ----------
+    name : str
+        Of its folder below that of all runs.
+    folder : Path
+    run : Run
+    sides : Sides
+    init_from : Path or None
+        The folder of the run whose weights were the beginning.
+    state : dict
+        All that decides the weights.
+    metrics : dict
+    """
+
+    name: str
+    folder: Path
+    run: Run
+    sides: Sides
+    init_from: Path | None
+    state: dict[str, Any]
+    metrics: dict[str, Any]
+
+
+def run_names(work: Path, name: str) -> list[str]:
+    """Return the names of the single runs of an experiment: its own, or those of its folds.
+
+    Raises `InputError` where no such experiment is trained.
+    """
+    runs = work / "runs"
+    trained = sorted(path.parent.name for path in runs.glob("*/metrics.json"))
+    if not (runs / name / "metrics.json").is_file():
+        unfinished = "one that is not finished; train it first" if (runs / name).is_dir() else ""
+        others = f"none; there are {', '.join(trained)}" if trained else "none; nothing is trained"
+        raise InputError(f"{runs / name}: expected a finished run, found {unfinished or others}")
+    metrics = read_json(runs / name / "metrics.json")
+    return [f"{name}/fold-{fold}" for fold in metrics["folds"]] if "folds" in metrics else [name]
+
+
+def read_record(work: Path, name: str) -> RunRecord:
+    """Return a finished run. Raises `InputError` where its files, its store or its code are not there any more."""
+    folder = work / "runs" / name
+    for needed in ("metrics.json", STATE, EVENTS, SPLIT_FILE, WEIGHTS):
+        if not (folder / needed).is_file():
+            raise InputError(f"{folder}: expected a finished run, found no {needed}; train it again")
+    state, metrics = read_json(folder / STATE), read_json(folder / "metrics.json")
+    event = next(read_events(folder / EVENTS), {})
+    store = open_store(_store(work, state["store"], name))
+    setup = Setup(model=state["model"], training=state["training"] | {"checkpoint_every": 0})
+    run = Run(store, setup, f"runs.{name}", event["classes"], event["positive"])
+    sides = read_sides(folder / SPLIT_FILE, store.rows)
+    changed = [
+        what
+        for what, value in (("split", sides.digest()), ("code", code_digest(setup.model.name)))
+        if state[what] != value
+    ]
+    if changed:
+        raise InputError(f"{folder}: the {changed[0]} has changed since the run was trained; train it again")
+    init_from = None
+    if event["init_from"] is not None:
+        init_from = work / "runs" / event["init_from"]
+        init_from = init_from if event["fold"] is None else init_from / folder.name
+        if not (init_from / WEIGHTS).is_file():
+            raise InputError(f"{init_from}: expected the weights that {name} starts from, found none; train it again")
+    return RunRecord(name, folder, run, sides, init_from, state, metrics)
+
+
+def _store(work: Path, identity: str, name: str) -> Path:
+    """Return the folder of the store with an identity."""
+    for manifest in sorted((work / "stores").glob("*/*/manifest.json")):
+        if read_json(manifest)["identity"] == identity:
+            return manifest.parent
+    raise InputError(f"{work / 'stores'}: expected the store {identity} that {name} was trained on, found none")

@@ -1,0 +1,60 @@
+"""Training from a notebook: features by Snakemake in a process of its own, training in this one."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.support.errors import InputError
+from pipeline.support.lock import exclusive
+from pipeline.support.logs import printed_log
+from pipeline.workflow import SNAKEFILE
+from pipeline.workflow.jobs import TrainJob
+from pipeline.workflow.outcome import PREFIX
+from pipeline.workflow.plan import plan_of
+from pipeline.workflow.train_job import run_train_job
+
+
+def train_from(config: Path, experiment: str) -> dict[str, Any]:
+    """Train an experiment of a configuration file; returns what metrics.json holds.
+
+    Raises `InputError` for a mistake in the configuration or in what it names.
+    """
+    if not config.is_file():
+        raise InputError(f"{config}: expected a configuration file, found none")
+    plan = plan_of([config])
+    target = plan.experiments.get(experiment)
+    if target is None:
+        raise InputError(f"{config}: expected one of the experiments {', '.join(plan.experiments)}, got {experiment!r}")
+    with printed_log():
+        _bring_up_to_date(config, [target.store.pointer, target.split.record, *target.started_from])
+        job = TrainJob.model_validate_json(target.train_job)
+        with exclusive(plan.work / "locks" / f"train-{experiment}.lock"):
+            return run_train_job(job, config_path=target.config_path, tracking=plan.config.tracking)
+
+
+def _bring_up_to_date(config: Path, files: Sequence[Path]) -> None:
+    """Have Snakemake make what training reads, as far as it is not there; print what the jobs say."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", SNAKEFILE, "--quiet", "all", "--cores", "all"]
+    command += ["--rerun-incomplete", "--nolock", *map(str, files), "--configfile", str(config)]
+    lines = [""]
+    # A session of its own: Ctrl-C comes to this process alone, which passes it on and waits for the jobs.
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        try:
+            for line in process.stderr:
+                print(line, end="", file=sys.stderr)
+                lines += [line.strip()]
+        except KeyboardInterrupt:
+            os.killpg(process.pid, signal.SIGINT)
+            process.stderr.read()  # until all jobs have ended
+            process.wait()
+            raise
+    if process.returncode:
+        errors = [line for line in lines if line.startswith(PREFIX)]
+        raise InputError((errors or lines)[-1].removeprefix(PREFIX) or f"{config}: Snakemake failed without a message")

@@ -1,0 +1,43 @@
+"""Training of one experiment, as its job says."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.runs.train import train_experiment
+from pipeline.workflow.jobs import TrainJob
+from stores.opening import open_store
+
+log = logging.getLogger("otogura")
+
+
+def run_train_job(job: TrainJob, *, config_path: str, tracking: Sequence[str]) -> dict[str, Any]:
+    """Train, evaluate and report; returns what metrics.json holds.
+
+    Parameters
+    ----------
+    job : TrainJob
+    config_path : str
+        The experiment's part of the configuration, for messages.
+    tracking : sequence of str
+        Names of the trackers that follow the run.
+    """
+    store = open_store(job.family)
+    metrics = train_experiment(
+        job.folder,
+        store,
+        job.setup,
+        name=job.name,
+        config_path=config_path,
+        record=job.record,
+        init_from=job.init_from,
+        recordings=job.recordings(store.rows),
+        quarantine=job.index / "quarantine.csv",
+        tracking=tracking,
+    )
+    scores = metrics.get("mean", metrics)
+    shown = f"test accuracy {scores['accuracy']:.3f}"
+    if "roc_auc" in scores:
+        shown += f", ROC-AUC {scores['roc_auc']:.3f}"
+    log.info("%s: %s; report: %s", job.name, shown, job.folder / "report.html")
+    return metrics

@@ -1,0 +1,38 @@
+"""Notices of a run: signs in its numbers that it did not learn as it should have."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from training.history import best_epoch
+from training.report.page import Panel
+
+NAMED = 5  # classes, at most
+
+
+def notices(metrics: dict[str, Any]) -> list[str]:
+    """Return one sentence for each such sign in what metrics.json holds of a run."""
+    sentences = []
+    history = metrics["history"]
+    if len(history) > 1 and "validation_loss" in history[0] and best_epoch(history) == 0:
+        loss = history[0]["validation_loss"]
+        shown = f"{loss:.3f}" if math.isfinite(loss) else "no finite number"
+        sentences.append(
+            f"The validation loss never improved on that of the first of {len(history)} epochs ({shown}); lower "
+            "training.learning_rate, or regularise the network more."
+        )
+    if names := metrics.get("unpredicted", []):
+        sentences.append(f"No validation clip is predicted as {_listed(names)}.")
+    return sentences
+
+
+def notice_panels(metrics: dict[str, Any]) -> list[Panel]:
+    """Return the section of a report with the notices of a run, if there are any."""
+    sentences = notices(metrics)
+    return [Panel("Look at this first", " ".join(sentences))] if sentences else []
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names as a part of a sentence, a few at most."""
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" or {more} more classes" if more > 0 else "")
