@@ -12,7 +12,7 @@ import runpy, sys
 from benchmarks import measure, training
 
 measure.RUNS = 1
-training.CLIPS, training.FRAMES, training.REPORT_RUNS = 32, 24, 1
+training.CLIPS, training.EPOCHS, training.FRAMES = 32, 1, 24
 training.MODEL = {"width": 0.125, "blocks": [1, 1, 1], "attention_blocks": 1}
 training.EXPERIMENT = {"corpus": {"source": "demo", "name": "spectrogram"}, "training": {"epochs": 1}}
 sys.argv = ["benchmarks", "training/"]
