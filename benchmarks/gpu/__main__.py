@@ -16,12 +16,12 @@ from typing import Any
 import torch
 
 from benchmarks.gpu.copies import copies
-from benchmarks.gpu.devices import device_name
 from benchmarks.gpu.sizes import FULL, QUICK
 from benchmarks.gpu.steps import steps
 from benchmarks.gpu.throughput import throughputs
 from benchmarks.scratch import scratch
 from pipeline.build.environment import processor
+from training.devices import device_name
 
 RESULTS = Path("work/bench/gpu.json")
 

@@ -15,10 +15,6 @@ def precisions(device: torch.device) -> tuple[str, ...]:
     return ("float32", "bfloat16", "float16") if device.type == "cuda" else ("float32", "bfloat16")
 
 
-def device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-
-
 def finished(device: torch.device, function: Callable[[], object]) -> Callable[[], None]:
     """Return a function that also waits until the device has done all that it was given."""
 

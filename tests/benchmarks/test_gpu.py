@@ -25,7 +25,7 @@ def test_it_runs_on_a_cpu_with_few_packages(tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     result = json.loads((tmp_path / "work" / "bench" / "gpu.json").read_text())
-    assert (result["device"], result["torch"], result["quick"]) == ("CPU", torch.__version__, True)
+    assert (result["device"], result["torch"], result["quick"]) == ("cpu", torch.__version__, True)
     assert result["cpu"]
     assert {step["network"] for step in result["steps"]} == set(MODELS)
     assert [(row["precision"], row["batch_size"]) for row in result["throughput"]] == [("float32", 2), ("bfloat16", 2)]
