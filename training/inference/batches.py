@@ -2,7 +2,7 @@
 
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Full, Queue
 from threading import Event
@@ -90,7 +90,7 @@ def answer_all(
 
 def computed_ahead(
     recordings: Iterable[tuple[Key, MakeWindows]], workers: int
-) -> Iterator[tuple[Key, Iterator[Window]]]:
+) -> Generator[tuple[Key, Iterator[Window]], None, None]:
     """Yield the recordings with their windows, which that many threads compute ahead of whoever takes them.
 
     A few windows of each of a few recordings are held at a time. Closing the iterator stops the threads.
