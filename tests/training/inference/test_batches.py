@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
@@ -78,12 +79,15 @@ def test_a_fault_is_the_answer_for_its_recording_alone(ahead: bool) -> None:
 
 
 def test_a_mistake_of_ours_is_raised() -> None:
-    with pytest.raises(RuntimeError, match="ours"):
-        answers(Model(), computed_ahead([("x", lambda: failing(RuntimeError("ours"), 1.0))], 1))
+    with (
+        closing(computed_ahead([("x", lambda: failing(RuntimeError("ours"), 1.0))], 1)) as ahead,
+        pytest.raises(RuntimeError, match="ours"),
+    ):
+        answers(Model(), ahead)
 
 
 def test_threads_compute_a_few_windows_ahead_and_end_when_nobody_takes_them() -> None:
-    made, lock = SimpleNamespace(count=0), threading.Lock()
+    made, lock, before = SimpleNamespace(count=0), threading.Lock(), set(threading.enumerate())
 
     def endless() -> Iterator[Window]:
         while True:
@@ -96,5 +100,5 @@ def test_threads_compute_a_few_windows_ahead_and_end_when_nobody_takes_them() ->
     for _ in range(10):
         next(first)
     ahead.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("otogura-windows")]
+    assert set(threading.enumerate()) <= before
     assert 10 <= made.count <= 10 + 2 * (WAITING + 1)  # of two threads, each with one that waits for room
