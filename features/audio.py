@@ -1,6 +1,6 @@
 """Decoding of audio files to mono float32, whole or block by block."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +59,19 @@ def resample(samples: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
         return samples
     resampled = soxr.resample(samples, from_hz, to_hz, quality="HQ")
     return resampled if len(resampled) else samples[:1]  # shorter than one sample at the new rate
+
+
+def resample_blocks(parts: Iterable[np.ndarray], from_hz: float, to_hz: float) -> Iterator[np.ndarray]:
+    """Resample blocks `(samples,)` float32 one after the other; together they are what `resample` gives for all."""
+    if from_hz == to_hz:
+        yield from parts
+        return
+    stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality="HQ")
+    longest = max(1, int(BLOCK_FRAMES * from_hz / to_hz))  # of few samples at a low rate many are made
+    for part in parts:
+        for start in range(0, len(part), longest):
+            yield stream.resample_chunk(part[start : start + longest])
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
 class ContentHash:

@@ -1,7 +1,7 @@
 """Faults that keep a recording from being used, in the words of the index."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf, isfinite
@@ -95,6 +95,23 @@ def decode_checked(path: str | Path) -> tuple[np.ndarray, int]:
         if reason := fault_of(Levels.of(samples), truncated=truncation(sound, len(samples))):
             raise FaultyError(reason)
         return samples, sound.samplerate
+
+
+def checked_blocks(
+    parts: Iterable[np.ndarray], truncated: Callable[[int], str] = lambda decoded: ""
+) -> Iterator[np.ndarray]:
+    """Yield blocks of a recording. Raises `FaultyError` once one shows, or the end, that the index would not take it.
+
+    `truncated` returns the reason why a recording of so many samples is incomplete, as `truncation` does.
+    """
+    levels = Levels()
+    for part in parts:
+        levels.update(part)
+        if not levels.finite:
+            break
+        yield part
+    if reason := fault_of(levels, truncated=truncated(levels.samples)):
+        raise FaultyError(reason)
 
 
 def truncation(sound: soundfile.SoundFile, decoded: int) -> str:

@@ -12,3 +12,7 @@ class NotFinite(TrainingError):
     def __init__(self, epoch: int, batch: int) -> None:
         super().__init__(f"the training loss is not finite in epoch {epoch + 1} from batch {batch + 1} on")
         self.epoch, self.batch = epoch, batch
+
+
+class ArtefactError(TrainingError):
+    """Trained model whose files cannot be used: the message says where, what was expected and found, and what to do."""

@@ -6,6 +6,7 @@ import typer
 
 from pipeline.commands.corpus import index, labels, replay
 from pipeline.commands.installation import doctor, init
+from pipeline.commands.predict import predict
 from pipeline.commands.runs import runs, track
 from pipeline.commands.stores import export, prune, stores, verify, why
 from pipeline.support.errors import InputError
@@ -17,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (init, index, stores, why, verify, prune, export, replay, labels, runs, track, doctor):
+for command in (init, index, stores, why, verify, prune, export, replay, labels, runs, track, predict, doctor):
     app.command()(command)
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from features.recipe import ORIGINAL
 from features.tensors import recorded_recipe
 from pipeline.config.setup import Setup
 from pipeline.corpus.recordings import Recording, whole_name
 from pipeline.corpus.sides import Sides
 from pipeline.corpus.sources.base import Recordings
 from pipeline.corpus.split_file import SPLIT_FILE, write_sides
+from pipeline.runs.corpus import learned_corpus
 from pipeline.runs.cost import training_cost
 from pipeline.runs.events import EVENTS
 from pipeline.runs.fitting import fit_run, originals, tensors_per_epoch
@@ -25,7 +27,7 @@ from pipeline.runs.settings_file import write_settings
 from pipeline.runs.tracking import RunEvents, run_events, settings_of
 from stores.files import read_json
 from stores.reader import Store
-from training.artefact import DESCRIPTION, WEIGHTS, write_artefact
+from training.artefact import DESCRIPTION, WEIGHTS, LearnedCorpus, write_artefact
 from training.devices import device_of
 from training.evaluation.evaluate import Evaluation, evaluate
 from training.evaluation.explanation import attention_summary, explain, most_confident
@@ -42,16 +44,18 @@ from training.report.settings import SETTINGS
 
 log = logging.getLogger("otogura")
 
+MAIN_SCORES = ("accuracy", "top5_accuracy", "macro_f1", "loss", "roc_auc", "pauc", "pr_auc")  # kept with the model
 SINGLE_FILES = (WEIGHTS, DESCRIPTION, EVENTS, LEARNED, MISTAKES, DUPLICATES, SPLIT_FILE, PREDICTIONS, SETTINGS)
 
 
 @dataclass(frozen=True)
 class Context:
-    """Name of an experiment, its recordings to be listened to, and the table of the bad ones, for its report."""
+    """Name of an experiment, its recordings to be listened to, the table of the bad ones, and its corpus."""
 
     name: str
     recordings: Recordings | None
     quarantine: Path | None
+    corpus: LearnedCorpus
 
     def recording(self, row: int) -> Recording:
         """Return the recording of a row of the store."""
@@ -70,6 +74,7 @@ def train_experiment(
     init_from: Path | None = None,
     recordings: Recordings | None = None,
     quarantine: Path | None = None,
+    corpus: LearnedCorpus | None = None,
     tracking: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Train, evaluate and report below `folder`; returns what metrics.json holds.
@@ -93,13 +98,15 @@ def train_experiment(
         Those of the store's rows, so that mistakes can be listened to.
     quarantine : Path, optional
         The table of the corpus's bad recordings, to be counted in the report.
+    corpus : LearnedCorpus, optional
+        Description of the corpus, kept with the model; by default what the store tells.
     tracking : sequence of str, optional
         Names of the trackers that follow the run.
     """
     run = prepare_run(store, setup, config_path)
     training, folds = setup.training, setup.folds
     title = f"{name} on {store.manifest['corpus']}"
-    context = Context(name, recordings, quarantine)
+    context = Context(name, recordings, quarantine, corpus or learned_corpus(store))
     until = None if training.max_time is None else time.monotonic() + training.max_time.total_seconds()
     if folds is None:
         sides = run_sides(run, record, init_from)
@@ -186,7 +193,10 @@ def _single(
         model=run.setup.model,
         classes=classes,
         recipe=store.manifest["recipe"],
+        identity=store.manifest["identities"][ORIGINAL],
         store=store.identity,
+        corpus=context.corpus,
+        scores={score: evaluation.summary[score] for score in MAIN_SCORES if score in evaluation.summary},
         decision=detected | {"temperature": decision.temperature, "not_sure_limit": decision.limit},
     )
     metrics = {

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from pipeline.corpus.index import read_index
+from pipeline.runs.corpus import learned_corpus
 from pipeline.runs.train import train_experiment
 from pipeline.workflow.jobs import TrainJob
 from stores.opening import open_store
@@ -32,6 +34,7 @@ def run_train_job(job: TrainJob, *, config_path: str, tracking: Sequence[str]) -
         record=job.record,
         init_from=job.init_from,
         recordings=job.recordings(store.rows),
+        corpus=learned_corpus(store, read_index(job.index), job.corpus.default_rate_hz),
         quarantine=job.index / "quarantine.csv",
         tracking=tracking,
     )

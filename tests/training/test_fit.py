@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.runs.corpus import learned_corpus
 from stores import Store
 from training import fit as fitting
 from training import loop
@@ -236,7 +237,9 @@ def test_the_artefact_holds_all_that_inference_needs(tmp_path: Path, store: Stor
     from safetensors.torch import load_file
 
     fitted = run(tmp_path / "run", store, epochs=1)
-    options = {"model": MODEL, "classes": list("abc"), "recipe": store.manifest["recipe"], "store": store.identity}
+    options: dict[str, Any] = {"model": MODEL, "classes": list("abc"), "recipe": store.manifest["recipe"]}
+    options |= {"identity": store.manifest["identities"]["original"], "store": store.identity}
+    options |= {"corpus": learned_corpus(store), "scores": {"accuracy": 0.5}}
     options["decision"] = {"temperature": 1.5, "not_sure_limit": 0.8}
     version = write_artefact(tmp_path, fitted.network, **options)
     described = json.loads((tmp_path / "model.json").read_text())
@@ -251,6 +254,7 @@ def test_the_artefact_holds_all_that_inference_needs(tmp_path: Path, store: Stor
     assert read_artefact(tmp_path).weights_digest == digest  # training that starts from it is not done again
     assert write_artefact(tmp_path, fitted.network, **{**options, "classes": list("xyz")}) != version
     assert read_artefact(tmp_path).weights_digest != digest
+    assert write_artefact(tmp_path, fitted.network, **{**options, "scores": {}}) == version
 
 
 def test_a_time_limit_stops_after_a_step_and_the_next_run_goes_on(

@@ -21,6 +21,7 @@ from pipeline.config.setup import Setup
 from pipeline.corpus.sides import Sides
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
+from pipeline.runs.corpus import learned_corpus
 from pipeline.runs.fitting import fit_run
 from pipeline.runs.run import prepare_run
 from pipeline.support.errors import InputError
@@ -200,7 +201,8 @@ def test_a_run_is_normalised_by_its_training_clips_alone(stores: dict[str, Store
         run = prepare_run(store, Setup(model=model, training=training), "x")
         fitted[name] = fit_run(tmp_path / name, sides, run)
         options: dict[str, Any] = {"model": model, "classes": run.classes, "recipe": store.manifest["recipe"]}
-        write_artefact(tmp_path / name, fitted[name].network, **options, store=store.identity, decision={})
+        options |= {"identity": "", "store": store.identity, "corpus": learned_corpus(store), "scores": {}}
+        write_artefact(tmp_path / name, fitted[name].network, **options, decision={})
         assert read_json(tmp_path / name / "model.json")["normalise"] == name
     assert fitted["train"].history != fitted["clip"].history
     weights = read_artefact(tmp_path / "train").weights

@@ -1,13 +1,14 @@
 """Weights of an earlier run, kept by the names of classes."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from features.tensors.four_channel import Recipe
 from features.tensors.log_mel import LogMelRecipe
-from training.artefact import Artefact, read_artefact, write_artefact
+from training.artefact import Artefact, LearnedCorpus, read_artefact, write_artefact
 from training.errors import TrainingError
 from training.models import Model
 from training.models.build import build
@@ -19,6 +20,7 @@ from training.start import start_from
 
 MODEL = CnnModel(depth=2, width=16, dense=(8,))
 RECIPE = Recipe(frames=24, n_mels=32)
+CORPUS = LearnedCorpus(name="tones", identity="", clips=1)
 
 
 def trained(folder: Path, classes: list[str], model: Model = MODEL) -> Artefact:
@@ -27,7 +29,8 @@ def trained(folder: Path, classes: list[str], model: Model = MODEL) -> Artefact:
     network = build(model, len(classes), recipe, Standard(3.0, 4.0))
     for value in network.state_dict().values():
         value.add_(1)
-    write_artefact(folder, network, model=model, classes=classes, recipe={}, store="", decision={})
+    learned: dict[str, Any] = {"recipe": {}, "identity": "", "store": "", "corpus": CORPUS}
+    write_artefact(folder, network, model=model, classes=classes, decision={}, scores={}, **learned)
     return read_artefact(folder)
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.runs.corpus import learned_corpus
 from stores import Store
 from stores.files import read_json
 from training import fit as fitting
@@ -58,7 +59,8 @@ def test_a_run_may_start_from_the_weights_of_another(
 ) -> None:
     """It says so, and goes on only from the same ones."""
     network = fitted(tmp_path / "first", store).network
-    options: dict[str, Any] = {"recipe": store.manifest["recipe"], "store": "", "decision": {}}
+    options: dict[str, Any] = {"recipe": store.manifest["recipe"], "identity": "", "store": "", "decision": {}}
+    options |= {"corpus": learned_corpus(store), "scores": {}}
     write_artefact(tmp_path / "first", network, model=MODEL, classes=classes, **options)
     start = read_artefact(tmp_path / "first")
     given: list[nn.Module] = []

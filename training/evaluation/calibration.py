@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from training.evaluation.bins import bin_means, equal_mass_bins
 from training.evaluation.predictions import Predictions
@@ -25,6 +24,7 @@ def fit_temperature(validated: Predictions) -> float:
     """
     if (validated.likeliest == validated.labels).all():
         return 1.0
+    from scipy.optimize import minimize_scalar  # which a model that answers does without, for a quick start
 
     def loss(log_temperature: float) -> float:
         return float(losses(with_temperature(validated, np.exp(log_temperature))).mean())

@@ -48,5 +48,11 @@ def averaged(predictions: Predictions, recordings: Sequence[str]) -> tuple[Predi
     probabilities = predictions.probabilities
     sums = np.zeros((len(names), probabilities.shape[1]))
     np.add.at(sums, number, probabilities)
-    logits = np.log(np.maximum(sums / np.bincount(number)[:, None], np.finfo(np.float64).tiny)).astype(np.float32)
+    logits = as_logits(sums / np.bincount(number)[:, None])
     return Predictions(predictions.rows[first], predictions.labels[first], logits), names.tolist()
+
+
+def as_logits(probabilities: np.ndarray) -> np.ndarray:
+    """Return logits of probabilities `(clips, classes)` float64: their logarithms, float32."""
+    logits: np.ndarray = np.log(np.maximum(probabilities, np.finfo(np.float64).tiny)).astype(np.float32)
+    return logits

@@ -83,6 +83,11 @@ class CorpusSettings(Section):
         return None
 
     @property
+    def default_rate_hz(self) -> int | None:
+        """Return the rate in Hz of recordings that state none; None where all of them do."""
+        return None
+
+    @property
     def archive(self) -> tuple[Archive, Path] | None:
         """Return an archive to be fetched and the folder that it becomes; None if the corpus is on disk already."""
         return None

@@ -1,6 +1,5 @@
 """Reader of audio files in a folder: labelled by their sub-folders, by a CSV table, or not at all."""
 
-import os
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
@@ -16,6 +15,7 @@ from pipeline.corpus.sources.audio.scan import scan_files
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.table import RecordingTable
 from pipeline.corpus.sources.base import LISTING, Listing, PassedOver, Recordings, Source, refuse_other_names, status
+from pipeline.corpus.sources.walk import files_below
 from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
 
@@ -87,27 +87,9 @@ class AudioSource(Source[AudioCorpus]):
         return root
 
     def files(self) -> Iterator[str]:
-        """Yield the audio files below the root, as paths relative to it with forward slashes; others are `passed_over`.
-
-        Links to folders are followed, but never into a folder that is being walked already.
-        """
+        """Return the audio files below the root, as paths relative to it; others are `passed_over`."""
         self.passed_over = PassedOver()
-        root = self._root()
-        folders = [(root, "", frozenset({root.resolve()}))]
-        while folders:
-            folder, prefix, above = folders.pop()
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.name.startswith("."):
-                        continue
-                    if os.path.splitext(entry.name)[1].lower() in SUFFIXES and not os.path.isdir(entry.path):
-                        yield prefix + entry.name
-                    elif os.path.isdir(entry.path):
-                        target = Path(entry.path).resolve()
-                        if target not in above:
-                            folders.append((Path(entry.path), f"{prefix}{entry.name}/", above | {target}))
-                    else:
-                        self.passed_over.add(entry.name)
+        return files_below(self._root(), SUFFIXES, self.passed_over)
 
     def _from_folders(self) -> pa.Table:
         ids = sorted(self.files())

@@ -97,9 +97,9 @@ class CsvSource(Source[CsvCorpus]):
     def _scan_table(self, key: str, path: Path) -> pa.Table:
         """Return all lines of one table, columns `LINES`."""
         fold = None if self._corpus.test is None else {"train": TRAIN, "test": TEST}[key]
-        separator = _separator(path, self._corpus.values)
+        separator = separator_of(path, self._corpus.values)
         rows = []
-        for line in _lines(path, separator):
+        for line in table_lines(path, separator):
             label, digest, reason = self._read(line, separator)
             rows.append(
                 {
@@ -150,7 +150,7 @@ class CsvSource(Source[CsvCorpus]):
             )
 
 
-def _separator(path: Path, values: int) -> bytes:
+def separator_of(path: Path, values: int) -> bytes:
     """Return the separator that gives one of the first two lines as many fields as there should be.
 
     Semicolons and tabs come first, since the commas of such a table are in its numbers.
@@ -163,7 +163,7 @@ def _separator(path: Path, values: int) -> bytes:
     return max(reversed(SEPARATORS), key=lambda separator: sum(text.count(separator) for text in first))
 
 
-def _lines(path: Path, separator: bytes) -> Iterator[Line]:
+def table_lines(path: Path, separator: bytes) -> Iterator[Line]:
     """Yield the lines that hold anything, after a header if there is one."""
     return (line for line in _content(path) if not (line.number == 1 and _is_header(line.text, separator)))
 

@@ -18,7 +18,6 @@ FORMS = (
     'accepted are {"waveforms": [[…], …], "labels": […], "fs": 44100}, [{"Waveform": […], "Labels": 0}, …], '
     "and one such record on each line"
 )
-LARGEST_RECORD = 64 << 20  # bytes of text; minutes of sound
 MOST_BEGINNINGS = 8  # names of members that records begin with
 MOST_SPACES = 64  # before an object, among which a colon or a line's end is sought
 

@@ -46,6 +46,11 @@ class JsonCorpus(StoredCorpus):
         """Return the name of the folder."""
         return real_path(self.root).name
 
+    @property
+    def default_rate_hz(self) -> int:
+        """Return the rate in Hz of records without `fs`."""
+        return self.sample_rate_hz
+
     def resolved(self) -> "JsonCorpus":
         """Return the settings with an absolute root."""
         return self.model_copy(update={"root": real_path(self.root)})

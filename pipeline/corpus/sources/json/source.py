@@ -28,8 +28,8 @@ from pipeline.corpus.sources.base import (
     status,
 )
 from pipeline.corpus.sources.json.members import Record
-from pipeline.corpus.sources.json.recording import JsonArray
-from pipeline.corpus.sources.json.records import FORMS, LARGEST_RECORD, records
+from pipeline.corpus.sources.json.recording import JsonArray, array_of, is_rate, shown
+from pipeline.corpus.sources.json.records import FORMS, records
 from pipeline.corpus.sources.json.settings import BY_FILE, JsonCorpus
 from pipeline.corpus.sources.json.splitter import MalformedError
 from pipeline.support.errors import InputError
@@ -39,7 +39,6 @@ from stores.files import replacing
 
 SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 ROWS_PER_TABLE = 4096  # rows that are Python's objects at a time
-LONGEST_SHOWN = 60  # characters of a value in a reason
 RECORDS = pa.schema(
     [
         *SCAN,
@@ -179,11 +178,7 @@ def _scan_record(path: Path, number: int, record: Record, corpus: JsonCorpus) ->
     if not reason:
         try:
             label, group = _label(record.label, corpus.labels), _text(record.group)
-            if not _is_rate(rate_hz):
-                raise ValueError(f"fs {_shown(rate_hz)} is no rate in whole Hz")
-            if record.waveform.end - record.waveform.start > LARGEST_RECORD:
-                raise ValueError(f"more than {LARGEST_RECORD >> 20} MB of text")
-            samples, _ = JsonArray(path, number, record.waveform.start, record.waveform.end, int(rate_hz)).decode()
+            samples = array_of(path, number, record, corpus.sample_rate_hz).decode()[0]
             reason = fault_of(Levels.of(samples), corpus.silent == "quarantine")
         except ValueError as error:
             reason = str(error)
@@ -202,7 +197,7 @@ def _label(value: Any, labels: Mapping[str, str]) -> str | None:
     if (text := _text(value)) is None:
         return None
     if text not in labels:
-        raise ValueError(f"label {_shown(text)} is none of {', '.join(labels)}; add it under corpus.labels")
+        raise ValueError(f"label {shown(text)} is none of {', '.join(labels)}; add it under corpus.labels")
     return labels[text]
 
 
@@ -219,17 +214,8 @@ def _text(value: Any) -> str | None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{_shown(text)} is no text: it holds half of a surrogate pair") from None
+        raise ValueError(f"{shown(text)} is no text: it holds half of a surrogate pair") from None
     return text or None
-
-
-def _shown(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}…"
-
-
-def _is_rate(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value < 2**31 and value % 1 == 0
 
 
 def record_at(path: Path, number: int) -> JsonArray:
@@ -238,7 +224,7 @@ def record_at(path: Path, number: int) -> JsonArray:
     try:
         for record in records(path, corpus):
             if count == number:
-                rate_hz = record.sample_rate_hz if _is_rate(record.sample_rate_hz) else corpus.sample_rate_hz
+                rate_hz = record.sample_rate_hz if is_rate(record.sample_rate_hz) else corpus.sample_rate_hz
                 return JsonArray(path, number, record.waveform.start, record.waveform.end, int(rate_hz))
             count += 1
     except MalformedError as error:

@@ -1,0 +1,1 @@
+"""Answers on the command line: files in, a table or JSON out."""

@@ -1,0 +1,1 @@
+"""Trained models at work: sound into windows, windows into answers. `otogura.load_model` is the way in."""
