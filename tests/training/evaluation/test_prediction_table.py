@@ -45,7 +45,7 @@ def test_predictions_are_read_as_they_were(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("column", ["recording", "group", "class"])
 def test_runs_are_paired_by_names_groups_and_classes(tmp_path: Path, column: str) -> None:
-    """What a run predicts does not count, and one recording that is another one's does."""
+    """A recording that is another one counts, and other predictions do not."""
     path = tmp_path / PREDICTIONS
     written(path)
     identity, table = read_predictions(path).identity, pq.read_table(path)
