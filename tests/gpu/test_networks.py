@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from features.tensors import AnyRecipe, recorded_recipe
 from features.tensors.four_channel import Recipe
-from training.evaluation.predictions import predict
+from training.evaluation.predict import predict
 from training.learner import Learner
 from training.models import MODELS
 from training.models.base import SpectrogramModel
