@@ -87,4 +87,4 @@ def writing(path: Path) -> Iterator[DirectFile]:
         yield file
         file.finish()
     finally:
-        writer().submit(os.close, descriptor)  # after a write that is still going on
+        writer().submit(os.close, descriptor).result()  # after a write that is still going on
