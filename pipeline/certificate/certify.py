@@ -22,6 +22,7 @@ from pipeline.runs.fitting import train_stream
 from pipeline.runs.origin import PACKAGES
 from pipeline.support.errors import InputError
 from pipeline.support.lock import exclusive
+from pipeline.workflow.names import train_lock
 from stores.files import read_json
 from training.artefact import WEIGHTS
 from training.devices import device_name, device_of
@@ -51,8 +52,7 @@ def certify(work: Path, name: str, *, steps: int, kills: int, seed: int) -> list
     InputError
         If the run is not finished, what it was trained on is not there any more, or there are more kills than moments.
     """
-    experiment = name.partition("/")[0]
-    with exclusive(work / "locks" / f"train-{experiment}.lock"):
+    with exclusive(train_lock(work, name.partition("/")[0])):
         record = read_record(work, name)
         scratch = record.folder.with_name(f".{record.folder.name}.certificate")
         shutil.rmtree(scratch, ignore_errors=True)  # of a certification that was killed

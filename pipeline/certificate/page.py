@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stores.files import read_json, write_bytes, write_json
+from training.report.fold_folders import single_folders
 
 CERTIFICATE = "certificate.json"
 
@@ -18,7 +19,7 @@ def write_certificate(path: Path, certificate: Mapping[str, Any]) -> None:
 def is_certified(run: Path) -> bool:
     """Return True if the certificate of a run holds, and is of the model that it has now; over folds, all of theirs."""
     metrics = read_json(run / "metrics.json")
-    return all(_holds(run / f"fold-{fold}") for fold in metrics["folds"]) if "folds" in metrics else _holds(run)
+    return all(map(_holds, single_folders(run, metrics)))
 
 
 def _holds(run: Path) -> bool:

@@ -14,6 +14,7 @@ from stores.files import read_json
 from stores.opening import open_store
 from training.artefact import WEIGHTS
 from training.fit import code_digest
+from training.report.fold_folders import single_folders
 
 STATE = "run.json"  # all that decides the weights, as `fit` writes it
 
@@ -56,8 +57,8 @@ def run_names(work: Path, name: str) -> list[str]:
         unfinished = "one that is not finished; train it first" if (runs / name).is_dir() else ""
         others = f"none; there are {', '.join(trained)}" if trained else "none; nothing is trained"
         raise InputError(f"{runs / name}: expected a finished run, found {unfinished or others}")
-    metrics = read_json(runs / name / "metrics.json")
-    return [f"{name}/fold-{fold}" for fold in metrics["folds"]] if "folds" in metrics else [name]
+    folders = single_folders(runs / name, read_json(runs / name / "metrics.json"))
+    return [folder.relative_to(runs).as_posix() for folder in folders]
 
 
 def read_record(work: Path, name: str) -> RunRecord:

@@ -21,6 +21,11 @@ def build_lock(work: Path, store_name: str) -> Path:
     return work / "locks" / f"build-{store_name}.lock"
 
 
+def train_lock(work: Path, experiment: str) -> Path:
+    """Return the lock that is held by whoever writes into the folder of an experiment's runs."""
+    return work / "locks" / f"train-{experiment}.lock"
+
+
 def relative(path: str | Path) -> str:
     """Return a path as a user would write it, the same after the folder has moved."""
     here = Path.cwd()

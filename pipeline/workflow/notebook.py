@@ -13,6 +13,7 @@ from pipeline.support.lock import exclusive
 from pipeline.support.logs import printed_log
 from pipeline.workflow import SNAKEFILE
 from pipeline.workflow.jobs import TrainJob
+from pipeline.workflow.names import train_lock
 from pipeline.workflow.outcome import PREFIX
 from pipeline.workflow.plan import plan_of
 from pipeline.workflow.train_job import run_train_job
@@ -32,7 +33,7 @@ def train_from(config: Path, experiment: str) -> dict[str, Any]:
     with printed_log():
         _bring_up_to_date(config, [target.store.pointer, target.split.record, *target.started_from])
         job = TrainJob.model_validate_json(target.train_job)
-        with exclusive(plan.work / "locks" / f"train-{experiment}.lock"):
+        with exclusive(train_lock(plan.work, experiment)):
             return run_train_job(job, config_path=target.config_path, tracking=plan.config.tracking)
 
 

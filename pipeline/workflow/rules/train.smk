@@ -13,7 +13,7 @@ rule train:
         f"{WORK}/logs/train/{{experiment}}.log",
     params:
         job=lambda wildcards: PLAN.experiments[wildcards.experiment].train_job,
-        lock=f"{WORK}/locks/train-{{experiment}}.lock",
+        lock=lambda wildcards: train_lock(PLAN.work, wildcards.experiment).as_posix(),
     resources:
         config_path=lambda wildcards: PLAN.experiments[wildcards.experiment].config_path,
         tracking=PLAN.tracking,
