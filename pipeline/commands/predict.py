@@ -87,11 +87,15 @@ def predict(
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector still: in vain it would go through all that imports create, for half a second."""
+    """Keep the garbage collector from all that imports create: it would go through it in vain, for half a second.
+
+    At the end of the process it would do so again.
+    """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
 
 
