@@ -94,7 +94,7 @@ class BodyReader:
         data = path.read_bytes()
         try:
             members = simdjson.Parser().parse(data)
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:  # the latter where it is nested too deeply
             raise Refusal(HTTPStatus.BAD_REQUEST, f"the body is no JSON: {_line(error)}") from None
         if isinstance(members, simdjson.Object) and "waveform" in members:
             return [BodyRecording(None, partial(self._samples, *self._waveform(members)))], None

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.serve.jobs import Job, Listening
-from training.inference.batches import BATCH
+from training.inference.model import TrainedModel
 from training.inference.windows import Window
+
+ROUND = 16  # windows
 
 
 class Rounds:
@@ -38,8 +40,8 @@ class Rounds:
 
     def run(self) -> Iterator[Job]:
         """Run one round; yield the requests that are finished by it, also those that have been cancelled."""
-        chosen = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-        share = BATCH // max(1, len(chosen))
+        chosen = [self._waiting.popleft() for _ in range(min(ROUND, len(self._waiting)))]
+        share = ROUND // max(1, len(chosen))
         taken = list(self._threads.map(lambda each: each[1].take(share), chosen))
         self._hear(
             [(listening, window) for (_, listening), windows in zip(chosen, taken, strict=True) for window in windows]
@@ -54,7 +56,11 @@ class Rounds:
     def _hear(self, windows: list[tuple[Listening, Window]]) -> None:
         for model in {id(listening.model): listening.model for listening, _ in windows}.values():
             own = [(listening, window) for listening, window in windows if listening.model is model]
-            self._on_batch(len(own))
-            rows = model.logits([window.tensor for _, window in own])
-            for (listening, window), logits in zip(own, rows, strict=True):
-                listening.add(window, logits)
+            for start in range(0, len(own), model.batch):
+                self._hear_batch(model, own[start : start + model.batch])
+
+    def _hear_batch(self, model: TrainedModel, windows: list[tuple[Listening, Window]]) -> None:
+        self._on_batch(len(windows))
+        rows = model.logits([window.tensor for _, window in windows])
+        for (listening, window), logits in zip(windows, rows, strict=True):
+            listening.add(window, logits)

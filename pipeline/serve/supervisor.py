@@ -5,7 +5,7 @@ import json
 import logging
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -16,6 +16,7 @@ from pipeline.serve.frames import packed, read_frame
 from pipeline.serve.refusals import RESTART_RETRY_S, Refusal
 from pipeline.serve.settings import ServiceSettings
 
+WORKER = (sys.executable, "-m", "pipeline.serve.worker")
 LONGEST_PAUSE_S = 30.0  # between two starts of a process that does not get as far as to be ready
 
 log = logging.getLogger("otogura.serve")
@@ -38,7 +39,7 @@ class Request:
     sent : bool
         True while the process has it.
     suspect : bool
-        True after a process has ended that worked on it beside others. It is sent again, alone.
+        True after a process has ended that worked on it beside others. It is sent again, no other suspect beside it.
     """
 
     message: dict[str, Any]
@@ -63,6 +64,8 @@ class Supervisor:
     ----------
     settings : ServiceSettings
     observers : Observers
+    command : sequence of str
+        Starts the process; its settings in JSON are added.
     models : list of dict
         As /models answers them; empty until the process has loaded them for the first time.
     ready : bool
@@ -71,6 +74,7 @@ class Supervisor:
 
     settings: ServiceSettings
     observers: Observers
+    command: Sequence[str] = WORKER
     models: list[dict[str, Any]] = field(default_factory=list)
     ready: bool = False
     _numbers: "count[int]" = field(default_factory=count)
@@ -119,9 +123,7 @@ class Supervisor:
         with theirs:
             given = self.settings.for_worker() | {"socket": theirs.fileno()}
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "pipeline.serve.worker",
+                *self.command,
                 json.dumps(given),
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
@@ -166,12 +168,20 @@ class Supervisor:
         if not self.ready:
             return
         suspects = [request for request in self._requests.values() if request.suspect]
-        if suspects and any(request.sent for request in self._requests.values()):
+        if any(request.sent for request in suspects):
             return
         for request in suspects[:1] or self._requests.values():
             if not request.sent:
                 request.sent = True
                 self._send(request.message)
+        for request in suspects[:1]:
+            asyncio.get_running_loop().call_later(self.settings.grace_s, self._clear, request, self._process)
+
+    def _clear(self, request: Request, process: asyncio.subprocess.Process | None) -> None:
+        """Suspect a request no longer that the process has lived with for a while."""
+        if process is self._process and request.sent:
+            request.suspect = False
+            self._send_waiting()
 
     def _send(self, message: dict[str, Any]) -> None:
         if self._writer is not None:  # else it has ended just now
@@ -196,14 +206,16 @@ class Supervisor:
                 self._process.kill()
 
     def _judge_unanswered(self) -> None:
-        """Refuse the request that a process has ended with; where there were several, suspect each of them."""
+        """Refuse the request that a process has ended with; where it is not clear which, suspect each of them."""
         sent = {number: request for number, request in self._requests.items() if request.sent}
+        trial = [request for request in sent.values() if request.suspect]
+        blamed = trial[0] if trial else next(iter(sent.values())) if len(sent) == 1 else None
         for number, request in sent.items():
             request.sent = False
-            request.suspect = len(sent) > 1
+            request.suspect = blamed is None
             if request.answer.done():  # given up, and perhaps what it hung on
                 del self._requests[number]
-            elif not request.suspect:
+            elif request is blamed:
                 del self._requests[number]
                 reason = "the process of the models has ended while it answered this request"
                 request.answer.set_exception(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, reason, RESTART_RETRY_S))
