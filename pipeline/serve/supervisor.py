@@ -209,7 +209,8 @@ class Supervisor:
         """Refuse the request that a process has ended with; where it is not clear which, suspect each of them."""
         sent = {number: request for number, request in self._requests.items() if request.sent}
         trial = [request for request in sent.values() if request.suspect]
-        blamed = trial[0] if trial else next(iter(sent.values())) if len(sent) == 1 else None
+        candidates = trial or list(sent.values())
+        blamed = candidates[0] if len(candidates) == 1 else None
         for number, request in sent.items():
             request.sent = False
             request.suspect = blamed is None

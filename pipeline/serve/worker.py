@@ -24,6 +24,7 @@ from features.recipe import SoundRecipe
 from pipeline.serve.bodies import BodyReader
 from pipeline.serve.frames import frames, packed
 from pipeline.serve.jobs import OUT_OF_MEMORY, Job, Options
+from pipeline.serve.memory import limit_memory
 from pipeline.serve.refusals import Refusal
 from pipeline.serve.rounds import Rounds
 from training.errors import ArtefactError
@@ -138,18 +139,6 @@ def warm_up(model: TrainedModel) -> None:
     if isinstance(model.recipe, SoundRecipe):
         noise = np.random.default_rng(0).uniform(-0.1, 0.1, 48_000).astype(np.float32)
         model.predict(noise, 48_000)
-
-
-def limit_memory(allowed_bytes: int) -> None:
-    """Let the process take so much memory more than it has; what asks for more gets a `MemoryError`.
-
-    The limit is on private data. One on addresses would count the files and reservations of torch and CUDA as well.
-    """
-    if sys.platform != "linux":  # others do not count it
-        return
-    stated = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    limit = int(stated["VmData"].split()[0]) * 1024 + allowed_bytes
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def main(arguments: Sequence[str]) -> None:
