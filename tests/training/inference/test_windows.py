@@ -49,6 +49,13 @@ def test_blocks_are_resampled_as_one_recording_is(rates_hz: tuple[int, int], sam
     assert len(expected) - len(together) in ((0, 1) if samples < 4 else (0,))
 
 
+def test_a_low_rate_makes_no_large_blocks() -> None:
+    sound = np.random.default_rng(0).standard_normal(40_000).astype(np.float32)
+    parts = list(resample_blocks([sound], 100, 22050))  # 8 820 000 samples
+    assert max(map(len, parts)) < 1_000_000
+    np.testing.assert_array_equal(np.concatenate(parts), resample(sound, 100, 22050))
+
+
 @pytest.mark.parametrize(("recipe", "cut"), [(FOUR, slice(2952, 2952 + 5120)), (WAVES, slice(9025, 11025))])
 def test_a_recording_no_longer_than_the_corpus_is_cut_as_in_training(recipe: SoundRecipe, cut: slice) -> None:
     rate_hz = recipe.sample_rate_hz
