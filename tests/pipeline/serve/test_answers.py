@@ -3,6 +3,9 @@
 import base64
 import json
 import re
+import shlex
+import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -169,3 +172,30 @@ def test_the_reference_loads_nothing_from_elsewhere(served: Service) -> None:
     assert "docs/reference.css" in loaded
     assert not [address for address in loaded if "//" in address]
     assert served.request("GET", "/docs/reference.css")[1]["content-type"].startswith("text/css")
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+def test_the_commands_of_the_page_are_answered(served: Service, corpus: Path, tmp_path: Path) -> None:
+    shutil.copy(corpus / "a/0.wav", tmp_path / "sound.wav")
+    shutil.copy(corpus / "b/0.wav", tmp_path / "other.wav")
+    text = (Path(__file__).parents[3] / "docs" / "serve.md").read_text()
+    commands = re.findall(r"^curl .*$", text, re.M)
+    assert len(commands) > 6
+    for command in commands:
+        words = shlex.split(command.replace("127.0.0.1:8000", f"127.0.0.1:{served.port}").replace("$KEY", served.key))
+        words[1:1] = ["-s", "--fail-with-body", "-H", f"Authorization: Bearer {served.key}"]
+        ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, (command, ended.stdout)
+        assert json.loads(ended.stdout)
+
+
+def test_the_page_lists_what_there_is(served: Service) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "serve.md").read_text()
+    schema = served.json("GET", "/openapi.json")[1]
+    routes = [route for methods in schema["paths"].values() for route in methods.values()]
+    statuses = {status for route in routes for status in route["responses"]} - {"200"}
+    assert statuses | {"405"} == set(re.findall(r"^\| (\d{3}) \|", text, re.M))
+    assert {one["name"] for route in routes for one in route.get("parameters", ())} == {
+        name for name in ("shape", "model", "hop_s", "merge", "explain", "top_k") if f"| `{name}` |" in text
+    }
+    assert all(f"{path}`" in text for path in schema["paths"])

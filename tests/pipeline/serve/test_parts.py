@@ -1,17 +1,22 @@
 """Parts of the service that need no network: keys, the limit of memory, the command, the files of the page."""
 
+import asyncio
 import base64
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from service import write_model
+from starlette.types import Message
 
 from pipeline.commands.main import main
 from pipeline.commands.serve import PACKAGES
 from pipeline.serve.bodies import base_name
 from pipeline.serve.keys import admitted, new_key, read_keys
+from pipeline.serve.page_files import SafeHeaders, add_page
 from pipeline.serve.settings import ServiceSettings
 from pipeline.support.errors import InputError
 
@@ -62,6 +67,50 @@ except MemoryError:
 def test_names_of_files_are_cut_to_their_last_part() -> None:
     names = {b"a.wav": "a.wav", "C:\\x\\b.wav": "b.wav", "../..": "..", "/": "", None: "", b"\xff": "\ufffd"}
     assert {given: base_name(given) for given in names} == names
+
+
+def get(app: FastAPI, path: str) -> tuple[int, dict[bytes, bytes], bytes]:
+    """Return status, headers and body of a path of an application."""
+    messages: list[Message] = []
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError("nothing more arrives")
+
+    async def send(message: Message) -> None:
+        messages.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "headers": [],
+        "query_string": b"",
+    }
+    asyncio.run(app(scope | {"root_path": "", "http_version": "1.1"}, receive, send))
+    start, *parts = messages
+    return start["status"], dict(start["headers"]), b"".join(part.get("body", b"") for part in parts)
+
+
+def test_the_page_is_given_file_by_file(tmp_path: Path) -> None:
+    files = {"index.html": b"<p>page</p>", "app.js": b"1;", "style.css": b"p {}", "icons/a.svg": b"<svg/>"}
+    for name, text in files.items():
+        path = tmp_path / "page" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text)
+    (tmp_path / "secret").write_text("secret")
+    app = FastAPI(docs_url=None, redoc_url=None)
+    add_page(app, tmp_path / "page")
+    app.add_middleware(SafeHeaders)
+    kinds = {"/": "text/html", "/app.js": "text/javascript", "/style.css": "text/css", "/icons/a.svg": "image/svg+xml"}
+    for (path, kind), text in zip(kinds.items(), files.values(), strict=True):
+        status, headers, body = get(app, path)
+        assert (status, body) == (200, text)
+        assert headers[b"content-type"].decode().startswith(kind)
+        assert b"default-src 'self'" in headers[b"content-security-policy"]
+    for path in ("/../secret", "/icons/../../secret", "/icons", "/index.html/..", "//etc/passwd", "/page_files.py"):
+        assert get(app, path)[0] == 404
 
 
 def typed(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> list[ServiceSettings]:
@@ -115,8 +164,6 @@ def test_a_new_key_is_printed_once(
 
 
 def test_the_packages_that_are_looked_for_are_those_of_the_extra() -> None:
-    import tomllib
-
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
     extra = [line.partition(">=")[0] for line in project["optional-dependencies"]["serve"]]
     assert sorted(name.replace("-", "_") for name in extra) == sorted(PACKAGES)
