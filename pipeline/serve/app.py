@@ -6,7 +6,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, Query, Request, Response
+from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
@@ -24,9 +24,10 @@ from pipeline.serve.spool import Spool
 from pipeline.serve.supervisor import Supervisor
 
 CLIENT_GONE = 499  # of no standard; it is counted, and nobody reads it
+LONGEST_HOP_S = 86_400
 INTERNAL = "an error inside the service, which its log shows"
 
-HopS = Annotated[float | None, Query(gt=0, allow_inf_nan=False, description="Seconds between windows of a timeline.")]
+HopS = Annotated[float | None, Query(gt=0, le=LONGEST_HOP_S, description="Seconds between windows of a timeline.")]
 TopK = Annotated[int | None, Query(ge=1, description="Number of classes of the shape huggingface.")]
 
 
@@ -36,8 +37,8 @@ def application(
     """Return the application; whoever has no key, where there are `keys`, gets neither answers nor numbers."""
     app = FastAPI(title="otogura", version=version("otogura"), summary=SUMMARY, docs_url=None, redoc_url=None)
 
-    async def require_key(authorization: Annotated[str, Header(include_in_schema=False)] = "") -> None:
-        if keys is not None and not admitted(keys, authorization):
+    async def require_key(request: Request) -> None:
+        if keys is not None and not admitted(keys, request.headers.get("authorization", "")):
             raise Refusal(HTTPStatus.UNAUTHORIZED, "expected a key of this service: Authorization: Bearer KEY")
 
     async def answered(request: Request, options: dict[str, Any]) -> Response:

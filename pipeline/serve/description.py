@@ -22,6 +22,7 @@ _PARAMETERS = {400, 401, 404, 408, 413, 415, 422, 500, 503, 504}
 
 _WAVEFORM = {"waveform": [0.0, 0.1, 0.2, 0.1, 0.0, -0.1, -0.2, -0.1] * 8, "fs": 22050}
 _BINARY = {"type": "string", "format": "binary"}
+_FILES = {"type": "array", "items": _BINARY, "minItems": 1}
 
 
 def _responses(statuses: set[int], answer: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
@@ -96,7 +97,7 @@ BATCH: dict[str, Any] = {
     "openapi_extra": {
         "requestBody": {
             "required": True,
-            "content": {"multipart/form-data": {"schema": _object({"file": {"type": "array", "items": _BINARY}})}},
+            "content": {"multipart/form-data": {"schema": _object({"file": _FILES})}},
         }
     },
 }

@@ -4,6 +4,7 @@ Its one argument is JSON; it talks with the service over the inherited socket th
 """
 
 import json
+import logging
 import os
 import resource
 import signal
@@ -146,6 +147,7 @@ def main(arguments: Sequence[str]) -> None:
     given = json.loads(arguments[0])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service ends it
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it tells each bad form, as the answer does
     connection = socket.socket(fileno=given["socket"])
     try:
         models = {name: TrainedModel(folder, given["device"]) for name, folder in given["models"].items()}

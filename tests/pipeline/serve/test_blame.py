@@ -43,12 +43,17 @@ class Restarts:
         self.count += 1
 
 
-async def supervised(script: Path, first: str, act: Callable[[Supervisor], Awaitable[None]], **settings: float) -> int:
-    """Return the number of restarts while `act` had a supervisor of that process."""
+def supervisor_of(script: Path, first: str, restarts: Restarts, **settings: float) -> Supervisor:
+    """Return a supervisor of that process."""
     script.write_text(SCRIPT.format(first=first))
-    restarts = Restarts()
     limits = ServiceSettings(models={}, **settings)  # type: ignore[arg-type]  # all are times
-    supervisor = Supervisor(limits, Observers(lambda windows: None, restarts), (sys.executable, str(script)))
+    return Supervisor(limits, Observers(lambda windows: None, restarts), (sys.executable, str(script)))
+
+
+async def supervised(script: Path, act: Callable[[Supervisor], Awaitable[None]], **settings: float) -> int:
+    """Return the number of restarts while `act` had a supervisor of that process."""
+    restarts = Restarts()
+    supervisor = supervisor_of(script, "", restarts, **settings)
     running = asyncio.create_task(supervisor.run())
     try:
         await act(supervisor)
@@ -77,7 +82,7 @@ def test_the_one_that_ends_the_process_is_refused_and_the_others_are_answered(tm
         answers = await asyncio.gather(*(answer(supervisor, kind) for kind in kinds))
         assert answers == [HTTPStatus.GATEWAY_TIMEOUT, HTTPStatus.SERVICE_UNAVAILABLE, b"answer"]
 
-    assert asyncio.run(supervised(tmp_path / "script.py", "", act, deadline_s=4.0, grace_s=0.1)) == 2
+    assert asyncio.run(supervised(tmp_path / "script.py", act, deadline_s=4.0, grace_s=0.1)) == 2
 
 
 def test_a_request_beside_one_that_hangs_is_answered(tmp_path: Path) -> None:
@@ -85,7 +90,7 @@ def test_a_request_beside_one_that_hangs_is_answered(tmp_path: Path) -> None:
         assert await answer(supervisor, "hang") == HTTPStatus.GATEWAY_TIMEOUT
         assert await answer(supervisor, "answer") == b"answer"
 
-    assert asyncio.run(supervised(tmp_path / "script.py", "", act, deadline_s=1.0, grace_s=0.1)) == 1
+    assert asyncio.run(supervised(tmp_path / "script.py", act, deadline_s=3.0, grace_s=0.1)) == 1
 
 
 @pytest.mark.parametrize(
@@ -96,8 +101,6 @@ def test_a_request_beside_one_that_hangs_is_answered(tmp_path: Path) -> None:
     ],
 )
 def test_models_that_cannot_be_loaded_end_it(tmp_path: Path, first: str, reason: str) -> None:
-    async def act(supervisor: Supervisor) -> None:
-        assert await answer(supervisor, "answer") == HTTPStatus.GATEWAY_TIMEOUT
-
+    supervisor = supervisor_of(tmp_path / "script.py", first, Restarts())
     with pytest.raises(StartError, match=reason):
-        asyncio.run(supervised(tmp_path / "script.py", first, act, deadline_s=1.0))
+        asyncio.run(supervisor.run())
