@@ -7,7 +7,7 @@ INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --
 # Container images often set it; each of hundreds of processes would then compile all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test bench docs faults mutants clean
+.PHONY: demo test bench bench-gpu docs faults mutants clean
 
 demo: .venv/.demo
 	$(BIN)/snakemake --cores all features
@@ -34,6 +34,10 @@ mutants: .venv/.mutants
 bench: .venv/.bench
 	OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=268435456 GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
 	exec $(BIN)/python -m benchmarks
+
+# Where no network is, docs/benchmarks.md says how the packages get there.
+bench-gpu: .venv/.demo
+	$(BIN)/python -m benchmarks.gpu
 
 # The pages, as work/docs/index.html; a broken link or a docstring that is none is an error.
 docs: .venv/.docs

@@ -21,7 +21,9 @@ class Row:
     ratio: float
 
 
-def medians(*functions: Callable[[], object], before: Callable[[], object] = gc.collect) -> list[float]:
+def medians(
+    *functions: Callable[[], object], before: Callable[[], object] = gc.collect, runs: int | None = None
+) -> list[float]:
     """Median seconds of each, called in turn; a first call of each does not count, nor does `before` each call."""
 
     def seconds(function: Callable[[], object]) -> float:
@@ -30,7 +32,7 @@ def medians(*functions: Callable[[], object], before: Callable[[], object] = gc.
         function()
         return perf_counter() - start
 
-    rounds = [[seconds(function) for function in functions] for _ in range(1 + RUNS)]
+    rounds = [[seconds(function) for function in functions] for _ in range(1 + (runs or RUNS))]
     return [median(times) for times in zip(*rounds[1:], strict=True)]
 
 

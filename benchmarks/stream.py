@@ -4,7 +4,6 @@ import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from importlib import import_module
 from itertools import count
@@ -14,21 +13,19 @@ from types import ModuleType
 from typing import Any, get_args
 
 import numpy as np
-import pyarrow as pa
 import torch
 
 from benchmarks.features import RATE_HZ, music
 from benchmarks.measure import Row, medians, row
+from benchmarks.noise import CLIPS, noise, written
 from benchmarks.scratch import scratch
 from features.extractor import FeatureExtractor
 from features.tensors.four_channel import Recipe
-from stores import Store, open_store
+from stores import Store
 from stores.codec import Compression
-from stores.layout import ArraySpec
-from stores.writer import StoreWriter, writing_shard
 from training.stream import ClipStream
 
-CLIPS, BATCH, CLIPS_PER_SHARD, CORES = 256, 16, 64, 2
+BATCH, CORES = 16, 2
 SHAPE = (128, 1320, 4)
 BATCHES = CLIPS // BATCH
 BLOCK = 8  # clips that a cold stream reads together
@@ -107,15 +104,6 @@ def two_cores() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def noise(shape: tuple[int, ...]) -> np.ndarray:
-    """`(256, *shape)` float16 of unit standard deviation."""
-    clips = np.empty((CLIPS, *shape), np.float16)
-    rng = np.random.default_rng(0)
-    for clip in clips:
-        clip[:] = rng.standard_normal(shape, dtype=np.float32)
-    return clips
-
-
 def short() -> np.ndarray:
     """Return as many original tensors of five-second recordings, sixteen of them different."""
     engine = FeatureExtractor(Recipe())
@@ -139,57 +127,6 @@ def read(files: list[Path]) -> None:
         with open(path, "rb", buffering=0) as file:
             while file.readinto(part):
                 pass
-
-
-def written(
-    path: Path,
-    clips: np.ndarray,
-    recipe: Recipe,
-    compression: Compression | None = None,
-    *,
-    count: int = CLIPS,
-    clips_per_shard: int = CLIPS_PER_SHARD,
-    variants: tuple[str, ...] = ("original",),
-) -> Store:
-    """A complete store of `count` clips, which are these in turn, another one first in each variant."""
-    specs = [
-        ArraySpec(
-            variant=variant,
-            identity=variant,
-            clip_shape=recipe.shape,
-            dimensions=recipe.dimensions,
-            statistics_groups=1,
-            dtype="float16",
-            clips_per_shard=clips_per_shard,
-            attributes={},
-            compression=compression,
-        )
-        for variant in variants
-    ]
-    hashes = [f"{number:032x}" for number in range(count)]
-    writer = StoreWriter(path, specs, hashes)
-    writer.prepare(pa.table({"id": hashes, "label": ["noise"] * count, "content_hash": hashes}), {})
-    for shard, numbers in enumerate(writer.shards):
-        with writing_shard(writer.layout, specs, shard, writer.shard_hashes(shard)) as shards:
-            for number in numbers:
-                for first, variant in enumerate(variants):
-                    shards[variant].append(clips[(first + number) % len(clips)], np.array([[0.0, 1.0]]))
-    writer.finish(
-        {
-            "identity": "noise",
-            "variants": list(variants),
-            "identities": {spec.variant: spec.identity for spec in specs},
-            "clips": count,
-            "recipe": asdict(recipe),
-            "shape": [count, *recipe.shape],
-            "dimensions": ["clip", *recipe.dimensions],
-            "statistics": ["all"],
-            "dtype": "float16",
-            "clips_per_shard": clips_per_shard,
-            "compression": compression,
-        }
-    )
-    return open_store(path)
 
 
 def streamed(store: Store, block: int = 1) -> Batches:

@@ -8,8 +8,9 @@ from unittest.mock import patch
 import numpy as np
 
 from benchmarks.measure import Row, medians, row
+from benchmarks.noise import noise, written
 from benchmarks.scratch import scratch
-from benchmarks.stream import BATCH, SHAPE, UNIT, Batches, noise, taken, two_cores, written
+from benchmarks.stream import BATCH, SHAPE, UNIT, Batches, taken, two_cores
 from features.tensors.four_channel import Recipe
 from stores import Store
 from stores.open_files import OpenFiles, affordable

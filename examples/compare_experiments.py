@@ -7,13 +7,13 @@ The experiments differ in one setting. They share corpus and recipe, and so the 
 no feature is computed again. They share the split as well, so that both are tested on the same recordings.
 """
 
-import csv
 import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import yaml
 from scipy.stats import binomtest
 
@@ -37,11 +37,8 @@ def configuration() -> dict[str, Any]:
 
 def correctness(run: Path) -> dict[str, bool]:
     """Return for each test recording of a run whether its class was right."""
-    with (run / "split.csv").open(newline="") as file:
-        tested = [row["id"] for row in csv.DictReader(file) if row["side"] == "test"]
-    with (run / "mistakes.csv").open(newline="") as file:
-        mistaken = {row["recording"] for row in csv.DictReader(file)}
-    return {recording: recording not in mistaken for recording in tested}
+    table = pq.read_table(run / "predictions.parquet", columns=["recording", "class", "decided"])
+    return {row["recording"]: row["class"] == row["decided"] for row in table.to_pylist()}
 
 
 def compare(runs: Path, first: str, second: str) -> str:

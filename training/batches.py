@@ -109,14 +109,18 @@ class BatchReader:
                 target[place] = self._expansion(clip)
         else:
             self._store.read_batch(rows.tolist(), names, target)
-        batch = {} if self._statistics is None else {"statistics": torch.from_numpy(self._statistics[variants, rows])}
-        return batch | {
-            "features": features.permute(0, 3, 1, 2) if features.ndim == 4 else features,  # channels last: no copy
-            "label": torch.from_numpy(self._items.labels[rows]),
-            "row": torch.from_numpy(rows),
-            "variant": torch.from_numpy(variants),
-            "key": torch.from_numpy(self._keys(rows, variants, views, epoch)),
+        columns = {} if self._statistics is None else {"statistics": self._statistics[variants, rows]}
+        columns |= {
+            "label": self._items.labels[rows],
+            "row": rows,
+            "variant": variants,
+            "key": self._keys(rows, variants, views, epoch),
         }
+        batch = {name: torch.from_numpy(values) for name, values in columns.items()}
+        if self._pin:  # a copy to a GPU from other memory waits for what the GPU was given before
+            batch = {name: values.pin_memory() for name, values in batch.items()}
+        # Channels last, without a copy.
+        return batch | {"features": features.permute(0, 3, 1, 2) if features.ndim == 4 else features}
 
     def _keys(self, rows: np.ndarray, variants: np.ndarray, views: np.ndarray, epoch: int) -> np.ndarray:
         keys = self._content[rows]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.certificate.record import RunRecord
-from pipeline.runs.fitting import originals, shown_variants, train_stream
+from pipeline.runs.fitting import originals, tensors_per_epoch, train_stream
 from training.stream import ClipStream
 
 RANKS = (1, 2, 4)
@@ -23,7 +23,7 @@ def proofs(record: RunRecord) -> list[dict[str, Any]]:
     """
     run, sides, training = record.run, record.sides, record.run.setup.training
     drawn = training.variants == "one"
-    items = len(sides.train) * training.views * (1 if drawn else len(shown_variants(run)))
+    items = tensors_per_epoch(sides, run)
 
     def training_streams(ranks: int) -> list[ClipStream]:
         options: dict[str, Any] = {"batch_size": max(1, training.batch_size // ranks), "world_size": ranks}

@@ -41,7 +41,8 @@ def predict(
     ] = None,
     merge: Annotated[bool, typer.Option("--merge", help="Join neighbouring windows of one class.")] = False,
     raw_rate_hz: Annotated[
-        int | None, typer.Option(min=1, help="Sample rate of standard input, if that is samples without a header.")
+        int | None,
+        typer.Option(min=1, max=2**31 - 1, help="Sample rate of standard input, if that is samples without a header."),
     ] = None,
     raw_format: Annotated[
         Literal["u8", "s8", "s16le", "s24le", "s32le", "f32le", "f64le"],

@@ -1,5 +1,6 @@
 """Recordings that are named on the command line: files, folders, records of JSON files, lines of tables, a pipe."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -98,7 +99,7 @@ class Inputs:
 
     def _files(self, name: str) -> Iterator[tuple[str, str]]:
         path = Path(name)
-        if name == STANDARD_INPUT or not path.is_dir():
+        if name == STANDARD_INPUT or not os.path.isdir(name):  # which raises nothing, whatever the name
             yield name, ""
             return
         suffixes = SUFFIXES | JSON_SUFFIXES if self.model.description.corpus.sample_rate_hz else SUFFIXES

@@ -31,7 +31,7 @@ def full() -> None:
     late = sorted(Path("corpus").rglob("*.wav"))[::2]
     for path in late:
         path.rename(path.with_suffix(".later"))
-    snakemake("--cores", "2", "features")
+    snakemake("--cores", "1", "features")
     (family,) = stores.iterdir()
     family.rename("kept")
     old = tree(Path("kept"))
@@ -40,17 +40,17 @@ def full() -> None:
     run("cp", "-r", "kept", str(family))
     for path in late:
         path.with_suffix(".later").rename(path)
-    said = snakemake("--cores", "2", "features", ok=False)
+    said = snakemake("--cores", "1", "features", ok=False)
     assert "No space left on device; when that is mended, the same command goes on from here" in said, said
     store = open_store(family)
     assert len(store) == 12
     assert not list(verify(store.path))
     run("mount", "-o", "remount,size=100%", str(stores))
-    snakemake("--cores", "2", "features")
+    snakemake("--cores", "1", "features")
     grown = tree(family)
     run("umount", str(stores))
     run("cp", "-r", "kept", str(family))
-    snakemake("--cores", "2", "features", "--forcerun", "build_store")
+    snakemake("--cores", "1", "features", "--forcerun", "build_store")
     again = tree(family)
     differ = [name for name in again.keys() | grown.keys() if again.get(name) != grown.get(name)]
     assert not differ, differ
@@ -59,7 +59,7 @@ def full() -> None:
 
 def read_only() -> None:
     """A store on a disk that may not be written is trained on and verified."""
-    snakemake("--cores", "2", "features")
+    snakemake("--cores", "1", "features")
     run("mount", "--bind", "work/stores", "work/stores")
     run("mount", "-o", "remount,ro,bind", "work/stores")
     (family,) = Path("work/stores").iterdir()

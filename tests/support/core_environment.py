@@ -1,4 +1,4 @@
-"""An environment with the core dependencies of otogura alone, made of links into the one that the tests run in."""
+"""Environments with few packages, linked from the one that the tests run in."""
 
 import sys
 import sysconfig
@@ -16,14 +16,19 @@ ROOT = Path(__file__).parents[2]
 KEPT: list[TemporaryDirectory[str]] = []  # until the tests end
 
 
-@cache
 def core_python() -> Path:
-    """The interpreter of that environment."""
+    """The interpreter of an environment with the core dependencies of otogura alone."""
+    return python_with(*map(str, core_requirements()))
+
+
+@cache
+def python_with(*requirements: str) -> Path:
+    """The interpreter of an environment with these packages, and with what they need."""
     KEPT.append(TemporaryDirectory(prefix="core-"))
     folder = Path(KEPT[-1].name)
     venv.create(folder, symlinks=True)
     packages = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-    for name in sorted(closure(core_requirements())):
+    for name in sorted(closure([Requirement(line) for line in requirements])):
         found = distribution(name)
         for top in sorted({file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}):
             if not (packages / top).exists():

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from training.devices import autocast, device_of, dtype_of, random_states, set_random_states
+from training.devices import autocast, device_name, device_of, dtype_of, random_states, set_random_states
 from training.settings import Training
 
 
@@ -68,3 +68,9 @@ def test_a_checkpoint_of_more_gpus_goes_on_where_there_are_fewer(monkeypatch: py
     set_random_states({"cpu": saved["cpu"]}, torch.device("cuda", 0))
     assert torch.equal(torch.rand(3), expected)
     assert gpus[0].tolist() == [3] * 16
+
+
+def test_a_gpu_has_the_name_that_torch_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"card {device.index}")
+    assert device_name(torch.device("cuda", 1)) == "card 1"
+    assert device_name(torch.device("cpu")) == "cpu"

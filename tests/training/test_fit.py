@@ -39,6 +39,7 @@ def run(
     epochs: int = 4,
     until: float | None = None,
     before_epoch: BeforeEpoch | None = None,
+    label: str = "",
     **options: Any,
 ) -> Fitted:
     labels = np.unique(store.rows["label"].to_pylist(), return_inverse=True)[1]
@@ -57,6 +58,7 @@ def run(
         identity={"store": store.identity},
         before_epoch=before_epoch,
         until=until,
+        label=label,
     )
 
 
@@ -148,6 +150,14 @@ def test_other_settings_start_afresh(tmp_path: Path, store: Store) -> None:
     second = run(tmp_path, store, epochs=2, learning_rate=1e-4)
     assert second.history[0]["learning_rate"] != first.history[0]["learning_rate"]
     assert len(second.history) == 2
+
+
+def test_each_line_names_the_run_among_others(tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "otogura")
+    run(tmp_path, store, epochs=30, learning_rate=1e-12, patience=1, label="fold 2")
+    *epochs, last = caplog.messages
+    assert all(re.match(rf"fold 2, epoch {number}/30: ", line) for number, line in enumerate(epochs, start=1))
+    assert " since fold 2, epoch " in last
 
 
 def test_patience_stops_early(tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:

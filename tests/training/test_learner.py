@@ -53,6 +53,7 @@ def test_a_mixture_is_learned_as_both_of_its_classes() -> None:
 
 
 def test_losses_of_epochs_do_not_depend_on_their_batches() -> None:
+    torch.manual_seed(0)
     weights, network = torch.tensor([0.6, 3.0]), nn.Linear(3, 2)
     features, label = torch.randn(12, 3), torch.tensor([0, 0, 0, 0, 0, 1] * 2)
     logits = network(features)
@@ -63,7 +64,21 @@ def test_losses_of_epochs_do_not_depend_on_their_batches() -> None:
             ours.loss("train", logits[part], label[part])
         assert ours.mean("train", "loss") == pytest.approx(expected.item())
         right = sum(int(row.argmax()) == int(own) for row, own in zip(logits, label, strict=True))
+        assert right != 6  # which are as many as the wrong ones
         assert ours.mean("train", "accuracy") == pytest.approx(right / 12)
+
+
+def test_a_batch_is_a_step_of_its_own_unless_there_are_more() -> None:
+    network, batch = nn.Linear(3, 2), {"features": torch.randn(4, 3), "label": torch.tensor([0, 1, 1, 0])}
+    gradients = []
+    for addends in ((), (1,), (2, 2)):
+        ours = learner(copy.deepcopy(network))
+        for number in addends:
+            ours.learn(batch, number)
+        if not addends:
+            ours.learn(batch)
+        gradients.append([weight.grad for weight in ours.network.parameters()])
+    torch.testing.assert_close(gradients[1:], [gradients[0]] * 2)
 
 
 def test_the_average_has_the_buffers_of_batch_norm_as_well() -> None:

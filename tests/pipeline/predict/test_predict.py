@@ -166,6 +166,12 @@ def test_nothing_that_is_answered_is_another_exit_code(typed: Typed, run: Traine
     assert row["error"].endswith("found none but 1 .txt")
 
 
+def test_names_that_no_system_takes(typed: Typed, run: TrainedRun, tmp_path: Path) -> None:
+    code, rows = typed.lines(tmp_path, run.folder, "x" * 300, "x.wav/y.wav", run.corpus / "a" / "0.wav")
+    assert code == 1
+    assert [row.get("error") for row in rows] == ["cannot be read: File name too long", "no such file", None]
+
+
 def encoded(path: Path, form: str, subtype: str | None = None) -> bytes:
     seconds = 0.5 if form == "WAV" else 3.0
     soundfile.write(path, tone(300, seconds), RATE_HZ, format=form, subtype=subtype)

@@ -16,6 +16,7 @@ from sklearn.metrics import f1_score, log_loss, roc_auc_score
 from stores_of import small_store
 from torch import nn
 
+import pipeline.runs.single
 import pipeline.runs.train
 import training.evaluation.decision
 from pipeline.config.experiment import Experiment
@@ -83,9 +84,9 @@ class Trained:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls: list[dict[str, Any]] = []
         self.labels: list[str] = []
-        monkeypatch.setattr(pipeline.runs.train, "fit_run", self._fit_run)
-        monkeypatch.setattr(pipeline.runs.train, "predict", self._predict)
-        monkeypatch.setattr(pipeline.runs.train, "explain", self._explain)
+        monkeypatch.setattr(pipeline.runs.single, "fit_run", self._fit_run)
+        monkeypatch.setattr(pipeline.runs.single, "predict", self._predict)
+        monkeypatch.setattr(pipeline.runs.single, "explain", self._explain)
 
     def _fit_run(
         self, folder: Path, sides: Any, run: Any, init_from: Path | None, before_epoch: Any, until: Any, label: str
@@ -387,7 +388,7 @@ def test_each_fold_is_a_run_of_its_own(
     experiment = chosen(corpus=corpus, folds=[2, 4], training={"max_time": timedelta(minutes=1)})
     heard: list[Callable[[int], Any]] = []
     monkeypatch.setattr(
-        pipeline.runs.train, "mistakes_panel", lambda wrong, classes, sound, picture: heard.append(sound) or PANEL
+        pipeline.runs.single, "mistakes_panel", lambda wrong, classes, sound, picture: heard.append(sound) or PANEL
     )
     monkeypatch.setattr(pipeline.runs.train.time, "monotonic", lambda: 1000.0)
     for name in ("first", "second"):

@@ -15,8 +15,8 @@ import pytest
 from stores_of import small_store
 from tracked import in_tensorboard, run_of
 
+import pipeline.runs.single
 import pipeline.runs.tracking
-import pipeline.runs.train
 from pipeline.config.schema import parse
 from pipeline.runs.cost import training_cost
 from pipeline.runs.events import EVENTS, read_events
@@ -330,7 +330,7 @@ def test_how_a_run_ends_is_recorded(
     def broken(*arguments: Any, **options: Any) -> None:
         raise error
 
-    monkeypatch.setattr(pipeline.runs.train, "write_learned", broken)
+    monkeypatch.setattr(pipeline.runs.single, "write_learned", broken)
     with pytest.raises(type(error)):
         train(tmp_path / "run", store)
     assert events(tmp_path / "run")[-1] == {"event": "end", **end}

@@ -334,7 +334,7 @@ def test_all_folds_share_the_time_limit_and_replace_a_run_without_them(
 ) -> None:
     store, _, _ = three_folds
     ends = []
-    monkeypatch.setattr(pipeline.runs.train, "_single", lambda *arguments: ends.append(arguments[-1]) or ({}, None))
+    monkeypatch.setattr(pipeline.runs.train, "train_single", lambda job: ends.append(job.until) or ({}, None))
     for name in ("fold_metrics", "write_folds"):
         monkeypatch.setattr(pipeline.runs.train, name, lambda *arguments: {})
     (tmp_path / "model.json").write_text("of a run without folds")

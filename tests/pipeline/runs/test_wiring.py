@@ -12,7 +12,6 @@ import pytest
 from stores_of import plan_of_tones, small_store
 
 import pipeline.runs.fitting
-import pipeline.runs.train
 import training.evaluation.decision
 from features.audio import decode
 from pipeline.build.store import array_specs, store_identity

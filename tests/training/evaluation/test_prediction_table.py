@@ -43,6 +43,20 @@ def test_predictions_are_read_as_they_were(tmp_path: Path) -> None:
     assert score_intervals(tested) == score_intervals(clips)
 
 
+@pytest.mark.parametrize("column", ["recording", "group", "class"])
+def test_runs_are_paired_by_names_groups_and_classes(tmp_path: Path, column: str) -> None:
+    """What a run predicts does not count, and one recording that is another one's does."""
+    path = tmp_path / PREDICTIONS
+    written(path)
+    identity, table = read_predictions(path).identity, pq.read_table(path)
+    for name, same in (("decided", True), (column, False)):
+        values = table[name].to_pylist()
+        values[0] = CLASSES[1 - CLASSES.index(values[0])] if values[0] in CLASSES else "another"
+        place = table.column_names.index(name)
+        pq.write_table(table.set_column(place, name, pa.array(values, pa.string())), path)
+        assert (read_predictions(path).identity == identity) == same
+
+
 def test_other_programs_read_them(tmp_path: Path) -> None:
     clips = written(tmp_path / PREDICTIONS)
     table = pq.read_table(tmp_path / PREDICTIONS)

@@ -1,0 +1,263 @@
+"""One run of an experiment: trained on its sides, tested, and written into its folder with a report."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from features.recipe import ORIGINAL
+from features.tensors import recorded_recipe
+from pipeline.corpus.recordings import Recording, whole_name
+from pipeline.corpus.sides import Sides
+from pipeline.corpus.sources.base import Recordings
+from pipeline.corpus.split_file import SPLIT_FILE, write_sides
+from pipeline.runs.cost import training_cost
+from pipeline.runs.fitting import fit_run, originals, tensors_per_epoch
+from pipeline.runs.leak import DUPLICATES, measure_leak
+from pipeline.runs.learned import write_learned
+from pipeline.runs.mistakes import MISTAKES, mistakes_of, mistakes_panel, write_mistakes
+from pipeline.runs.origin import data_panel, provenance_panel
+from pipeline.runs.run import Run
+from pipeline.runs.settings_file import write_settings
+from pipeline.runs.tracking import RunEvents
+from stores.files import read_json
+from training.artefact import LearnedCorpus, write_artefact
+from training.devices import device_of
+from training.evaluation.evaluate import Evaluation, evaluate
+from training.evaluation.explanation import Explanation, attention_summary, explain, most_confident
+from training.evaluation.predict import predict
+from training.evaluation.prediction_table import PREDICTIONS, write_predictions
+from training.evaluation.predictions import Predictions, averaged
+from training.fit import Fitted
+from training.report.attention import clip_picture, looked_panel
+from training.report.notices import notices
+from training.report.page import Panel
+from training.report.run import before_and_after, write_run
+
+log = logging.getLogger("otogura")
+
+MAIN_SCORES = ("accuracy", "top5_accuracy", "macro_f1", "loss", "roc_auc", "pauc", "pr_auc")  # kept with the model
+
+
+@dataclass(frozen=True)
+class Context:
+    """Name of an experiment, its recordings to be listened to, the table of the bad ones, and its corpus."""
+
+    name: str
+    recordings: Recordings | None
+    quarantine: Path | None
+    corpus: LearnedCorpus
+
+    @property
+    def sound(self) -> Callable[[int], Recording] | None:
+        """Return a function that gives the recording of a row of the store, if there are recordings."""
+        if (recordings := self.recordings) is None:
+            return None
+        return lambda row: recordings(range(row, row + 1))[0]
+
+
+@dataclass(frozen=True)
+class SingleRun:
+    """One run, the only one of an experiment or that of one fold.
+
+    Attributes
+    ----------
+    folder : Path
+    run : Run
+    sides : Sides
+    title : str
+    init_from : Path or None
+        The folder of another run, whose weights are the beginning.
+    context : Context
+    events : RunEvents
+    until : float or None
+        When `max_time` will have come, on the monotonic clock.
+    """
+
+    folder: Path
+    run: Run
+    sides: Sides
+    title: str
+    init_from: Path | None
+    context: Context
+    events: RunEvents
+    until: float | None
+
+    @property
+    def label(self) -> str:
+        """Return the name of the run among those of its experiment, for progress."""
+        fold = self.events.settings["fold"]
+        return "" if fold is None else f"fold {fold}"
+
+
+@dataclass(frozen=True)
+class Tested:
+    """Answers of a trained network for the clips that test.
+
+    Attributes
+    ----------
+    names : list of str
+        Of the recordings that are evaluated.
+    evaluation : Evaluation
+    explanations : list of Explanation
+        Of the most confident right and wrong clips of each class.
+    """
+
+    names: list[str]
+    evaluation: Evaluation
+    explanations: list[Explanation]
+
+
+def train_single(job: SingleRun) -> tuple[dict[str, Any], Evaluation]:
+    """Train, test and report; return the metrics as metrics.json has them, and the evaluation that they are of."""
+    fitted = _fit(job)
+    tested = _test(job, fitted.network)
+    version = _write_model(job, fitted.network.cpu(), tested)
+    metrics = _metrics(job, fitted, tested, version)
+    leak, leak_panels = _leak(job, metrics["accuracy"])
+    metrics |= leak
+    _report(job, tested, metrics, leak_panels)
+    job.events.write_scores(metrics)
+    return metrics, tested.evaluation
+
+
+def _fit(job: SingleRun) -> Fitted:
+    """Return the trained network; write what it has learned from."""
+    rows, sides = job.run.store.rows, job.sides
+    counts = tuple(len(part) for part in (sides.train, sides.validation, sides.test))
+    log.info("%s: %d training, %d validation, %d test clips", job.title, *counts)
+    if len(sides.left_out):
+        log.info("%s: %d clips left out, because their group is on another side", job.title, len(sides.left_out))
+    fitted = fit_run(
+        job.folder,
+        sides,
+        job.run,
+        job.init_from,
+        before_epoch=job.events.write_epochs,
+        until=job.until,
+        label=job.label,
+    )
+    job.events.write_epochs(fitted.history, fitted.network)
+    write_learned(job.folder, rows, sides, job.init_from)
+    write_sides(job.folder / SPLIT_FILE, rows, sides)
+    return fitted
+
+
+def _test(job: SingleRun, network: nn.Module) -> Tested:
+    """Return the answers for the clips that test, by what is chosen on those that validate."""
+    run, sides = job.run, job.sides
+    device = device_of(run.setup.training)
+    clips = predict(network, originals(sides.test, run), device)
+    tested, names = _of_recordings(clips, run)
+    validated = None
+    if run.setup.training.validates:
+        validated = _of_recordings(predict(network, originals(sides.validation, run), device), run)[0]
+    evaluation = evaluate(
+        tested,
+        validated,
+        classes=run.classes,
+        positive=run.positive_number,
+        groups=run.groups,
+        train_labels=run.labels[sides.train],
+        sure_accuracy=run.setup.sure_accuracy,
+    )
+    answers = evaluation.decision.classes(clips)
+    shown = most_confident(clips, answers)
+    explanations = explain(network, originals(clips.rows[shown], run), answers[shown], device)
+    return Tested(names, evaluation, explanations)
+
+
+def _of_recordings(predictions: Predictions, run: Run) -> tuple[Predictions, list[str]]:
+    """Return the predictions of whole recordings, and their names."""
+    ids = run.store.rows["id"].take(predictions.rows).to_pylist()
+    return averaged(predictions, [whole_name(name) for name in ids])
+
+
+def _detected(run: Run, evaluation: Evaluation) -> dict[str, Any]:
+    """Return the class that is detected and its threshold, if there is one."""
+    return {} if run.positive is None else {"positive": run.positive, "threshold": evaluation.decision.threshold}
+
+
+def _write_model(job: SingleRun, network: nn.Module, tested: Tested) -> str:
+    """Write the model, and return its version."""
+    run, evaluation = job.run, tested.evaluation
+    manifest, decision = run.store.manifest, evaluation.decision
+    return write_artefact(
+        job.folder,
+        network,
+        model=run.setup.model,
+        classes=run.classes,
+        recipe=manifest["recipe"],
+        identity=manifest["identities"][ORIGINAL],
+        store=run.store.identity,
+        corpus=job.context.corpus,
+        scores={score: evaluation.summary[score] for score in MAIN_SCORES if score in evaluation.summary},
+        decision=_detected(run, evaluation) | {"temperature": decision.temperature, "not_sure_limit": decision.limit},
+    )
+
+
+def _metrics(job: SingleRun, fitted: Fitted, tested: Tested, version: str) -> dict[str, Any]:
+    run, sides = job.run, job.sides
+    return {
+        **tested.evaluation.summary,
+        **_detected(run, tested.evaluation),
+        "classes": run.classes,
+        "parameters": sum(weight.numel() for weight in fitted.network.parameters()),
+        "train_clips": len(sides.train),
+        "validation_clips": len(sides.validation),
+        "test_clips": len(sides.test),
+        "test_recordings": len(tested.names),  # what the scores are of
+        "store": run.store.identity,
+        "model_version": version,
+        "attention": attention_summary(tested.explanations),
+        "history": fitted.history,
+    }
+
+
+def _leak(job: SingleRun, accuracy: float) -> tuple[dict[str, Any], list[Panel]]:
+    """Return what a leak between the sides would add to the accuracy, and its section, if it is to be measured."""
+    if not job.run.setup.training.leak_meter:
+        (job.folder / DUPLICATES).unlink(missing_ok=True)
+        return {}, []
+    leak, panel = measure_leak(
+        job.folder,
+        job.sides,
+        job.run,
+        accuracy,
+        init_from=job.init_from,
+        sound=job.context.sound,
+        until=job.until,
+    )
+    return {"leak": leak}, [panel]
+
+
+def _report(job: SingleRun, tested: Tested, metrics: dict[str, Any], leak_panels: list[Panel]) -> None:
+    """Write the metrics, the tables beside them, and the report."""
+    folder, run, evaluation, context = job.folder, job.run, tested.evaluation, job.context
+    store, classes = run.store, run.classes
+    clips = evaluation.clips
+    wrong = mistakes_of(clips.predictions, clips.decided, tested.names, classes)
+    write_mistakes(folder / MISTAKES, wrong, classes)
+    groups = store.rows["group"].take(clips.predictions.rows)
+    write_predictions(folder / PREDICTIONS, clips, tested.names, groups, classes)
+    write_settings(folder, run, job.init_from)
+    cost = training_cost([folder])
+    recipe = recorded_recipe(store.manifest["recipe"])
+    training_time = None if cost is None else cost.text(tensors_per_epoch(job.sides, run))
+    before_panels = []
+    if (before := job.init_from) is not None:
+        before_panels = [before_and_after(read_json(before / "metrics.json"), metrics, before)]
+    sections = [
+        *before_panels,
+        *leak_panels,
+        looked_panel(tested.explanations, store, classes),
+        mistakes_panel(wrong, classes, context.sound, lambda row: clip_picture(store.clip(row), recipe)),
+        data_panel(run, job.sides, context.quarantine),
+        provenance_panel(run, context.name, training_time),
+    ]
+    write_run(folder, job.title, metrics, evaluation, sections, keep=run.setup.training.keep)
+    for sentence in notices(metrics):
+        log.warning("warning: %s: %s", job.title, sentence)
