@@ -19,8 +19,17 @@ def test_the_core_environment_has_no_extra() -> None:
 
 def test_every_module_can_be_imported_there() -> None:
     sources = [ROOT / "otogura.py", *(path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")))]
+    sources = [path for path in sources if path.parent != ROOT / "pipeline" / "serve"]  # which is of an extra
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in sources]
     run(f"import importlib; [importlib.import_module(name) for name in {names}]")
+
+
+def test_the_service_says_what_it_needs_there() -> None:
+    command = [str(core_python()), "-m", "pipeline.commands.main", "serve", "x"]
+    refused = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    said = "otogura: serve: its packages are not installed; pip install 'otogura[serve]' brings them\n"
+    assert refused.stderr == said
 
 
 def test_the_words_of_tags_can_be_read_there() -> None:

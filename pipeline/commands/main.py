@@ -8,6 +8,7 @@ from pipeline.commands.corpus import index, labels, replay
 from pipeline.commands.installation import doctor, init
 from pipeline.commands.predict import predict
 from pipeline.commands.runs import runs, track
+from pipeline.commands.serve import serve
 from pipeline.commands.stores import export, prune, stores, verify, why
 from pipeline.support.errors import InputError
 from stores.errors import StoreError
@@ -18,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (init, index, stores, why, verify, prune, export, replay, labels, runs, track, predict, doctor):
+for command in (init, index, stores, why, verify, prune, export, replay, labels, runs, track, predict, serve, doctor):
     app.command()(command)
 
 

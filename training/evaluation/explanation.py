@@ -93,7 +93,7 @@ def explain(network: nn.Module, stream: ClipStream, decided: np.ndarray, device:
         for place, row in enumerate(batch["row"].tolist()):
             clip = {name: batch[name][place : place + 1] for name in batch if name in ("features", "statistics")}
             number = int(decided[len(explanations)])
-            explanations.append(_explanation(network, clip, device, row, int(batch["label"][place]), number))
+            explanations.append(explain_clip(network, clip, device, row, int(batch["label"][place]), number))
     return explanations
 
 
@@ -108,9 +108,14 @@ def attention_summary(explanations: Sequence[Explanation]) -> dict[str, Any] | N
     return {"agreement": float(np.mean(agreements)) if agreements else None, "clips": len(agreements)}
 
 
-def _explanation(
+def explain_clip(
     network: nn.Module, clip: dict[str, Tensor], device: torch.device, row: int, label: int, number: int
 ) -> Explanation:
+    """Return an explanation of the decision for class `number`.
+
+    `clip` is a batch of one as `features_for` takes it, in the memory of the processor; the network is on the device,
+    in evaluation mode.
+    """
     span = real_span(clip["features"][0].numpy())
     clip = {name: value.to(device) for name, value in clip.items()}
     windows = windows_of(span)

@@ -23,15 +23,32 @@ Key = TypeVar("Key")
 MakeWindows = Callable[[], Iterator[Window]]
 
 
+class WindowLog:
+    """Places and outputs of the windows of one recording that the network has seen, without their tensors."""
+
+    def __init__(self) -> None:
+        self._places, self._logits = array("d"), array("f")
+
+    def add(self, window: Window, logits: np.ndarray) -> None:
+        """Note the logits `(classes,)` of the next window."""
+        self._places.extend((window.start_s, window.end_s, window.weight))
+        self._logits.extend(logits.tolist())
+
+    def heard(self) -> Heard:
+        """Return all windows so far, of which there is at least one."""
+        start_s, end_s, weight = np.array(self._places).reshape(-1, 3).T
+        return Heard(start_s, end_s, weight, np.array(self._logits, np.float32).reshape(len(start_s), -1))
+
+
 class _Hearing(Generic[Key]):
-    """Recording that is being answered: what is kept of the windows that the network has seen."""
+    """Recording that is being answered."""
 
     def __init__(self, key: Key) -> None:
         self.key = key
         self.error: ValueError | OSError | None = None
         self.ended = False
         self.pending = 0  # windows in a batch
-        self._places, self._logits = array("d"), array("f")
+        self.log = WindowLog()
 
     @property
     def done(self) -> bool:
@@ -39,12 +56,7 @@ class _Hearing(Generic[Key]):
 
     def add(self, window: Window, logits: np.ndarray) -> None:
         self.pending -= 1
-        self._places.extend((window.start_s, window.end_s, window.weight))
-        self._logits.extend(logits.tolist())
-
-    def heard(self) -> Heard:
-        start_s, end_s, weight = np.array(self._places).reshape(-1, 3).T
-        return Heard(start_s, end_s, weight, np.array(self._logits, np.float32).reshape(len(start_s), -1))
+        self.log.add(window, logits)
 
 
 def answer_all(
@@ -66,7 +78,7 @@ def answer_all(
     def finished() -> Iterator[tuple[Key, Prediction | ValueError | OSError]]:
         while waiting and waiting[0].done:
             hearing = waiting.popleft()
-            yield hearing.key, hearing.error or model.judge.prediction(hearing.heard())
+            yield hearing.key, hearing.error or model.judge.prediction(hearing.log.heard())
 
     for key, windows in recordings:
         hearing = _Hearing(key)

@@ -28,6 +28,16 @@ LARGEST_BATCH = 64  # windows
 NO_STATISTICS = TrainStatistics((0.0,) * len(Recipe.statistics), (1.0,) * len(Recipe.statistics))
 
 
+def batch_of(tensors: "Sequence[Tensor]") -> dict[str, torch.Tensor]:
+    """Return tensors of a recipe as the batch that `features_for` takes."""
+    features = torch.from_numpy(np.stack([tensor.values for tensor in tensors]))
+    statistics = np.stack([tensor.statistics for tensor in tensors]).astype(np.float32)
+    return {
+        "features": features.permute(0, 3, 1, 2) if features.ndim == 4 else features,  # channels last, as stored
+        "statistics": torch.from_numpy(statistics),
+    }
+
+
 class TrainedModel:
     """Model of a run, with which new recordings are answered as the run's evaluation would.
 
@@ -93,13 +103,7 @@ class TrainedModel:
 
     def logits(self, tensors: "Sequence[Tensor]") -> np.ndarray:
         """Return the outputs of the network, `(tensors, classes)` float32, for tensors of the recipe."""
-        features = torch.from_numpy(np.stack([tensor.values for tensor in tensors]))
-        statistics = np.stack([tensor.statistics for tensor in tensors]).astype(np.float32)
-        inputs = {
-            "features": features.permute(0, 3, 1, 2) if features.ndim == 4 else features,  # channels last, as stored
-            "statistics": torch.from_numpy(statistics),
-        }
-        return logits_of(self.network, {name: value.to(self.device) for name, value in inputs.items()})
+        return logits_of(self.network, {name: value.to(self.device) for name, value in batch_of(tensors).items()})
 
     def answer(self, windows: Iterable[Window]) -> Prediction:
         """Return the answer for the windows of one recording."""

@@ -1,0 +1,168 @@
+"""Recordings in the body of a request: a sound, JSON with samples or base64, or a form with several files."""
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import simdjson
+from python_multipart import create_form_parser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import File, parse_options_header
+
+from features.recipe import SoundRecipe
+from pipeline.corpus.sources.json.numbers import parse_samples
+from pipeline.corpus.sources.json.recording import is_rate
+from pipeline.predict.inputs import Inputs
+from pipeline.serve.refusals import Refusal
+from training.inference.model import TrainedModel
+from training.inference.sounds import file_blocks, sample_blocks
+from training.inference.windows import Window
+
+MOST_FILES = 100  # of a form
+CHUNK_BYTES = 1 << 20
+SOUND = "sound.wav"  # libsndfile tells formats by their beginning; the ending is that of a file that it may open
+
+MakeWindows = Callable[[], Iterator[Window]]
+Guard = Callable[[Iterable[np.ndarray], int], Iterator[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class BodyRecording:
+    """Recording in a body.
+
+    Attributes
+    ----------
+    name : str or None
+        File name that the client gave.
+    windows : callable
+        Returns the windows; taking them raises what is wrong with the recording.
+    """
+
+    name: str | None
+    windows: MakeWindows
+
+
+@dataclass(frozen=True)
+class BodyReader:
+    """Reader of bodies for one model.
+
+    Attributes
+    ----------
+    model : TrainedModel
+    hop_s : float or None
+    guard : callable
+        Takes blocks of samples and their rate; yields them, unless the request is to be given up.
+    """
+
+    model: TrainedModel
+    hop_s: float | None
+    guard: Guard
+
+    def recordings(self, path: Path, content_type: str) -> tuple[list[BodyRecording], int | None]:
+        """Return the recordings of a body, and `top_k` if it states one; parts of a form become files beside it.
+
+        Raises `Refusal` if it is neither JSON nor a form though its type says so.
+        """
+        kind, _ = parse_options_header(content_type)
+        if kind == b"multipart/form-data":
+            parts = form_files(path, content_type)
+            return [one for name, part in parts for one in self._of_file(name, part)], None
+        if kind == b"application/json":
+            return self._of_json(path)
+        return self._of_file(None, path), None
+
+    def _of_file(self, name: str | None, path: Path) -> list[BodyRecording]:
+        if isinstance(self.model.recipe, SoundRecipe):
+            return [BodyRecording(name, partial(self._sound, path))]
+        lines = Inputs(self.model).recordings([(str(path), "")])
+        return [BodyRecording(name, windows) for _, windows in lines]
+
+    def _sound(self, path: Path) -> Iterator[Window]:
+        with file_blocks(path) as (blocks, rate_hz):
+            yield from self.model.reader.of_sound(self.guard(blocks, rate_hz), rate_hz, self.hop_s)
+
+    def _samples(self, text: bytes, rate_hz: int) -> Iterator[Window]:
+        blocks, rate_hz = sample_blocks(parse_samples(text), rate_hz)
+        yield from self.model.reader.of_sound(self.guard(blocks, rate_hz), rate_hz, self.hop_s)
+
+    def _of_json(self, path: Path) -> tuple[list[BodyRecording], int | None]:
+        data = path.read_bytes()
+        try:
+            members = simdjson.Parser().parse(data)
+        except (ValueError, RuntimeError) as error:  # the latter where it is nested too deeply
+            raise Refusal(HTTPStatus.BAD_REQUEST, f"the body is no JSON: {_line(error)}") from None
+        if isinstance(members, simdjson.Object) and "waveform" in members:
+            return [BodyRecording(None, partial(self._samples, *self._waveform(members)))], None
+        if isinstance(members, simdjson.Object) and isinstance(text := members.get("inputs"), str):
+            try:
+                sound = base64.b64decode(text, validate=True)
+            except (binascii.Error, ValueError):
+                raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "inputs: expected a sound in base64") from None
+            path = path.with_name(SOUND)
+            path.write_bytes(sound)
+            parameters = members.get("parameters")
+            top_k = parameters.get("top_k") if isinstance(parameters, simdjson.Object) else None
+            if top_k is not None and (type(top_k) is not int or top_k < 1):
+                raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "parameters.top_k: expected a whole number above 0")
+            return self._of_file(None, path), top_k
+        expected = 'expected {"waveform": [...], "fs": 44100} or {"inputs": "<base64 of a sound>"}'
+        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, expected)
+
+    def _waveform(self, members: simdjson.Object) -> tuple[bytes, int]:
+        """Return the text of the samples, and their rate."""
+        waveform, rate_hz = members["waveform"], members.get("fs", self.model.description.corpus.sample_rate_hz)
+        if not isinstance(waveform, simdjson.Array):
+            raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "waveform: expected an array of numbers")
+        if rate_hz is None:
+            reason = "fs: expected the sample rate, which the model has no default for"
+            raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, reason)
+        if not isinstance(rate_hz, int | float) or not is_rate(rate_hz):
+            raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "fs: expected a rate in whole Hz")
+        return waveform.mini, int(rate_hz)  # type: ignore[return-value]  # bytes, whatever its types say
+
+
+def form_files(path: Path, content_type: str) -> list[tuple[str, Path]]:
+    """Return the files of a form by the names that the client gave, without folders; they are written beside it.
+
+    Raises `Refusal` where the form is malformed, or has no file or too many.
+    """
+    files: list[tuple[str, Path]] = []
+
+    def keep(file: File) -> None:
+        if len(files) == MOST_FILES:
+            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {MOST_FILES} files in a form")
+        target = path.with_name(f"{len(files)}-{SOUND}")
+        file.file_object.seek(0)
+        with open(target, "wb") as copy:
+            while chunk := file.file_object.read(CHUNK_BYTES):
+                copy.write(chunk)
+        file.close()
+        files.append((base_name(file.file_name), target))
+
+    config = {"MAX_MEMORY_FILE_SIZE": CHUNK_BYTES, "UPLOAD_DIR": str(path.parent), "MAX_FIELDS": MOST_FILES}
+    try:
+        parser = create_form_parser({"Content-Type": content_type.encode()}, lambda field: None, keep, config=config)
+        with open(path, "rb") as body:
+            while chunk := body.read(CHUNK_BYTES):
+                parser.write(chunk)
+        parser.finalize()
+    except (FormParserError, ValueError) as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, f"the body is no form: {_line(error)}") from None
+    if not files:
+        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "expected a sound as the field `file` of the form")
+    return files
+
+
+def base_name(name: bytes | str | None) -> str:
+    """Return the last part of a file name, whatever system wrote it."""
+    text = name.decode(errors="replace") if isinstance(name, bytes) else name or ""
+    return PurePosixPath(text.replace("\\", "/")).name[:255]
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
