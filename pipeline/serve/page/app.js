@@ -1,7 +1,7 @@
 // The page of otogura serve: sound in, answers out.
 
 import { showAnswer } from "./answer.js";
-import { announce, byId, clock, element, share, size } from "./dom.js";
+import { announce, byId, duration, element, share, size } from "./dom.js";
 import { offerDownloads } from "./downloads.js";
 import { showLooked } from "./looked.js";
 import { offerRecording } from "./microphone.js";
@@ -79,7 +79,7 @@ async function draw(item) {
   }
   if (item !== shown) return;
   sound = { item, ...made };
-  byId("result-facts").textContent = `${clock(sound.duration_s)} min, ${size(item.file.size)}`;
+  byId("result-facts").textContent = `${duration(sound.duration_s)}, ${size(item.file.size)}`;
   player.enable(sound.duration_s);
   const drawn = picture.show(sound);
   showState();
@@ -96,18 +96,20 @@ function choose(name) {
   const hears = model.kind !== "spectrogram";
   byId("choose").disabled = byId("record").disabled = !hears;
   byId("model-facts").textContent = factsOf(model);
+  byId("classes").hidden = false;
+  byId("classes").querySelector("ul").replaceChildren(...model.classes.map((one) => element("li", {}, one)));
   notice(hears ? "" : "This model reads ready-made spectrograms, no sound. Send them by otogura predict.");
   if (!hears) return;
   items.forEach((item) => queue.ask(item, item === shown));
   if (shown !== null) draw(shown);
 }
 
-function factsOf({ name, version, classes, window_s, not_sure_limit, metrics }) {
+function factsOf({ name, classes, window_s, not_sure_limit, metrics }) {
   const facts = [offered.length > 1 ? null : name, `${classes.length} classes`];
   if (window_s) facts.push(`hears ${Number(window_s.toFixed(2))} s at a time`);
   if (typeof metrics?.accuracy === "number") facts.push(`test accuracy ${metrics.accuracy.toFixed(3)}`);
   if (not_sure_limit > 0) facts.push(`sure above ${share(not_sure_limit)}`);
-  return [...facts.filter(Boolean), `version ${version}`].join(" · ");
+  return facts.filter(Boolean).join(" · ");
 }
 
 async function begin() {

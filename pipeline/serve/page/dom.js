@@ -27,6 +27,9 @@ export function clock(seconds, digits = 1) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
+/** Return a duration with its unit. */
+export const duration = (seconds) => (seconds < 60 ? `${seconds.toFixed(1)} s` : `${clock(seconds, 0)} ${seconds < 3600 ? "min" : "h"}`);
+
 export function size(bytes) {
   if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
   return `${(bytes / 1e6).toFixed(1)} MB`;

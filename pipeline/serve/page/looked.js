@@ -5,30 +5,34 @@ import { byId, element } from "./dom.js";
 const SLIGHT = 0.01; // a loss of probability below it is no evidence
 const NAMES = { none: "off", occlusion: "occlusion", attention: "attention" };
 
-let choice = "occlusion"; // kept from one recording to the next
+// Kept from one recording to the next. An explanation is of one segment, and of little of a long recording.
+const choices = { one: "occlusion", several: "none" };
 
 /** Offer the curves of an explanation to a picture. */
 export function showLooked(answer, picture) {
   const explanation = answer?.explanation ?? null;
-  const [fieldset, note] = [byId("looked"), byId("looked-note")];
-  fieldset.hidden = note.hidden = explanation === null;
-  fieldset.replaceChildren(fieldset.querySelector("legend"));
+  const note = byId("looked-note");
+  byId("looked").hidden = note.hidden = explanation === null;
   if (explanation === null) {
     picture.explain(null);
     return;
   }
   const curves = ["none", "occlusion", ...(explanation.attention ? ["attention"] : [])];
   const apply = (name) => {
-    picture.explain(name === "none" ? null : { ...spanOf(explanation), values: explanation[name] });
+    const values = explanation[name] ?? [];
+    const shows = name === "attention" || Math.max(...values) >= SLIGHT;
+    picture.explain(shows ? { ...spanOf(explanation), values } : null);
     note.textContent = sentence(name, explanation, answer);
     note.hidden = name === "none";
   };
-  const chosen = curves.includes(choice) ? choice : "occlusion";
-  for (const name of curves) {
-    const onchange = () => apply((choice = name));
+  const kind = answer.segments.length > 1 ? "several" : "one";
+  const chosen = curves.includes(choices[kind]) ? choices[kind] : "occlusion";
+  const labels = curves.map((name) => {
+    const onchange = () => apply((choices[kind] = name));
     const radio = element("input", { type: "radio", name: "looked", value: name, checked: name === chosen, onchange });
-    fieldset.append(element("label", {}, radio, NAMES[name]));
-  }
+    return element("label", {}, radio, NAMES[name]);
+  });
+  byId("curves").replaceChildren(...labels);
   apply(chosen);
 }
 
@@ -47,7 +51,7 @@ function sentence(name, explanation, answer) {
     return `Attention: the network weighs ${at_s} s most, ${highest.toFixed(1)} times as much as equal weights. It is no evidence by itself.${part}`;
   }
   if (highest < SLIGHT) {
-    return `Occlusion: no part matters alone; hiding any changes the probability of ${answer.class} by less than ${SLIGHT}.${part}`;
+    return `Occlusion: no part matters alone; hiding any lowers the probability of ${answer.class} by less than ${SLIGHT}.${part}`;
   }
   return `Occlusion: in colour where hiding the sound lowers the probability of ${answer.class}, most at ${at_s} s, by ${highest.toFixed(2)}.${part}`;
 }

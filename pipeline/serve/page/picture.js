@@ -7,7 +7,8 @@ import { envelope, FLOOR_DB, levels, melOf } from "./spectrogram.js";
 
 const [LEFT, RIGHT, TOP, WAVE, GAP, BAND, BOTTOM] = [54, 12, 4, 64, 10, 220, 24]; // pixels, as all lengths here
 const COLUMNS = 1200; // at most
-const TICK_WIDTH = 64;
+const [TICK_WIDTH, TICK_HEIGHT] = [64, 14];
+const OUTSIDE = 0.85; // share of grey where an explanation says nothing
 
 export class Picture {
   #sound = null;
@@ -142,9 +143,11 @@ export class Picture {
     context.fillStyle = colour("soft");
     context.textAlign = "right";
     context.textBaseline = "middle";
+    let free = bottom;
     for (const { hz, text } of frequencyTicks(this.#sound.rateHz)) {
       const y = bottom - (melOf(hz) / highest) * BAND;
-      if (bottom - y < 12 && hz > 125) continue;
+      if (y > free) continue;
+      free = y - TICK_HEIGHT;
       context.fillText(text, LEFT - 7, y);
       context.fillRect(LEFT - 4, y, 4, 1);
     }
@@ -173,8 +176,8 @@ export class Picture {
       context.drawImage(this.#images.grey, source[0], 0, source[1], this.#images.grey.height, first, top, last - first, BAND);
       context.globalAlpha = 1;
     };
-    greyed(LEFT, begin, 1);
-    greyed(end, LEFT + this.#width, 1);
+    greyed(LEFT, begin, OUTSIDE);
+    greyed(end, LEFT + this.#width, OUTSIDE);
     values.forEach((value, at) => {
       const from = begin + at * step;
       greyed(from, Math.min(from + step, end), 1 - Math.max(0, value) / highest);

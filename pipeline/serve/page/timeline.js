@@ -1,6 +1,6 @@
 // Segments of a long recording on the axis of time of its picture, coloured by class.
 
-import { byId, clock, element, share } from "./dom.js";
+import { byId, clock, duration, element, share } from "./dom.js";
 
 const HUES = 9; // of style.css; classes beyond them share the last, which is grey
 
@@ -17,7 +17,7 @@ export function showTimeline(answer, duration_s, jump) {
   strip.replaceChildren(...segments.map((segment) => segmentButton(segment, length_s, hues, jump)));
   legend.replaceChildren(
     ...[...totals].map(([name, seconds]) =>
-      element("li", {}, element("i", { class: `hue-${hues.get(name)}`, "aria-hidden": "true" }), `${name} ${clock(seconds, 0)}`),
+      element("li", {}, element("i", { class: `hue-${hues.get(name)}`, "aria-hidden": "true" }), `${name} ${duration(seconds)}`),
     ),
   );
   if (segments.some(({ sure }) => !sure)) {
