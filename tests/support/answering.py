@@ -93,7 +93,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/models":
-            self._send_json(200, self.server.models)
+            if not self._is_busy():
+                self._send_json(200, self.server.models)
             return
         path = PAGE / (self.path.lstrip("/") or "index.html")
         if path.parent != PAGE or not path.is_file():
@@ -105,14 +106,20 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         self.server.sounds.append((query, self.headers["Content-Type"], body))
-        if self.server.busy:
-            self.server.busy -= 1
-            self._send_json(503, {"error": "too many requests are waiting"}, {"Retry-After": "1"})
+        if self._is_busy():
             return
         try:
             self._send_json(200, self.server.answer(query["model"], body, query["explain"] == "true"))
         except BadSoundError as error:
             self._send_json(422, {"error": str(error)})
+
+    def _is_busy(self) -> bool:
+        """Refuse the request, if that is wanted."""
+        if not self.server.busy:
+            return False
+        self.server.busy -= 1
+        self._send_json(503, {"error": "too many requests are being answered"}, {"Retry-After": "1"})
+        return True
 
     def _send_json(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
         self._send(status, json.dumps(value).encode(), "application/json", headers or {})

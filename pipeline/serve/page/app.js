@@ -114,7 +114,7 @@ function factsOf({ name, classes, window_s, not_sure_limit, metrics }) {
 
 async function begin() {
   try {
-    offered = await models();
+    offered = await models(() => (byId("model-facts").textContent = "The service is loading its models …"));
     if (!offered.length) throw new ServiceError("the service has no model", "Start it with one: otogura serve work/runs/genre.");
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;

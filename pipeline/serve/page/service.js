@@ -1,6 +1,7 @@
 // Requests to the service.
 
 const TRIES = 5; // of a busy service
+const LOADING_TRIES = 30; // of one that has just started
 const LONGEST_WAIT_S = 30;
 
 /** Fault of a request, as one line, and what the user can do about it. */
@@ -14,7 +15,7 @@ export class ServiceError extends Error {
 
 const ADVICE = {
   400: "Check that the file is sound, and send it as WAV or FLAC.",
-  401: "This service asks for an API key; the page has none. Send the recording with curl and the key.",
+  401: "This service asks for a key. Load the page again, and give the key as the password.",
   408: "The connection is slow. Try again, or send a smaller file, such as FLAC.",
   413: "Send a shorter part of it, or the same sound as FLAC.",
   415: "Send it as WAV, FLAC, Ogg or MP3.",
@@ -29,17 +30,21 @@ const UNREACHABLE = new ServiceError(
   "Check that otogura serve still runs, and try again. A very large file may be refused in this way as well.",
 );
 
-/** Return the models of the service. */
-export async function models() {
-  let answer;
-  try {
-    answer = await fetch("models", { headers: { Accept: "application/json" } });
-  } catch {
-    throw UNREACHABLE;
+/** Return the models of the service; `loading` is called when they are still being loaded. */
+export async function models(loading) {
+  for (let left = LOADING_TRIES; ; left -= 1) {
+    let answer;
+    try {
+      answer = await fetch("models", { headers: { Accept: "application/json" } });
+    } catch {
+      throw UNREACHABLE;
+    }
+    const text = await answer.text();
+    if (answer.ok) return parsed(text);
+    if (answer.status !== 503 || left <= 1) throw faultOf(answer.status, text);
+    loading();
+    await waiting(waitOf(answer.headers.get("Retry-After")));
   }
-  const text = await answer.text();
-  if (!answer.ok) throw faultOf(answer.status, text);
-  return parsed(text);
 }
 
 /**
@@ -51,7 +56,7 @@ export async function predict(sound, { model, explain, merge, signal, progress }
     const { status, text, retryAfter } = await send(`predict?${query}`, sound, signal, progress);
     if (status === 200) return parsed(text);
     if (status !== 503 || left <= 1) throw faultOf(status, text);
-    const wait_s = Math.min(LONGEST_WAIT_S, Math.max(1, Number(retryAfter) || 1));
+    const wait_s = waitOf(retryAfter);
     progress("busy", wait_s);
     await waiting(wait_s, signal);
   }
@@ -102,10 +107,13 @@ function faultOf(status, text) {
   return new ServiceError(line, ADVICE[status] ?? OTHER_ADVICE, status);
 }
 
-function waiting(seconds, signal) {
+/** Return the seconds of a Retry-After header. */
+const waitOf = (header) => Math.min(LONGEST_WAIT_S, Math.max(1, Number(header) || 1));
+
+function waiting(seconds, signal = null) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, 1000 * seconds);
-    signal.addEventListener("abort", () => {
+    signal?.addEventListener("abort", () => {
       clearTimeout(timer);
       reject(signal.reason);
     }, { once: true });

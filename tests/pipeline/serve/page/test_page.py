@@ -260,9 +260,7 @@ def test_it_fits_on_a_phone(browser: "Browser", url: str, tmp_path: Path, theme:
         assert shade == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 31)"}[theme]
 
 
-def test_controls_have_names_and_nothing_moves_where_that_is_asked(
-    browser: "Browser", url: str, tmp_path: Path
-) -> None:
+def test_controls_have_names_and_nothing_moves_where_asked(browser: "Browser", url: str, tmp_path: Path) -> None:
     with opened(browser, url, reduced_motion="reduce") as page:
         page.goto(url)
         give(page, sound_file(tmp_path / "a.wav", LONG_S), sound_file(tmp_path / "b.wav"))
