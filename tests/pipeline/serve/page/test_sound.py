@@ -23,15 +23,17 @@ if TYPE_CHECKING:
 MICROPHONE = f"""
 navigator.mediaDevices.getUserMedia = async () => {{
   const context = new AudioContext();
-  const [tone, stream] = [new OscillatorNode(context, {{ frequency: {TONE_HZ} }}), context.createMediaStreamDestination()];
+  const tone = new OscillatorNode(context, {{ frequency: {TONE_HZ} }});
+  const stream = context.createMediaStreamDestination();
   tone.connect(stream);
   tone.start();
   return stream.stream;
 }};
 """
+REFUSAL = "navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('', '{}') }}"
 REFUSALS = {  # by what the browser does, what the page says
-    "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError') }": "Allow it in",
-    "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError') }": "Connect one",
+    REFUSAL.format("NotAllowedError"): "Allow it in",
+    REFUSAL.format("NotFoundError"): "Connect one",
     "Object.defineProperty(window, 'isSecureContext', { value: false })": "to https pages and to localhost only",
 }
 
