@@ -9,7 +9,7 @@ import { Picture } from "./picture.js";
 import { Player } from "./player.js";
 import { Item, Queue } from "./queue.js";
 import { models, ServiceError } from "./service.js";
-import { decoded, NoPictureError } from "./sound.js";
+import { decoded, lengthOf, NoPictureError } from "./sound.js";
 import { Table } from "./table.js";
 import { markSegment, showTimeline } from "./timeline.js";
 
@@ -69,9 +69,11 @@ function showState() {
 async function draw(item) {
   sound = null;
   picture.clear();
+  const length_s = await lengthOf(player.load(item.file));
+  if (item !== shown) return;
   let made;
   try {
-    made = await decoded(item.file, model.sample_rate_hz, player.load(item.file));
+    made = await decoded(item.file, model.sample_rate_hz, length_s);
   } catch (error) {
     if (!(error instanceof NoPictureError)) throw error;
     if (item === shown) picture.clear(error.message);

@@ -12,11 +12,16 @@ export class Item {
   answer = null;
   error = null;
   advice = null;
-  cancel = () => {};
+  request = null; // the latest; earlier ones have no more to say
 
   constructor(file, name) {
     this.file = file;
     this.name = name;
+  }
+
+  /** Give up the request that is under way. */
+  cancel() {
+    this.request?.controller.abort(new ServiceError("cancelled", "Try again whenever you like."));
   }
 }
 
@@ -34,14 +39,13 @@ export class Queue {
 
   /** Ask for the answer of a recording, before others if it is `urgent`; urgent answers are explained. */
   ask(item, urgent) {
-    item.cancel();
-    const controller = new AbortController();
-    Object.assign(item, { state: "working", stage: "waiting", progress: 0, answer: null, error: null, explained: urgent });
-    item.cancel = () => controller.abort(new ServiceError("cancelled", "Try again whenever you like."));
-    const entry = { item, explain: urgent, signal: controller.signal };
-    controller.signal.addEventListener("abort", () => this.#drop(entry), { once: true });
-    if (urgent) this.#waiting.unshift(entry);
-    else this.#waiting.push(entry);
+    const before = item.request;
+    const request = { item, explain: urgent, controller: new AbortController() };
+    Object.assign(item, { request, state: "working", stage: "waiting", progress: 0, answer: null, error: null, explained: urgent });
+    before?.controller.abort(new ServiceError("another request has taken its place", ""));
+    request.controller.signal.addEventListener("abort", () => this.#drop(request), { once: true });
+    if (urgent) this.#waiting.unshift(request);
+    else this.#waiting.push(request);
     this.#changed(item);
     this.#next();
   }
@@ -51,48 +55,48 @@ export class Queue {
     if (item.state !== "answered" || item.explained) return;
     item.explained = true;
     const before = item.answer;
-    const request = { ...this.#request(true), signal: new AbortController().signal, progress: () => {} };
-    const answer = await predict(item.file, request).catch(() => before); // it goes without
+    const options = { ...this.#options(true), signal: item.request.controller.signal, progress: () => {} };
+    const answer = await predict(item.file, options).catch(() => before); // it goes without
     if (item.answer !== before) return;
     item.answer = answer;
     this.#changed(item);
   }
 
-  #request(explain) {
+  #options(explain) {
     return { model: this.#model().name, explain, merge: true };
   }
 
-  #drop(entry) {
-    if (!this.#waiting.includes(entry)) return; // its request fails by itself
-    this.#waiting.splice(this.#waiting.indexOf(entry), 1);
-    this.#fail(entry.item, entry.signal.reason);
+  #drop(request) {
+    if (!this.#waiting.includes(request)) return; // it is under way, and fails by itself
+    this.#waiting.splice(this.#waiting.indexOf(request), 1);
+    this.#settle(request, failure(request.controller.signal.reason));
   }
 
   async #next() {
     if (this.#active === AT_ONCE || !this.#waiting.length) return;
-    const { item, explain, signal } = this.#waiting.shift();
+    const request = this.#waiting.shift();
+    const { signal } = request.controller;
+    const progress = (stage, value = 1) => this.#settle(request, { stage, progress: value });
     this.#active += 1;
-    const progress = (stage, value = 1) => {
-      Object.assign(item, { stage, progress: value });
-      if (!signal.aborted) this.#changed(item);
-    };
     progress("sending", 0);
     try {
-      const answer = await predict(item.file, { ...this.#request(explain), signal, progress });
-      if (!signal.aborted) {
-        Object.assign(item, { answer, state: "answered" });
-        this.#changed(item);
-      }
+      const answer = await predict(request.item.file, { ...this.#options(request.explain), signal, progress });
+      this.#settle(request, { answer, state: "answered" });
     } catch (error) {
-      this.#fail(item, error);
+      this.#settle(request, failure(error));
     }
     this.#active -= 1;
     this.#next();
   }
 
-  #fail(item, error) {
-    if (!(error instanceof ServiceError)) throw error;
-    Object.assign(item, { state: "failed", error: error.message, advice: error.advice });
-    this.#changed(item);
+  #settle(request, news) {
+    if (request.item.request !== request) return;
+    Object.assign(request.item, news);
+    this.#changed(request.item);
   }
+}
+
+function failure(error) {
+  if (!(error instanceof ServiceError)) throw error;
+  return { state: "failed", error: error.message, advice: error.advice };
 }

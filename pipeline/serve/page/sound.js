@@ -10,13 +10,8 @@ const LARGEST_BYTES = 100e6; // of a file that does not say how long it is
 /** Reason for which there is no picture. */
 export class NoPictureError extends Error {}
 
-/**
- * Return the samples of a file, mono, at the rate of the model where the browser can.
- *
- * An AudioBuffer would keep its channels, so that their mean is copied.
- */
-export async function decoded(file, modelHz, audio) {
-  const length_s = await lengthOf(audio);
+/** Return the samples of a file, mono, at the rate of the model where the browser can; `length_s` is as it states. */
+export async function decoded(file, modelHz, length_s) {
   if (length_s > LONGEST_S || (length_s === null && file.size > LARGEST_BYTES)) {
     throw new NoPictureError("This recording is too long to draw in a browser. It is sent all the same.");
   }
@@ -31,13 +26,12 @@ export async function decoded(file, modelHz, audio) {
 }
 
 /** Return the seconds that a media element states, null if it does not. */
-function lengthOf(audio) {
+export function lengthOf(audio) {
   return new Promise((resolve) => {
     const settle = () => resolve(Number.isFinite(audio.duration) ? audio.duration : null);
     if (audio.readyState >= HTMLMediaElement.HAVE_METADATA || audio.error) settle();
     audio.addEventListener("loadedmetadata", settle, { once: true });
     audio.addEventListener("error", settle, { once: true });
-    audio.addEventListener("emptied", settle, { once: true });
   });
 }
 

@@ -85,18 +85,35 @@ def colours(page: "Page", canvas: str) -> int:
     return page.evaluate(code, canvas)
 
 
+def shown(share: float) -> str:
+    """Return a probability as the page writes it."""
+    return ">0.999" if 0.9995 <= share < 1 else f"{share:.3f}"
+
+
 def test_a_sound_has_its_answer(page: "Page", tmp_path: Path) -> None:
     answer = give(page, sound_file(tmp_path / "tone.wav"))
     shares = answer["probabilities"]
     ranked = sorted(shares, key=lambda name: -shares[name])[:10]
     expect(page.locator("#answer .bars li span:first-child")).to_have_text(ranked)
-    expect(page.locator("#answer")).to_contain_text(f"confidence {answer['confidence']:.3f}")
+    expect(page.locator("#answer")).to_contain_text(f"confidence {shown(answer['confidence'])}")
     if answer["sure"]:
         expect(page.locator(".verdict")).to_have_text(answer["class"])
         expect(page.get_by_role("status")).to_contain_text(f"tone.wav: {answer['class']}")
     expect(page.locator("#answer .version")).to_have_text(f"model {answer['model_version']}")
     drawn(page)
     assert colours(page, "drawing") > 20
+
+
+def test_sounds_can_be_dropped(page: "Page", tmp_path: Path) -> None:
+    sound = list(sound_file(tmp_path / "tone.wav").read_bytes())
+    code = """(bytes) => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([new Uint8Array(bytes)], "tone.wav", { type: "audio/wav" }));
+        return dataTransfer;
+    }"""
+    page.dispatch_event("main", "drop", {"dataTransfer": page.evaluate_handle(code, sound)})
+    expect(page.locator("#answer.answered")).to_be_visible()
+    expect(page.get_by_role("heading", name="tone.wav")).to_be_visible()
 
 
 def test_the_picture_is_there_before_the_answer(page: "Page", tmp_path: Path) -> None:
@@ -227,6 +244,7 @@ def test_a_long_recording_is_a_timeline(page: "Page", tmp_path: Path) -> None:
 
 
 def test_it_is_used_by_keys_alone(page: "Page", tmp_path: Path) -> None:
+    page.on("filechooser", lambda chooser: None)  # from here on no dialog of the browser opens
     expect(page.get_by_role("button", name="Choose files")).to_be_enabled()
     page.keyboard.press("Tab")
     while page.evaluate("document.activeElement.id") != "choose":
@@ -299,9 +317,14 @@ def test_the_model_is_chosen(browser: "Browser", tmp_path: Path) -> None:
     with answering("first", "second") as service, opened(browser, service.url) as page:
         page.goto(service.url)
         give(page, sound_file(tmp_path / "tone.wav"))
-        with page.expect_request("**/predict?*model=second*"):
-            page.get_by_role("combobox", name="model").select_option("second")
+        held: list[Route] = []
+        page.route("**/predict?*model=second*", lambda route: held.append(route))
+        choice = page.get_by_role("combobox", name="model")
+        choice.select_option("second")  # whose answer comes too late to be shown
+        expect(page.get_by_role("progressbar")).to_be_visible()
+        choice.select_option("first")
         expect(page.locator("#answer.answered")).to_be_visible()
+        assert len(held) == 1
 
 
 def test_it_says_that_the_service_is_gone(browser: "Browser", url: str, tmp_path: Path) -> None:
