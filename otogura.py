@@ -1,4 +1,4 @@
-"""Open stores, stream their batches, extract features of single files, and train: otogura for notebooks and scripts.
+"""Open stores, stream their batches, extract features, train, and answer recordings: for notebooks and scripts.
 
 Examples
 --------
@@ -24,6 +24,7 @@ from features.tensors.waveform import WaveformRecipe
 from stores import Store, open_store
 
 if TYPE_CHECKING:
+    from training.inference.model import TrainedModel
     from training.stream import ClipStream
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "WaveformRecipe",
     "__version__",
     "extract",
+    "load_model",
     "open_store",
     "stream",
     "train",
@@ -213,3 +215,40 @@ def train(config: str | Path, experiment: str) -> dict[str, Any]:
     from pipeline.workflow.notebook import train_from  # torch takes seconds to import
 
     return train_from(Path(config), experiment)
+
+
+def load_model(path: str | Path, device: Literal["auto", "cpu", "cuda"] = "auto") -> "TrainedModel":
+    """Load a trained model, to answer recordings as the evaluation of its run would. Nothing in its files is executed.
+
+    Parameters
+    ----------
+    path : path
+        Folder of a run or of one of its folds, such as `work/runs/genre`, or any other folder with `model.json` and
+        `model.safetensors`; below `work/runs` its name is enough.
+    device : {"auto", "cpu", "cuda"}, default "auto"
+        Device of the network; by default a GPU if there is one.
+
+    Returns
+    -------
+    TrainedModel
+        With `classes`, `version` and the method `predict`, which takes a file, or samples and their rate in Hz.
+
+    Raises
+    ------
+    pipeline.support.errors.InputError
+        If there is no model.
+    training.errors.ArtefactError
+        If its files are not those of one model, or its features are not those that this otogura computes.
+
+    Examples
+    --------
+    >>> import otogura
+    >>> model = otogura.load_model("work/runs/genre")
+    >>> answer = model.predict("work/demo/genres/funk/funk-00.wav")
+    >>> sorted(answer.probabilities) == sorted(model.classes)
+    True
+    """
+    from pipeline.predict.models import model_folder  # torch takes seconds to import
+    from training.inference.model import TrainedModel
+
+    return TrainedModel(model_folder(path, Path("work")), device)

@@ -67,8 +67,10 @@ def resample_blocks(parts: Iterable[np.ndarray], from_hz: float, to_hz: float) -
         yield from parts
         return
     stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32", quality="HQ")
+    longest = max(1, int(BLOCK_FRAMES * from_hz / to_hz))  # of few samples at a low rate many are made
     for part in parts:
-        yield stream.resample_chunk(part)
+        for start in range(0, len(part), longest):
+            yield stream.resample_chunk(part[start : start + longest])
     yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 

@@ -18,11 +18,13 @@ from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.readers import source_of
 from pipeline.support.executors import TaskRunner
 from stores.files import read_json
+from training.inference.model import TrainedModel
 from training.stream import ClipStream
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = [test for test in doctest.DocTestFinder().find(otogura) if test.examples]
 EXAMPLES += doctest.DocTestFinder(recurse=False).find(otogura.open_store, "otogura.open_store")
+EXAMPLES += [test for test in doctest.DocTestFinder().find(TrainedModel) if test.examples]
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +61,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 def test_examples_run(example: doctest.DocTest, demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(demo)
+    if any("load_model" in part.source for part in example.examples):
+        otogura.train("config/config.yaml", "genre")
     lines: list[str] = []
     result = doctest.DocTestRunner().run(example, out=lines.append)
     assert result.failed == 0, "".join(lines)
 
 
-@pytest.mark.parametrize("name", ["extract", "open_store", "stream", "train"])
+@pytest.mark.parametrize("name", ["extract", "load_model", "open_store", "stream", "train"])
 def test_every_function_has_an_example(name: str) -> None:
     assert f"otogura.{name}" in {example.name for example in EXAMPLES}
 

@@ -1,12 +1,12 @@
 """Commands on this installation: begin a folder to work in, describe the environment."""
 
-import platform
-from importlib.metadata import version
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipeline.commands.options import Work
 from pipeline.support.errors import InputError
 from pipeline.workflow import CONFIG, FOLDER
 from stores.files import write_bytes
@@ -27,22 +27,17 @@ def init(
     print(f"In {folder}: snakemake --cores all features; your own recordings are named in {folder / CONFIG}")
 
 
-def doctor() -> None:
-    """Say what this installation is made of, for a bug report."""
-    import torch
+def doctor(work_dir: Work = Path("work")) -> None:
+    """Say what this installation is made of, for a bug report, and what is wrong with it.
 
-    from pipeline.build.environment import environment
-    from training.devices import device_of, dtype_of
-    from training.settings import Training
+    Exit code 1 if anything is wrong.
+    """
+    from pipeline.support.health import description, problems
 
-    made_by = environment()
-    for name, value in {
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("otogura", "snakemake", "zarr", "torch")},
-        **made_by["packages"],
-        **{name: value for name, value in made_by.items() if name != "packages"},
-        "training device": device_of(Training()),
-        "training precision": str(dtype_of(Training())).removeprefix("torch."),
-        "threads": torch.get_num_threads(),
-    }.items():
+    for name, value in description(work_dir).items():
         print(f"{name}: {value}")
+    found = problems(work_dir)
+    for problem in found:
+        print(f"problem: {problem}", file=sys.stderr)
+    if found:
+        raise typer.Exit(1)

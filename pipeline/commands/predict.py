@@ -1,7 +1,9 @@
 """Command that answers recordings by a trained model."""
 
+import gc
 import sys
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -39,7 +41,8 @@ def predict(
     ] = None,
     merge: Annotated[bool, typer.Option("--merge", help="Join neighbouring windows of one class.")] = False,
     raw_rate_hz: Annotated[
-        int | None, typer.Option(min=1, help="Sample rate of standard input, if that is samples without a header.")
+        int | None,
+        typer.Option(min=1, max=2**31 - 1, help="Sample rate of standard input, if that is samples without a header."),
     ] = None,
     raw_format: Annotated[
         Literal["u8", "s8", "s16le", "s24le", "s32le", "f32le", "f64le"],
@@ -59,19 +62,21 @@ def predict(
     try:
         if hop_s is not None and not 0 < hop_s < float("inf"):
             raise InputError(f"--hop: expected seconds above 0, got {hop_s:g}")
-        from joblib import cpu_count
+        with _uncollected():
+            from joblib import cpu_count
 
-        from pipeline.predict.formats import FORMATS
-        from pipeline.predict.inputs import Inputs, RawFormat
-        from pipeline.predict.models import model_folder
-        from training.inference.model import TrainedModel
+            from pipeline.predict.formats import FORMATS
+            from pipeline.predict.inputs import Inputs, RawFormat
+            from pipeline.predict.models import model_folder
+            from training.inference.model import TrainedModel
 
-        loaded = TrainedModel(model_folder(model, work_dir), device)
+            loaded = TrainedModel(model_folder(model, work_dir), device)
         raw = None if raw_rate_hz is None else RawFormat(raw_rate_hz, raw_format, raw_channels)
         # Names of files may be no UTF-8.
         sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # it is a text file
         writer = FORMATS[output_format](sys.stdout, loaded.classes, loaded.version)
-        answered, failed = _answer(Inputs(loaded, hop_s, raw), files, writer, merge, workers or cpu_count())
+        with closing(Inputs(loaded, hop_s, raw)) as inputs:
+            answered, failed = _answer(inputs, files, writer, merge, workers or cpu_count())
     except (InputError, ArtefactError) as error:
         print(f"otogura: {error}", file=sys.stderr)
         raise typer.Exit(NOTHING) from None
@@ -79,6 +84,20 @@ def predict(
         raise typer.Exit(INTERRUPTED) from None
     if failed:
         raise typer.Exit(SOME_FAILED if answered else NOTHING)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from all that imports create: it would go through it in vain, for half a second.
+
+    At the end of the process it would do so again.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _progress(files: int) -> "AbstractContextManager[Meter | None]":

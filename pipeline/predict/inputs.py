@@ -72,6 +72,11 @@ class Inputs:
     raw: RawFormat | None = None
     _spooled: list[Any] = field(default_factory=list)
 
+    def close(self) -> None:
+        """Remove the copy of standard input."""
+        for spooled in self._spooled:
+            spooled.close()
+
     def expanded(self, names: Sequence[str]) -> list[tuple[str, str]]:
         """Return the files that arguments name, and a reason where there are none; those of a folder are sorted."""
         return list(chain.from_iterable(map(self._files, names)))
@@ -116,7 +121,7 @@ class Inputs:
 
     def _spool(self) -> str:
         """Copy standard input to a file, since decoders go back and forth; return its path."""
-        spooled = NamedTemporaryFile(suffix=".wav")  # noqa: SIM115  # closed, and removed, with this object
+        spooled = NamedTemporaryFile(suffix=".wav")  # noqa: SIM115  # removed by `close`
         self._spooled.append(spooled)
         shutil.copyfileobj(sys.stdin.buffer, spooled)
         spooled.flush()

@@ -16,7 +16,6 @@ from training.inference.windows import Window
 if TYPE_CHECKING:
     from training.inference.model import TrainedModel
 
-BATCH = 16  # windows
 WAITING = 4  # windows of one recording that are computed ahead
 LOOK_S = 0.1  # between two looks of a waiting thread whether it is to stop
 
@@ -76,7 +75,7 @@ def answer_all(
             for window in windows:
                 batch.append((hearing, window))
                 hearing.pending += 1
-                if len(batch) == BATCH:
+                if len(batch) == model.batch:
                     run_batch()
                     yield from finished()
         except (ValueError, OSError) as error:

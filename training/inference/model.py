@@ -1,5 +1,6 @@
 """Trained models, loaded to answer."""
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ from training.normalise import TrainStatistics
 if TYPE_CHECKING:
     from features.tensors.base import Tensor
 
+# Values of the tensors of a batch. On a CPU larger ones are no faster, and take memory.
+CPU_BATCH_VALUES, GPU_BATCH_VALUES = 1 << 21, 1 << 25
+LARGEST_BATCH = 64  # windows
 NO_STATISTICS = TrainStatistics((0.0,) * len(Recipe.statistics), (1.0,) * len(Recipe.statistics))
 
 
@@ -42,6 +46,8 @@ class TrainedModel:
         Hash of the weights and of all that the model decides by.
     description : Description
         All of `model.json`.
+    batch : int
+        Windows that the network takes at a time.
 
     Raises
     ------
@@ -68,6 +74,8 @@ class TrainedModel:
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         positive = None if described.positive is None else self.classes.index(described.positive)
         decision = Decision(positive, described.threshold, described.temperature, described.not_sure_limit)
+        values = CPU_BATCH_VALUES if self.device.type == "cpu" else GPU_BATCH_VALUES
+        self.batch = min(max(1, values // math.prod(self.recipe.shape)), LARGEST_BATCH)
         self.judge = Judge(self.classes, decision, self.version)
         with torch.random.fork_rng(devices=[]):  # whose weights are drawn in vain
             standard = NO_STATISTICS if described.normalise == "train" else None

@@ -95,7 +95,7 @@ class WindowReader:
             samples += len(block)
             if samples > limit_s * rate_hz:
                 step_s = self.window_s if hop_s is None else hop_s
-                step = max(1, round(step_s * self._recipe.sample_rate_hz))
+                step = max(1.0, step_s * self._recipe.sample_rate_hz)
                 yield from self._timeline(chain(held, blocks), rate_hz, step)
                 return
         yield from self._as_trained(np.concatenate([np.zeros(0, np.float32), *held]), rate_hz)
@@ -120,7 +120,7 @@ class WindowReader:
             tensor, before_s, length_s = self._tensor(samples[start:end], rate_hz)
             yield Window(start / rate_hz + before_s, start / rate_hz + before_s + length_s, 1.0, tensor)
 
-    def _timeline(self, blocks: Iterator[np.ndarray], rate_hz: int, step: int) -> Iterator[Window]:
+    def _timeline(self, blocks: Iterator[np.ndarray], rate_hz: int, step: float) -> Iterator[Window]:
         """Yield windows that begin `step` samples after one another; a last one holds the rest, if none has heard it.
 
         That one is treated as a short recording is in training, and counts for as much of a window as it fills.
@@ -129,7 +129,8 @@ class WindowReader:
 
         assert isinstance(self._recipe, SoundRecipe)
         length, own_hz = self.samples, self._recipe.sample_rate_hz
-        buffer, begin, start = np.zeros(0, np.float32), 0, 0  # the buffer begins at `begin`, the next window at `start`
+        buffer, begin = np.zeros(0, np.float32), 0
+        number = start = heard = 0  # of the next window, where it begins, and the end of the last one
 
         def window(end: int) -> Window:
             tensor, _, _ = self._tensor(buffer[start - begin : end - begin], own_hz)
@@ -139,11 +140,12 @@ class WindowReader:
             buffer = np.concatenate([buffer, block])
             while begin + len(buffer) >= start + length:
                 yield window(start + length)
-                start += step
+                number, heard = number + 1, start + length
+                start = round(number * step)  # a sum of rounded steps would drift
             passed = min(max(start - begin, 0), len(buffer))
             buffer, begin = buffer[passed:].copy(), begin + passed
         end = begin + len(buffer)
-        if start < end and end > start - step + length:
+        if start < end and heard < end:
             yield window(end)
 
     def _tensor(self, samples: np.ndarray, rate_hz: int) -> "tuple[Tensor, float, float]":

@@ -181,9 +181,12 @@ def test_runs_are_listed_with_their_scores(typed: Typed, tmp_path: Path) -> None
 
 
 def test_doctor_says_what_the_installation_is_made_of(typed: Typed, tmp_path: Path) -> None:
-    code, out, _ = typed(tmp_path, "doctor")
+    code, out, err = typed(tmp_path, "doctor")
     said = dict(line.split(": ", 1) for line in out.splitlines())
-    assert code == 0
+    assert (code, err) == (0, "")
+    assert said["libsndfile"].startswith("1.")
+    assert Path(said["compiled kernels"]).is_dir()
+    assert said["work folder"].startswith(f"{tmp_path / 'work'}, ")
     assert said["python"].startswith(f"{sys.version_info.major}.{sys.version_info.minor}.")
     assert said["numpy"] == np.__version__
     assert said["training device"] in ("cpu", "cuda")

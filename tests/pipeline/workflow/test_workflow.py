@@ -510,6 +510,8 @@ def test_a_folder_of_json_trains_a_detector(tmp_path: Path) -> None:
     assert {"pauc", "pr_auc", "threshold", "precision", "recall", "f1"} <= metrics.keys()
     described = json.loads((tmp_path / "work" / "runs" / "detector" / "model.json").read_text())
     assert described["threshold"] == metrics["threshold"]
+    assert described["corpus"]["sample_rate_hz"] == 44100  # of records without fs
+    assert 0 < described["corpus"]["longest_s"] < 1
     assert "Detection of NG" in (tmp_path / "work" / "runs" / "detector" / "report.html").read_text()
     detector["positive"] = "broken"
     said = folder.run("train_detector", ok=False)
