@@ -15,15 +15,22 @@ export function showTimeline(answer, duration_s, jump) {
   const hues = new Map([...totals.keys()].map((name, place) => [name, Math.min(place, HUES)]));
   const focused = strip.contains(document.activeElement);
   strip.replaceChildren(...segments.map((segment) => segmentButton(segment, length_s, hues, jump)));
-  legend.replaceChildren(
-    ...[...totals].map(([name, seconds]) =>
-      element("li", {}, element("i", { class: `hue-${hues.get(name)}`, "aria-hidden": "true" }), `${name} ${duration(seconds)}`),
-    ),
-  );
-  if (segments.some(({ sure }) => !sure)) {
-    legend.append(element("li", {}, element("i", { class: "unsure", "aria-hidden": "true" }), "not sure"));
-  }
+  legend.replaceChildren(...entries([...totals], segments.some(({ sure }) => !sure)));
   moveByArrows(strip, focused);
+}
+
+/** Return the entries of the legend for classes and their seconds; those without a colour of their own share one. */
+function entries(totals, unsure) {
+  const entry = (hue, text) => element("li", {}, element("i", { class: hue, "aria-hidden": "true" }), text);
+  const list = totals.slice(0, HUES).map(([name, seconds], place) => entry(`hue-${place}`, `${name} ${duration(seconds)}`));
+  const others = totals.slice(HUES);
+  if (others.length) {
+    const seconds = others.reduce((sum, [, one]) => sum + one, 0);
+    const name = others.length === 1 ? others[0][0] : `${others.length} other classes`;
+    list.push(entry(`hue-${HUES}`, `${name} ${duration(seconds)}`));
+  }
+  if (unsure) list.push(entry("unsure", "not sure"));
+  return list;
 }
 
 /** Mark the segment that a place in time lies in. */
