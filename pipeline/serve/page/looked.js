@@ -1,0 +1,57 @@
+// Where the model looked: choice of a curve, and a sentence about it.
+
+import { byId, element } from "./dom.js";
+
+const SLIGHT = 0.01; // a loss of probability below it is no evidence
+const NAMES = { none: "off", occlusion: "occlusion", attention: "attention" };
+
+// Kept from one recording to the next. An explanation is of one segment, and of little of a long recording.
+const choices = { one: "occlusion", several: "none" };
+
+/** Offer the curves of an explanation to a picture. */
+export function showLooked(answer, picture) {
+  const explanation = answer?.explanation ?? null;
+  const note = byId("looked-note");
+  byId("looked").hidden = note.hidden = explanation === null;
+  if (explanation === null) {
+    picture.explain(null);
+    return;
+  }
+  const curves = ["none", "occlusion", ...(explanation.attention ? ["attention"] : [])];
+  const apply = (name) => {
+    const values = explanation[name] ?? [];
+    const shows = name === "attention" || Math.max(...values) >= SLIGHT;
+    picture.explain(shows ? { ...spanOf(explanation), values } : null);
+    note.textContent = sentence(name, explanation, answer);
+    note.hidden = name === "none";
+  };
+  const kind = answer.segments.length > 1 ? "several" : "one";
+  const chosen = curves.includes(choices[kind]) ? choices[kind] : "occlusion";
+  const labels = curves.map((name) => {
+    const onchange = () => apply((choices[kind] = name));
+    const radio = element("input", { type: "radio", name: "looked", value: name, checked: name === chosen, onchange });
+    return element("label", {}, radio, NAMES[name]);
+  });
+  byId("curves").replaceChildren(...labels);
+  apply(chosen);
+}
+
+function spanOf({ start_s, end_s, step_s, occlusion }) {
+  return { start_s, end_s: end_s ?? start_s + step_s * occlusion.length };
+}
+
+function sentence(name, explanation, answer) {
+  if (name === "none") return "";
+  const { start_s, end_s } = spanOf(explanation);
+  const values = explanation[name];
+  const highest = Math.max(...values);
+  const at_s = (start_s + ((values.indexOf(highest) + 0.5) * (end_s - start_s)) / values.length).toFixed(1);
+  const part = answer.segments.length > 1 ? ` Shown for ${start_s.toFixed(1)} to ${end_s.toFixed(1)} s.` : "";
+  if (name === "attention") {
+    return `Attention: the network weighs ${at_s} s most, ${highest.toFixed(1)} times as much as equal weights. It is no evidence by itself.${part}`;
+  }
+  if (highest < SLIGHT) {
+    return `Occlusion: no part matters alone; hiding any lowers the probability of ${answer.class} by less than ${SLIGHT}.${part}`;
+  }
+  return `Occlusion: in colour where hiding the sound lowers the probability of ${answer.class}, most at ${at_s} s, by ${highest.toFixed(2)}.${part}`;
+}
