@@ -1,17 +1,12 @@
-"""Clients of the service, many at a time.
-
-python -m benchmarks.clients PORT SOUND [CLIENTS [REQUESTS]]     times of answers, and of /health beside them
-"""
+"""Clients of the service, many at a time."""
 
 import http.client
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from threading import Event
-
-import numpy as np
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any
 
 BOUNDARY = "a-boundary"
 HEADERS = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -53,37 +48,26 @@ def request(port: int, method: str, path: str, body: bytes | None = None) -> tup
 
 
 def health_beside(port: int, work: Callable[[], object]) -> list[float]:
-    """Return the seconds that /health takes, asked every 20 ms while some work is done."""
-    seconds: list[float] = []
-    done = Event()
-
-    def ask() -> None:
-        while not done.wait(0.02):
-            start_s = time.perf_counter()
-            request(port, "GET", "/health")
-            seconds.append(time.perf_counter() - start_s)
-
-    with ThreadPoolExecutor(1) as thread:
-        asking = thread.submit(ask)
-        try:
-            work()
-        finally:
-            done.set()
-        asking.result()
+    """Return the seconds that /health takes, asked every 20 ms by another process while some work is done."""
+    processes = get_context("spawn")
+    ours, theirs = processes.Pipe()
+    asking = processes.Process(target=_ask, args=(port, theirs))
+    asking.start()
+    ours.recv()
+    try:
+        work()
+    finally:
+        ours.send("done")
+    seconds: list[float] = ours.recv()
+    asking.join()
     return seconds
 
 
-def main(words: list[str]) -> None:
-    port, sound = int(words[0]), Path(words[1]).read_bytes()
-    clients, requests = (int(word) for word in [*words[2:], "200", "600"][:2])
-    answers: list[float] = []
-    start_s = time.perf_counter()
-    health = health_beside(port, lambda: answers.extend(load(port, [form(sound)] * requests, clients)))
-    print(f"{clients} clients: {requests / (time.perf_counter() - start_s):.1f} answers/s")
-    for name, seconds in (("/predict", answers), ("/health", health)):
-        p50, p99 = 1000 * np.percentile(seconds, [50, 99])
-        print(f"{name}: p50 {p50:.0f} ms, p99 {p99:.0f} ms")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def _ask(port: int, other: "Connection[Any, Any]") -> None:
+    seconds: list[float] = []
+    other.send("asking")
+    while not other.poll(0.02):
+        start_s = time.perf_counter()
+        request(port, "GET", "/health")
+        seconds.append(time.perf_counter() - start_s)
+    other.send(seconds)

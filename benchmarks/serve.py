@@ -32,13 +32,13 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
     with scratch() as folder:
         write_model(folder / "model", SMALL, SMALL_RECIPE)
         bodies = [form(sound(number)) for number in range(REQUESTS)]
-        with running(OURS, folder / "model") as ours:
+        with running(OURS, folder / "model") as (ours, _):
             together = partial(load, ours, bodies, CLIENTS)
             if wanted(serial):
                 mine_s, theirs_s = medians(together, partial(load, ours, bodies, 1))
                 yield row(serial, unit, mine_s / REQUESTS, theirs_s / REQUESTS, "the same, one request after the other")
             if wanted(plain):
-                with running(PLAIN, folder / "model") as theirs:
+                with running(PLAIN, folder / "model") as (theirs, _):
                     mine_s, theirs_s = medians(together, partial(load, theirs, bodies, CLIENTS))
                 yield row(plain, unit, mine_s / REQUESTS, theirs_s / REQUESTS, "a FastAPI route in its thread pool")
 
@@ -52,8 +52,8 @@ def sound(seed: int) -> bytes:
 
 
 @contextmanager
-def running(module: tuple[str, ...], model: Path) -> Iterator[int]:
-    """Run a service on a free port, which it prints last on its first line."""
+def running(module: tuple[str, ...], model: Path) -> Iterator[tuple[int, int]]:
+    """Run a service on a free port, which it prints last on its first line; the port, and its process."""
     command = [sys.executable, "-m", *module, str(model), "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
     assert process.stdout is not None
@@ -62,7 +62,7 @@ def running(module: tuple[str, ...], model: Path) -> Iterator[int]:
         while request(port, "GET", "/ready")[0] != 200:
             if process.poll() is not None:
                 raise ConnectionError(f"{module[0]} has ended")
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.stdout.close()

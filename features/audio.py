@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -13,12 +14,14 @@ BLOCK_FRAMES = 1 << 18
 UNKNOWN_FRAMES = 2**63 - 1  # the length that libsndfile gives a FLAC stream that does not state one
 
 
-def open_sound(path: str | Path) -> soundfile.SoundFile:
-    """Open a file for decoding. Where its length is unknown it is read forwards only: libsndfile cannot seek in it.
+def open_sound(file: str | Path | BinaryIO) -> soundfile.SoundFile:
+    """Open a file, by its path or open as bytes, for decoding.
+
+    Where its length is unknown it is read forwards only: libsndfile cannot seek in it.
 
     Raises `soundfile.SoundFileError` when it cannot be decoded.
     """
-    sound = soundfile.SoundFile(path)
+    sound = soundfile.SoundFile(file)
     if sound.frames == UNKNOWN_FRAMES:
         sound.seekable = lambda: False  # soundfile would seek to where reading has got to
     return sound

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf, isfinite
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -59,19 +60,18 @@ class Levels:
 
 
 @contextmanager
-def open_checked(path: str | Path) -> Iterator[soundfile.SoundFile]:
-    """Open a recording for decoding, and close it when the block ends.
+def open_checked(file: str | Path | BinaryIO) -> Iterator[soundfile.SoundFile]:
+    """Open a recording, by its path or open as bytes, for decoding, and close it when the block ends.
 
     Raises `FaultyError` where it cannot be decoded, also while it is open, or where its header states more than is
     there, and `OSError` where the file cannot be read.
     """
-    with open(path, "rb") as file:  # libsndfile does not say why it cannot open a file
-        if not file.read(1):
-            raise FaultyError("empty file")
+    if _is_empty(file):
+        raise FaultyError("empty file")
     try:
-        sound = open_sound(path)
+        sound = open_sound(file)
     except (soundfile.SoundFileError, TypeError, ValueError) as error:  # the latter for .raw, which needs parameters
-        raise _undecodable(error, path) from None
+        raise _undecodable(error, file) from None
     with sound:
         if sound.format == "RAW":  # which libsndfile takes an .au file without a header for
             raise FaultyError("undecodable: it has no header that states its format and rate")
@@ -82,7 +82,7 @@ def open_checked(path: str | Path) -> Iterator[soundfile.SoundFile]:
         try:
             yield sound
         except soundfile.SoundFileError as error:
-            raise _undecodable(error, path) from None
+            raise _undecodable(error, file) from None
 
 
 def decode_checked(path: str | Path) -> tuple[np.ndarray, int]:
@@ -135,10 +135,19 @@ def fault_of(levels: Levels, refuse_silence: bool = False, truncated: str = "") 
     return ""
 
 
-def _undecodable(error: Exception, path: str | Path) -> FaultyError:
+def _is_empty(file: str | Path | BinaryIO) -> bool:
+    """Return True if there is nothing in a file. Raises `OSError`, as libsndfile does not, where it cannot be read."""
+    if isinstance(file, str | Path):
+        with open(file, "rb") as opened:
+            return not opened.read(1)
+    empty = not file.read(1)
+    file.seek(0)
+    return empty
+
+
+def _undecodable(error: Exception, file: str | Path | BinaryIO) -> FaultyError:
     """Return an error in libsndfile's words, or better ones, without the path, which stands beside the reason."""
-    suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES:
+    if isinstance(file, str | Path) and (suffix := Path(file).suffix.lower()) not in SUFFIXES:
         named = f"files that end in {suffix}" if suffix else "files without an ending"
         return FaultyError(f"undecodable: {named} are not decoded; expected {', '.join(sorted(SUFFIXES))}")
     text = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)

@@ -68,8 +68,10 @@ def predict(
             from pipeline.predict.formats import FORMATS
             from pipeline.predict.inputs import Inputs, RawFormat
             from pipeline.predict.models import model_folder
+            from pipeline.support.allocation import keep_freed_memory
             from training.inference.model import TrainedModel
 
+            keep_freed_memory()
             loaded = TrainedModel(model_folder(model, work_dir), device)
         raw = None if raw_rate_hz is None else RawFormat(raw_rate_hz, raw_format, raw_channels)
         # Names of files may be no UTF-8.

@@ -46,12 +46,16 @@ def application(
         options["model"] = options["model"] or names[0]
         if options["model"] not in names:
             raise Refusal(HTTPStatus.NOT_FOUND, f"model: expected one of {', '.join(names)}")
-        async with spool.body(request) as path:
-            if path is None:
+        async with spool.body(request) as body:
+            if body is None:
                 return Response(status_code=CLIENT_GONE)
-            kind = request.headers.get("content-type", "")
-            message = {"path": str(path), "content_type": kind, "options": options}
-            answer = await _unless_gone(request, supervisor.answer(message))
+            message = {
+                "file": None if body.file is None else str(body.file),
+                "folder": str(body.folder),
+                "content_type": request.headers.get("content-type", ""),
+                "options": options,
+            }
+            answer = await _unless_gone(request, supervisor.answer(message, body.content))
         return Response(status_code=CLIENT_GONE) if answer is None else Response(answer, media_type="application/json")
 
     @app.post("/predict", dependencies=[Depends(require_key)], **PREDICT)
@@ -113,7 +117,7 @@ def application(
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _internal)
-    app.add_middleware(Limits, settings=settings)
+    app.add_middleware(Limits, settings=settings, metrics=metrics)
     app.add_middleware(SafeHeaders)
     app.add_middleware(Measured, metrics=metrics)
     return app

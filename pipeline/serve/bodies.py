@@ -2,11 +2,15 @@
 
 import base64
 import binascii
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from io import BytesIO
 from pathlib import Path, PurePosixPath
+from tempfile import mkstemp
+from typing import BinaryIO
 
 import numpy as np
 import simdjson
@@ -25,8 +29,9 @@ from training.inference.windows import Window
 
 MOST_FILES = 100  # of a form
 CHUNK_BYTES = 1 << 20
-SOUND = "sound.wav"  # libsndfile tells formats by their beginning; the ending is that of a file that it may open
+SUFFIX = ".wav"  # libsndfile tells formats by their beginning; the ending is that of a file that it may open
 
+Body = Path | bytes  # a small one is held in memory
 MakeWindows = Callable[[], Iterator[Window]]
 Guard = Callable[[Iterable[np.ndarray], int], Iterator[np.ndarray]]
 
@@ -57,41 +62,45 @@ class BodyReader:
     hop_s : float or None
     guard : callable
         Takes blocks of samples and their rate; yields them, unless the request is to be given up.
+    folder : Path
+        For what does not stay in memory; it is made for it.
     """
 
     model: TrainedModel
     hop_s: float | None
     guard: Guard
+    folder: Path
 
-    def recordings(self, path: Path, content_type: str) -> tuple[list[BodyRecording], int | None]:
-        """Return the recordings of a body, and `top_k` if it states one; parts of a form become files beside it.
+    def recordings(self, body: Body, content_type: str) -> tuple[list[BodyRecording], int | None]:
+        """Return the recordings of a body, and `top_k` if it states one.
 
         Raises `Refusal` if it is neither JSON nor a form though its type says so.
         """
         kind, _ = parse_options_header(content_type)
         if kind == b"multipart/form-data":
-            parts = form_files(path, content_type)
+            parts = form_files(body, content_type, self.folder)
             return [one for name, part in parts for one in self._of_file(name, part)], None
         if kind == b"application/json":
-            return self._of_json(path)
-        return self._of_file(None, path), None
+            return self._of_json(body if isinstance(body, bytes) else body.read_bytes())
+        return self._of_file(None, body), None
 
-    def _of_file(self, name: str | None, path: Path) -> list[BodyRecording]:
+    def _of_file(self, name: str | None, body: Body) -> list[BodyRecording]:
         if isinstance(self.model.recipe, SoundRecipe):
-            return [BodyRecording(name, partial(self._sound, path))]
-        lines = Inputs(self.model).recordings([(str(path), "")])
+            return [BodyRecording(name, partial(self._sound, body))]
+        if isinstance(body, bytes):
+            body = written(self.folder, body)
+        lines = Inputs(self.model).recordings([(str(body), "")])
         return [BodyRecording(name, windows) for _, windows in lines]
 
-    def _sound(self, path: Path) -> Iterator[Window]:
-        with file_blocks(path) as (blocks, rate_hz):
+    def _sound(self, body: Body) -> Iterator[Window]:
+        with file_blocks(BytesIO(body) if isinstance(body, bytes) else body) as (blocks, rate_hz):
             yield from self.model.reader.of_sound(self.guard(blocks, rate_hz), rate_hz, self.hop_s)
 
     def _samples(self, text: bytes, rate_hz: int) -> Iterator[Window]:
         blocks, rate_hz = sample_blocks(parse_samples(text), rate_hz)
         yield from self.model.reader.of_sound(self.guard(blocks, rate_hz), rate_hz, self.hop_s)
 
-    def _of_json(self, path: Path) -> tuple[list[BodyRecording], int | None]:
-        data = path.read_bytes()
+    def _of_json(self, data: bytes) -> tuple[list[BodyRecording], int | None]:
         try:
             members = simdjson.Parser().parse(data)
         except (ValueError, RuntimeError) as error:  # the latter where it is nested too deeply
@@ -103,13 +112,11 @@ class BodyReader:
                 sound = base64.b64decode(text, validate=True)
             except (binascii.Error, ValueError):
                 raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "inputs: expected a sound in base64") from None
-            path = path.with_name(SOUND)
-            path.write_bytes(sound)
             parameters = members.get("parameters")
             top_k = parameters.get("top_k") if isinstance(parameters, simdjson.Object) else None
             if top_k is not None and (type(top_k) is not int or top_k < 1):
                 raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "parameters.top_k: expected a whole number above 0")
-            return self._of_file(None, path), top_k
+            return self._of_file(None, sound), top_k
         expected = 'expected {"waveform": [...], "fs": 44100} or {"inputs": "<base64 of a sound>"}'
         raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, expected)
 
@@ -126,29 +133,26 @@ class BodyReader:
         return waveform.mini, int(rate_hz)  # type: ignore[return-value]  # bytes, whatever its types say
 
 
-def form_files(path: Path, content_type: str) -> list[tuple[str, Path]]:
-    """Return the files of a form by the names that the client gave, without folders; they are written beside it.
+def form_files(body: Body, content_type: str, folder: Path) -> list[tuple[str, Body]]:
+    """Return the files of a form by the names that the client gave, without folders; large ones lie in `folder`.
 
     Raises `Refusal` where the form is malformed, or has no file or too many.
     """
-    files: list[tuple[str, Path]] = []
+    files: list[tuple[str, Body]] = []
 
     def keep(file: File) -> None:
         if len(files) == MOST_FILES:
             raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {MOST_FILES} files in a form")
-        target = path.with_name(f"{len(files)}-{SOUND}")
         file.file_object.seek(0)
-        with open(target, "wb") as copy:
-            while chunk := file.file_object.read(CHUNK_BYTES):
-                copy.write(chunk)
+        part: Body = file.file_object.read() if file.in_memory else written(folder, file.file_object)
         file.close()
-        files.append((base_name(file.file_name), target))
+        files.append((base_name(file.file_name), part))
 
-    config = {"MAX_MEMORY_FILE_SIZE": CHUNK_BYTES, "UPLOAD_DIR": str(path.parent), "MAX_FIELDS": MOST_FILES}
+    config = {"MAX_MEMORY_FILE_SIZE": CHUNK_BYTES, "UPLOAD_DIR": str(folder), "MAX_FIELDS": MOST_FILES}
     try:
         parser = create_form_parser({"Content-Type": content_type.encode()}, lambda field: None, keep, config=config)
-        with open(path, "rb") as body:
-            while chunk := body.read(CHUNK_BYTES):
+        with BytesIO(body) if isinstance(body, bytes) else open(body, "rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
                 parser.write(chunk)
         parser.finalize()
     except (FormParserError, ValueError) as error:
@@ -156,6 +160,15 @@ def form_files(path: Path, content_type: str) -> list[tuple[str, Path]]:
     if not files:
         raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "expected a sound as the field `file` of the form")
     return files
+
+
+def written(folder: Path, content: bytes | BinaryIO) -> Path:
+    """Write a file into a folder, which is made if it is not there, and return it."""
+    folder.mkdir(exist_ok=True)
+    number, path = mkstemp(suffix=SUFFIX, dir=folder)
+    with open(number, "wb") as file:
+        shutil.copyfileobj(BytesIO(content) if isinstance(content, bytes) else content, file)
+    return Path(path)
 
 
 def base_name(name: bytes | str | None) -> str:

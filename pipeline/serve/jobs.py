@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import islice
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from features.recipe import SoundRecipe
 from pipeline.predict.inputs import reason_of
-from pipeline.serve.bodies import BodyRecording
+from pipeline.serve.bodies import Body, BodyRecording
 from pipeline.serve.refusals import Refusal
 from pipeline.serve.shapes import shaped
 from training.inference.answers import softmax_of
@@ -106,13 +107,35 @@ class Listening:
 
 @dataclass
 class Job:
-    """Request, with its recordings once its body has been read."""
+    """Request, with its recordings once its body has been read.
+
+    Attributes
+    ----------
+    number : int
+    options : Options
+    body : bytes or Path
+    folder : Path
+        For files of the request.
+    content_type : str
+        Of the body.
+    max_seconds : float
+        Longest recording.
+    cancelled : Event
+        Set where nobody waits for the answer any more.
+    listenings : list of Listening
+    unfinished : int
+        Recordings that are not answered yet.
+    """
 
     number: int
     options: Options
+    body: Body
+    folder: Path
+    content_type: str
     max_seconds: float
     cancelled: Event = field(default_factory=Event)
     listenings: list[Listening] = field(default_factory=list)
+    unfinished: int = 0
 
     def guard(self, blocks: Iterable[np.ndarray], rate_hz: int) -> Iterator[np.ndarray]:
         """Yield blocks of a recording; raise `Refusal` past the longest duration, `Cancelled` if nobody waits."""
@@ -135,10 +158,7 @@ class Job:
             raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, reason)
         explain = self.options.explain and self.options.shape == OWN and isinstance(model.recipe, SoundRecipe)
         self.listenings = [Listening(recording, model, explain) for recording in recordings]
-
-    @property
-    def done(self) -> bool:
-        return all(listening.done for listening in self.listenings)
+        self.unfinished = len(recordings)
 
     def answer(self) -> bytes:
         """Return the answer as JSON: that of the recording, or a list. Raises `Refusal` where a single one has none."""

@@ -1,30 +1,38 @@
-"""Limits of each request, in front of the application: size, speed and coding of its body, and refusals as JSON."""
+"""Limits in front of the application: number of requests; size, speed and coding of bodies; refusals as JSON."""
 
 import asyncio
 import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipeline.serve.metrics import ServiceMetrics
 from pipeline.serve.refusals import Refusal
 from pipeline.serve.settings import ServiceSettings
 
 DRAIN_BYTES, DRAIN_S = 32_000_000, 2.0
+BUSY, BUSY_RETRY_S = "too many requests are being answered; try again", (1, 3)
 
 
 class Limits:
-    """ASGI middleware that limits bodies as they arrive, and answers each `Refusal` that the application raises.
+    """ASGI middleware that limits requests and their bodies, and answers each `Refusal` that the application raises.
 
     Parameters
     ----------
     app : ASGI application
     settings : ServiceSettings
+    metrics : ServiceMetrics
     """
 
-    def __init__(self, app: ASGIApp, settings: ServiceSettings) -> None:
+    def __init__(self, app: ASGIApp, settings: ServiceSettings, metrics: ServiceMetrics) -> None:
         self._app = app
         self._settings = settings
+        self._metrics = metrics
+        self._bodies = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application for one request."""
@@ -35,10 +43,28 @@ class Limits:
         body = _Body(headers, receive, self._settings)
         response = _Response(body, send)
         try:
-            body.check(headers)
-            await self._app(scope, body.receive, response.send)
+            with self._place(scope["method"]):
+                body.check(headers)
+                await self._app(scope, body.receive, response.send)
         except Refusal as refusal:
             await refuse(response.send, refusal)
+
+    @contextmanager
+    def _place(self, method: str) -> Iterator[None]:
+        """Have a place among the requests with a body. Raises `Refusal` if all are taken."""
+        if method != "POST":
+            yield
+            return
+        if self._bodies >= self._settings.queue:
+            # Clients that were refused together do not come back together.
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, BUSY, random.randint(*BUSY_RETRY_S))
+        self._bodies += 1
+        self._metrics.in_flight.set(self._bodies)
+        try:
+            yield
+        finally:
+            self._bodies -= 1
+            self._metrics.in_flight.set(self._bodies)
 
 
 async def refuse(send: Send, refusal: Refusal) -> None:

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-BUSY_RETRY_S, RESTART_RETRY_S = 1, 5
+RESTART_RETRY_S = 5
 
 
 class Refusal(Exception):
@@ -23,6 +23,3 @@ class Refusal(Exception):
         self.headers: dict[str, str] = {} if retry_after_s is None else {"retry-after": str(retry_after_s)}
         if status == HTTPStatus.UNAUTHORIZED:
             self.headers["www-authenticate"] = 'Basic realm="otogura: the key as password", charset="UTF-8"'
-
-
-BUSY = (HTTPStatus.SERVICE_UNAVAILABLE, "too many requests are being answered; try again", BUSY_RETRY_S)

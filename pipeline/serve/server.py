@@ -39,7 +39,7 @@ def serve(settings: ServiceSettings) -> None:
     ):
         metrics = ServiceMetrics()
         supervisor = Supervisor(settings, Observers(metrics.batches.observe, metrics.restarts.inc))
-        app = application(settings, keys, supervisor, Spool(Path(folder), settings.queue, metrics), metrics)
+        app = application(settings, keys, supervisor, Spool(Path(folder)), metrics)
         server = uvicorn.Server(_config(app, settings))
         failures: list[StartError] = []
 

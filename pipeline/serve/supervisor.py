@@ -34,6 +34,8 @@ class Request:
     ----------
     message : dict
         As the process takes it.
+    payload : bytes
+        Goes with the message.
     answer : Future
         Of the JSON, or a `Refusal`.
     sent : bool
@@ -43,6 +45,7 @@ class Request:
     """
 
     message: dict[str, Any]
+    payload: bytes
     answer: "asyncio.Future[bytes]"
     sent: bool = False
     suspect: bool = False
@@ -82,13 +85,13 @@ class Supervisor:
     _writer: asyncio.StreamWriter | None = None
     _process: asyncio.subprocess.Process | None = None
 
-    async def answer(self, message: dict[str, Any]) -> bytes:
+    async def answer(self, message: dict[str, Any], payload: bytes = b"") -> bytes:
         """Return the answer to a request as JSON.
 
         Raises `Refusal` where there is none, also after the deadline. Cancelling it cancels the work.
         """
         number = next(self._numbers)
-        request = Request({"job": number} | message, asyncio.get_running_loop().create_future())
+        request = Request({"job": number} | message, payload, asyncio.get_running_loop().create_future())
         self._requests[number] = request
         self._send_waiting()
         try:
@@ -173,7 +176,7 @@ class Supervisor:
         for request in suspects[:1] or self._requests.values():
             if not request.sent:
                 request.sent = True
-                self._send(request.message)
+                self._send(request.message, request.payload)
         for request in suspects[:1]:
             asyncio.get_running_loop().call_later(self.settings.grace_s, self._clear, request, self._process)
 
@@ -183,9 +186,9 @@ class Supervisor:
             request.suspect = False
             self._send_waiting()
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any], payload: bytes = b"") -> None:
         if self._writer is not None:  # else it has ended just now
-            self._writer.write(packed(message))
+            self._writer.write(packed(message, payload))
 
     def _let_go(self, number: int, request: Request) -> None:
         """Have the process drop a request that is not answered; kill it if it does not."""

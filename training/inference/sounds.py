@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -13,13 +14,13 @@ HIGHEST_RATE_HZ = 2**31 - 1
 
 
 @contextmanager
-def file_blocks(path: str | Path) -> Iterator[tuple[Iterator[np.ndarray], int]]:
-    """Open an audio file; its blocks, `(samples,)` float32 each, and its rate in Hz.
+def file_blocks(file: str | Path | BinaryIO) -> Iterator[tuple[Iterator[np.ndarray], int]]:
+    """Open an audio file, by its path or open as bytes; its blocks, `(samples,)` float32 each, and its rate in Hz.
 
     Opening it or taking its blocks raises `FaultyError` where the index of a corpus would not take the file, and
     `OSError` where it cannot be read.
     """
-    with open_checked(path) as sound:
+    with open_checked(file) as sound:
         yield checked_blocks(blocks(sound), lambda decoded: truncation(sound, decoded)), sound.samplerate
 
 
