@@ -5,8 +5,9 @@ import { byId, element } from "./dom.js";
 const SLIGHT = 0.01; // a loss of probability below it is no evidence
 const NAMES = { none: "off", occlusion: "occlusion", attention: "attention" };
 
-// Kept from one recording to the next. An explanation is of one segment, and of little of a long recording.
-const choices = { one: "occlusion", several: "none" };
+// Kept from one recording to the next; null is the curve that shows something. An explanation is of one segment, and of little
+// of a long recording.
+const choices = { one: null, several: "none" };
 
 /** Offer the curves of an explanation to a picture. */
 export function showLooked(answer, picture) {
@@ -18,15 +19,16 @@ export function showLooked(answer, picture) {
     return;
   }
   const curves = ["none", "occlusion", ...(explanation.attention ? ["attention"] : [])];
+  const shows = { attention: explanation.attention !== null, occlusion: Math.max(...explanation.occlusion) >= SLIGHT };
   const apply = (name) => {
-    const values = explanation[name] ?? [];
-    const shows = name === "attention" || Math.max(...values) >= SLIGHT;
-    picture.explain(shows ? { ...spanOf(explanation), values } : null);
+    const values = explanation[name];
+    picture.explain(shows[name] ? { ...spanOf(explanation), values } : null);
     note.textContent = sentence(name, explanation, answer);
     note.hidden = name === "none";
   };
   const kind = answer.segments.length > 1 ? "several" : "one";
-  const chosen = curves.includes(choices[kind]) ? choices[kind] : "occlusion";
+  const telling = shows.attention && !shows.occlusion ? "attention" : "occlusion";
+  const chosen = curves.includes(choices[kind]) ? choices[kind] : telling;
   const labels = curves.map((name) => {
     const onchange = () => apply((choices[kind] = name));
     const radio = element("input", { type: "radio", name: "looked", value: name, checked: name === chosen, onchange });
