@@ -50,7 +50,7 @@ function sentence(name, explanation, answer) {
   const at_s = (start_s + ((values.indexOf(highest) + 0.5) * (end_s - start_s)) / values.length).toFixed(1);
   const part = answer.segments.length > 1 ? ` Shown for ${start_s.toFixed(1)} to ${end_s.toFixed(1)} s.` : "";
   if (name === "attention") {
-    return `Attention: the network weighs ${at_s} s most, ${highest.toFixed(1)} times as much as equal weights. It is no evidence by itself.${part}`;
+    return `Attention: most weight is at ${at_s} s, ${highest.toFixed(1)} times equal weights. It is no evidence by itself.${part}`;
   }
   if (highest < SLIGHT) {
     return `Occlusion: no part matters alone; hiding any lowers the probability of ${answer.class} by less than ${SLIGHT}.${part}`;

@@ -52,6 +52,7 @@ export class Table {
     const row = element("tr", {}, element("th", { scope: "row" }, name), element("td"), element("td"), element("td"));
     this.#rows.set(item, row);
     this.#body.append(row);
+    byId("recordings-title").textContent = `${this.#rows.size} recordings`;
     this.#section.hidden = this.#rows.size < 2;
   }
 

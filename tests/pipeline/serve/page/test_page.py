@@ -122,7 +122,7 @@ def test_it_shows_where_the_model_looked(page: "Page", tmp_path: Path) -> None:
     assert colours(page, "overlay") == 1
     page.get_by_role("radio", name="attention").check()
     assert colours(page, "overlay") > 20
-    expect(page.locator("#looked-note")).to_contain_text(re.compile(r"weighs 0\.\d s most"))
+    expect(page.locator("#looked-note")).to_contain_text(re.compile(r"most weight is at 0\.\d s"))
 
 
 @pytest.mark.parametrize(("loss", "shown"), [(0.5, "occlusion"), (0.001, "attention")])
