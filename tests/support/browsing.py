@@ -78,6 +78,12 @@ def sound_file(path: Path, duration_s: float = 2.0) -> Path:
     return path
 
 
+def silent_file(path: Path, duration_s: float = 2.0) -> Path:
+    """Write silence, whose windows are of one class."""
+    soundfile.write(path, np.zeros(int(duration_s * RATE_HZ)), RATE_HZ)
+    return path
+
+
 def noise_file(path: Path, duration_s: float = 4.0) -> Path:
     """Write noise, whose windows are of several classes."""
     soundfile.write(path, 0.2 * np.random.default_rng(0).normal(size=int(duration_s * RATE_HZ)), RATE_HZ)

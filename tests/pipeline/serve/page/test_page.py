@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from browsing import WAIT_MS, noise_file, opened, sound_file
+from browsing import WAIT_MS, noise_file, opened, silent_file, sound_file
 from service import Service
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install 'otogura[browser]'")
@@ -134,6 +134,15 @@ def test_it_shows_the_curve_that_says_something(page: "Page", tmp_path: Path, lo
     give(page, path)
     expect(page.locator("#recordings tbody td:nth-child(4)")).to_have_text(["sure", "sure"])
     expect(page.get_by_role("radio", name=shown)).to_be_checked()
+
+
+def test_it_says_which_part_is_explained(page: "Page", tmp_path: Path) -> None:
+    answer = give(page, silent_file(tmp_path / "silent.wav"))
+    assert len(answer["segments"]) == 1
+    expect(page.get_by_role("radio", name="off")).to_be_checked()
+    page.get_by_role("radio", name="attention").check()
+    start_s, end_s = answer["explanation"]["start_s"], answer["explanation"]["end_s"]
+    expect(page.locator("#looked-note")).to_contain_text(f"Shown for {start_s:.1f} s to {end_s:.1f} s.")
 
 
 def test_it_plays_and_seeks(page: "Page", tmp_path: Path) -> None:
