@@ -106,7 +106,7 @@ def train_experiment(
 
 
 def _warn(title: str, metrics: dict[str, Any]) -> None:
-    """Log in what a baseline is as good as the network, or better."""
+    """Log by what scores a baseline is better than the network."""
     for sentence in baseline_notices(metrics):
         log.warning("warning: %s: %s", title, sentence)
 
