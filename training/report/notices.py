@@ -43,8 +43,8 @@ def baseline_notices(metrics: dict[str, Any]) -> list[str]:
         return []
     scores = [f"{COMPARED[name]} ({network[name]:.3f} against {section[name]:.3f})" for name in names]
     return [
-        f"By {' and '.join(scores)} the network is worse than a logistic regression on means and standard deviations of "
-        "the stored rows."
+        f"By {' and '.join(scores)} the network is worse than a logistic regression on means and standard deviations "
+        "of the stored rows."
     ]
 
 
