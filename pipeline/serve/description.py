@@ -4,6 +4,8 @@ from typing import Any
 
 SUMMARY = "Class probabilities for sounds, by trained models."
 
+OPEN_PATHS = ("/health", "/ready")  # without a key
+
 _STATUSES = {
     400: "The body is neither the JSON nor the form that its type says, or states its length in two ways.",
     401: "No key, or a wrong one; only of a service with keys.",
@@ -128,4 +130,6 @@ def completed(schema: dict[str, Any], keys: bool) -> dict[str, Any]:
     if keys:
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         schema["security"] = [{"key": []}]
+        for path in OPEN_PATHS:
+            schema["paths"][path]["get"]["security"] = []
     return schema

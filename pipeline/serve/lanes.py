@@ -23,8 +23,7 @@ class Lanes:
     In a turn a lane takes its share of the recordings that wait, computes windows of each, and sends those of one
     model through the network together. A turn is of 16 windows or one batch, so that short recordings wait for little
     of a long one, and the work for a client that has left ends soon. Of a request with many files some are held back
-    while many others are begun. A network that is
-    worth several threads has those of the lanes that rest.
+    while many others are begun. A network that is worth several threads has those of the lanes that rest.
 
     Parameters
     ----------

@@ -248,3 +248,8 @@ def test_a_key_is_asked_for(served: Service) -> None:
             assert headers["www-authenticate"].startswith("Basic")
             assert json.loads(text) == {"error": "expected a key of this service: Authorization: Bearer KEY"}
         assert [stranger.request("GET", path)[0] for path in ("/health", "/ready", "/docs")] == [200] * 3
+    schema = served.json("GET", "/openapi.json")[1]
+    routes = {path: route for path, methods in schema["paths"].items() for route in methods.values()}
+    assert schema["security"] == [{"key": []}]
+    assert {path for path, route in routes.items() if route.get("security") == []} == {"/health", "/ready"}
+    assert {path for path, route in routes.items() if "401" not in route["responses"]} == {"/health", "/ready"}

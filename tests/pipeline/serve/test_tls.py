@@ -1,5 +1,6 @@
 """The service over TLS, with a certificate that is made for the test."""
 
+import json
 import shutil
 import socket
 import ssl
@@ -29,6 +30,9 @@ def test_https_is_answered(secured: Service) -> None:
     for samples in ([0.0, 0.1] * 500, [0.0, 0.1] * 700_000):  # in memory, and in a file
         assert secured.request("POST", "/predict", written(samples))[0] == 200
     assert secured.request("GET", "/")[0] == 200
+    status, answer = secured.json("POST", "/predict?hop_s=0.01", written([0.0, 0.1] * 70_000))
+    assert status == 200
+    assert len(json.dumps(answer)) > 50_000  # more than one record of TLS
 
 
 def test_what_is_no_https_does_no_harm(secured: Service) -> None:
