@@ -16,7 +16,8 @@ _STATUSES = {
     415: "The body has a Content-Encoding.",
     422: "A parameter has no meaning, or the recording cannot be used; the text says why.",
     500: "An error inside the service, which its log shows.",
-    503: "Too many requests, no room for the body, or no process of the models: try again after Retry-After seconds.",
+    503: "Too many requests, no room for the body, or no process of the models: try again after Retry-After seconds, "
+    "unless that header is missing.",
     504: "No answer before the deadline.",
 }
 _ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}, "example": {"error": "one line"}}}

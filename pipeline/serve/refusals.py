@@ -14,16 +14,16 @@ class Refusal(Exception):
     status : HTTPStatus
     reason : str
         One line for the client, with nothing of this machine in it.
-    retry_after_s : int, default 5
-        When to try again, where the status is 503.
+    retry_after_s : int or None, default 5
+        When to try again, where the status is 503; None where that is of no use.
     """
 
-    def __init__(self, status: HTTPStatus, reason: str, retry_after_s: int = RETRY_S) -> None:
+    def __init__(self, status: HTTPStatus, reason: str, retry_after_s: int | None = RETRY_S) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
         self.headers: dict[str, str] = {}
-        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        if status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after_s is not None:
             self.headers["retry-after"] = str(retry_after_s)
         if status == HTTPStatus.UNAUTHORIZED:
             self.headers["www-authenticate"] = 'Basic realm="otogura: the key as password", charset="UTF-8"'

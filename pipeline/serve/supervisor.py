@@ -237,4 +237,4 @@ class Supervisor:
             elif request is blamed:
                 del self._requests[number]
                 reason = "the process of the models has ended while it answered this request"
-                request.answer.set_exception(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, reason))
+                request.answer.set_exception(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, reason, None))

@@ -25,7 +25,7 @@ const ADVICE = {
   415: "Send it as WAV, FLAC, Ogg or MP3.",
   422: "Choose another recording, or repair this one with an audio editor.",
   429: "Wait a minute, and try again.",
-  503: "The service is busy. Wait a minute, and try again.",
+  503: "Wait a minute, and try again.",
   504: "It took too long. Send a shorter part, or try again later.",
 };
 const OTHER_ADVICE = "Try again. If it stays, the log of the service says more.";
@@ -74,7 +74,7 @@ export async function predict(sound, { model, explain, merge, signal, progress }
     const { status, text, retryAfter } = await send(`predict?${query}`, sound, signal, progress);
     if (status === 200) return parsed(text);
     const fault = status === 0 ? ((await answers()) ? CUT : UNREACHABLE) : faultOf(status, text);
-    if (status !== 503 || left <= 1) throw fault;
+    if (status !== 503 || retryAfter === null || left <= 1) throw fault;
     const wait_s = waitOf(retryAfter);
     progress("busy", wait_s, fault.message);
     await waiting(wait_s, signal);

@@ -86,6 +86,15 @@ def test_the_one_that_ends_the_process_is_refused_and_the_others_are_answered(tm
     assert asyncio.run(supervised(tmp_path / "script.py", act, deadline_s=4.0, grace_s=0.1)) == 2
 
 
+def test_the_one_that_ends_the_process_is_not_asked_to_come_back(tmp_path: Path) -> None:
+    async def act(supervisor: Supervisor) -> None:
+        with pytest.raises(Refusal) as refused:
+            await supervisor.answer({"does": "end"})
+        assert "retry-after" not in refused.value.headers
+
+    assert asyncio.run(supervised(tmp_path / "script.py", act)) == 1
+
+
 def test_a_request_beside_one_that_hangs_is_answered(tmp_path: Path) -> None:
     async def act(supervisor: Supervisor) -> None:
         assert await answer(supervisor, "hang") == HTTPStatus.GATEWAY_TIMEOUT
