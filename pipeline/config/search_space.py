@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from training.models import MODELS, Model
+from training.models import Model
 from training.settings import Positive, Section, Training
 
 if TYPE_CHECKING:
@@ -156,9 +156,8 @@ class Search(Section):
     a space by default; others need one."""
 
 
-def with_usual_space(search: Any, model: str) -> Any:
-    """Return a `search:` as it is written, with the usual space of a model where it names none."""
-    space = MODELS[model].search_space
+def with_usual_space(search: Any, space: dict[str, Any]) -> Any:
+    """Return a `search:` as it is written, with the usual space of its model where it names none."""
     return {"space": space} | search if isinstance(search, dict) and space else search
 
 
