@@ -14,12 +14,22 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pydantic import ValidationError
+
 FORM = "FILE.py:CLASS"
 VERSION = "version"  # of a class: replaces the hash of its code
 
 
 class OwnPartError(ValueError):
     """Part that cannot be used; the text says where, what was expected and found, and what to do."""
+
+
+class OwnSettingsError(ValueError):
+    """Settings that a part does not take: pydantic's error, and the JSON schema of the settings."""
+
+    def __init__(self, error: ValidationError, schema: dict[str, Any]) -> None:
+        super().__init__(str(error))
+        self.error, self.schema = error, schema
 
 
 @dataclass(frozen=True)

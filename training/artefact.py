@@ -14,13 +14,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from features.own import OwnPartError
+from features.own import OwnPartError, OwnSettingsError
 from features.recipe import ORIGINAL
 from features.tensors import AnyRecipe
 from stores.files import write_bytes, write_json
 from training.errors import ArtefactError
 from training.models import Model
-from training.models.own import OwnSettingsError
 from training.settings import Positive, Section
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"

@@ -6,8 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from features.own import OwnPartError
-from training.models.own import OwnSettingsError
+from features.own import OwnPartError, OwnSettingsError
 
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
@@ -26,7 +25,7 @@ def explain(error: ValidationError, schema: dict[str, Any]) -> str:
     field = ".".join(_follow(schema, first["loc"])[0])
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, OwnSettingsError):
-        return f"{field}.{explain(cause.error, cause.kind.model_json_schema())}"
+        return f"{field}.{explain(cause.error, cause.schema)}"
     if isinstance(cause, OwnPartError):
         return f"{field}.{cause}"
     message = first["msg"].removeprefix("Value error, ")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError, create_model
 
-from features.own import OwnPart, OwnPartError, own_part, settings_of
+from features.own import OwnPart, OwnPartError, OwnSettingsError, own_part, settings_of
 from features.tensors import RECIPES
 from training.models.base import NetworkSettings, OneChannelModel
 
@@ -14,14 +14,6 @@ CLASS, READS, VERSION = "class", "reads", "version"
 SHAPE = "shape"
 GIVEN = ("classes", SHAPE)  # parameters of the class that are no settings
 SPECTROGRAMS = ("log_mel", "spectrogram")  # kinds of one channel, which training clips standardise
-
-
-class OwnSettingsError(ValueError):
-    """Settings that a part's signature does not take: pydantic's error, and the class of the settings."""
-
-    def __init__(self, error: ValidationError, kind: type[NetworkSettings]) -> None:
-        super().__init__(str(error))
-        self.error, self.kind = error, kind
 
 
 class OwnModel(NetworkSettings):
@@ -72,7 +64,7 @@ def own_settings(section: dict[str, Any]) -> OwnModel:
     try:
         return kind.model_validate(section)
     except ValidationError as error:
-        raise OwnSettingsError(error, kind) from None
+        raise OwnSettingsError(error, kind.model_json_schema()) from None
 
 
 @cache
