@@ -117,7 +117,7 @@ class SoundRecipe(TensorRecipe):
     seed
         Seed of the augmentations' draws.
     variants
-        The augmentations and their ranges.
+        The augmentations and their ranges, and yours: `{NAME: {class: FILE.py:CLASS}}`, see *Write your own*.
     """
 
     sample_rate_hz: Positive = 22050
