@@ -1,9 +1,12 @@
-"""Pictures of the README: the way from recordings to scores, a clip of the demo, and the speed.
+"""Pictures of the README: the way from recordings to scores, a clip of the demo, the speed, the page of the service.
 
 make demo && .venv/bin/python docs/pictures.py architecture variants
 make bench && .venv/bin/python docs/pictures.py speed
+make demo && .venv/bin/pip install --editable '.[serve,browser]' && .venv/bin/python docs/pictures.py page
 """
 
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +24,7 @@ from stores.files import read_json
 HERE = Path(__file__).parent
 WORK = HERE.parent / "work"
 LABEL = "blues"
+TEST_CLIP = "demo/genres/waltz/waltz-02.wav"
 
 CHANNELS = {"log_mel": "log-mel", "mfcc": "MFCC", "delta": "delta", "delta_delta": "delta-delta"}
 DRAWN: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -122,13 +126,42 @@ def architecture() -> None:
     _save(figure, "architecture.svg")
 
 
+def page() -> None:
+    """Take the page of `otogura serve genre` after a test clip was chosen on it, and a place in its middle."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        sys.exit("page: needs Playwright: pip install 'otogura[browser]'")
+    command = [sys.executable, "-m", "pipeline.commands.main", "serve", "genre", "--port", "0"]
+    with sync_playwright() as playwright:
+        executable = shutil.which("chromium") or playwright.chromium.executable_path
+        if not Path(executable).exists():
+            sys.exit("page: needs a browser: chromium, or `playwright install chromium`")
+        browser = playwright.chromium.launch(executable_path=executable)
+        with subprocess.Popen(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True) as service:
+            assert service.stdout is not None
+            try:
+                tab = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light")
+                tab.goto(service.stdout.readline().removeprefix("otogura: ").strip())
+                tab.locator("#choose:enabled").wait_for()
+                tab.set_input_files("#files", WORK / TEST_CLIP)
+                tab.locator("#answer.answered").wait_for()
+                tab.locator("#picture-note:not(:empty)").wait_for()
+                tab.locator("#position").click()
+                tab.mouse.move(0, 0)
+                tab.screenshot(path=HERE / "page.png", full_page=True)
+            finally:
+                service.terminate()
+        browser.close()
+
+
 def _save(figure: Figure, name: str) -> None:
     """Write an SVG whose text is text, the same bytes each time."""
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "otogura"}):
         figure.savefig(HERE / name, transparent=True, metadata={"Date": None, "Creator": None})
 
 
-PICTURES = {"architecture": architecture, "variants": variants, "speed": speed}
+PICTURES = {"architecture": architecture, "variants": variants, "speed": speed, "page": page}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PICTURES:

@@ -55,7 +55,7 @@ def fit_run(
         model=run.setup.model,
         training=training,
         identity={"store": store.identity, "split": (sides if copies is None else copies).digest()},
-        class_weights=_class_weights(training, labels[sides.train], len(run.classes), run.positive_number),
+        class_weights=class_weights(training, labels[sides.train], len(run.classes), run.positive_number),
         standard=standard,
         start=None if init_from is None else read_artefact(init_from),
         before_epoch=before_epoch,
@@ -113,7 +113,7 @@ def _in_order(rows: np.ndarray, run: Run, **options: Any) -> ClipStream:
     )
 
 
-def _class_weights(training: Training, labels: np.ndarray, classes: int, positive: int | None) -> list[float] | None:
+def class_weights(training: Training, labels: np.ndarray, classes: int, positive: int | None) -> list[float] | None:
     """Return a weight for each class, whose mean over the training clips with these `labels` is 1."""
     if training.class_weight == "none":
         return None

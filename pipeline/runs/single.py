@@ -10,16 +10,18 @@ from torch import nn
 
 from features.recipe import ORIGINAL
 from features.tensors import recorded_recipe
-from pipeline.corpus.recordings import Recording, whole_name
+from pipeline.corpus.recordings import Recording
 from pipeline.corpus.sides import Sides
 from pipeline.corpus.sources.base import Recordings
 from pipeline.corpus.split_file import SPLIT_FILE, write_sides
+from pipeline.runs.baseline import BASELINE, LinearBaseline, linear_baseline
 from pipeline.runs.cost import training_cost
 from pipeline.runs.fitting import fit_run, originals, tensors_per_epoch
 from pipeline.runs.leak import DUPLICATES, measure_leak
 from pipeline.runs.learned import write_learned
 from pipeline.runs.mistakes import MISTAKES, mistakes_of, mistakes_panel, write_mistakes
 from pipeline.runs.origin import data_panel, provenance_panel
+from pipeline.runs.recording_predictions import of_recordings
 from pipeline.runs.run import Run
 from pipeline.runs.settings_file import write_settings
 from pipeline.runs.tracking import RunEvents
@@ -30,10 +32,9 @@ from training.evaluation.evaluate import Evaluation, evaluate
 from training.evaluation.explanation import Explanation, attention_summary, explain, most_confident
 from training.evaluation.predict import predict
 from training.evaluation.prediction_table import PREDICTIONS, write_predictions
-from training.evaluation.predictions import Predictions, averaged
 from training.fit import Fitted
 from training.report.attention import clip_picture, looked_panel
-from training.report.notices import notices
+from training.report.notices import learning_notices
 from training.report.page import Panel
 from training.report.run import before_and_after, write_run
 
@@ -111,17 +112,27 @@ class Tested:
     explanations: list[Explanation]
 
 
-def train_single(job: SingleRun) -> tuple[dict[str, Any], Evaluation]:
-    """Train, test and report; return the metrics as metrics.json has them, and the evaluation that they are of."""
+@dataclass(frozen=True)
+class SingleResult:
+    """Metrics of one run as metrics.json has them, the evaluation that they are of, and the baseline beside it."""
+
+    metrics: dict[str, Any]
+    evaluation: Evaluation
+    baseline: LinearBaseline
+
+
+def train_single(job: SingleRun) -> SingleResult:
+    """Train, test and report."""
     fitted = _fit(job)
     tested = _test(job, fitted.network)
     version = _write_model(job, fitted.network.cpu(), tested)
-    metrics = _metrics(job, fitted, tested, version)
+    baseline = linear_baseline(job.sides, job.run)
+    metrics = _metrics(job, fitted, tested, version) | {BASELINE: baseline.metrics(tested.evaluation.clips)}
     leak, leak_panels = _leak(job, metrics["accuracy"])
     metrics |= leak
     _report(job, tested, metrics, leak_panels)
     job.events.write_scores(metrics)
-    return metrics, tested.evaluation
+    return SingleResult(metrics, tested.evaluation, baseline)
 
 
 def _fit(job: SingleRun) -> Fitted:
@@ -151,10 +162,10 @@ def _test(job: SingleRun, network: nn.Module) -> Tested:
     run, sides = job.run, job.sides
     device = device_of(run.setup.training)
     clips = predict(network, originals(sides.test, run), device)
-    tested, names = _of_recordings(clips, run)
+    tested, names = of_recordings(clips, run)
     validated = None
     if run.setup.training.validates:
-        validated = _of_recordings(predict(network, originals(sides.validation, run), device), run)[0]
+        validated = of_recordings(predict(network, originals(sides.validation, run), device), run)[0]
     evaluation = evaluate(
         tested,
         validated,
@@ -168,12 +179,6 @@ def _test(job: SingleRun, network: nn.Module) -> Tested:
     shown = most_confident(clips, answers)
     explanations = explain(network, originals(clips.rows[shown], run), answers[shown], device)
     return Tested(names, evaluation, explanations)
-
-
-def _of_recordings(predictions: Predictions, run: Run) -> tuple[Predictions, list[str]]:
-    """Return the predictions of whole recordings, and their names."""
-    ids = run.store.rows["id"].take(predictions.rows).to_pylist()
-    return averaged(predictions, [whole_name(name) for name in ids])
 
 
 def _detected(run: Run, evaluation: Evaluation) -> dict[str, Any]:
@@ -259,5 +264,5 @@ def _report(job: SingleRun, tested: Tested, metrics: dict[str, Any], leak_panels
         provenance_panel(run, context.name, training_time),
     ]
     write_run(folder, job.title, metrics, evaluation, sections, keep=run.setup.training.keep)
-    for sentence in notices(metrics):
+    for sentence in learning_notices(metrics):  # the rest is told once for all folds
         log.warning("warning: %s: %s", job.title, sentence)

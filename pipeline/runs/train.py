@@ -1,5 +1,6 @@
 """Training of an experiment on its store: one run, or one for each fold, and their mean."""
 
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from pipeline.config.setup import Setup
 from pipeline.corpus.sources.base import Recordings
 from pipeline.corpus.split_file import SPLIT_FILE
+from pipeline.runs.baseline import BASELINE
 from pipeline.runs.corpus import learned_corpus
 from pipeline.runs.events import EVENTS
 from pipeline.runs.leak import DUPLICATES
@@ -19,10 +21,14 @@ from pipeline.runs.tracking import run_events, settings_of
 from stores.reader import Store
 from training.artefact import DESCRIPTION, WEIGHTS, LearnedCorpus
 from training.evaluation.folds import fold_metrics
+from training.evaluation.linear_baseline import beside
 from training.evaluation.prediction_table import PREDICTIONS
 from training.report.fold_folders import fold_folder
 from training.report.folds import write_folds
+from training.report.notices import baseline_notices
 from training.report.settings import SETTINGS
+
+log = logging.getLogger("otogura")
 
 SINGLE_FILES = (WEIGHTS, DESCRIPTION, EVENTS, LEARNED, MISTAKES, DUPLICATES, SPLIT_FILE, PREDICTIONS, SETTINGS)
 
@@ -75,8 +81,9 @@ def train_experiment(
     if folds is None:
         sides = run_sides(run, record, init_from)
         with run_events(folder, settings_of(run, name, None, init_from), tracking) as events:
-            metrics = train_single(SingleRun(folder, run, sides, title, init_from, context, events, until))[0]
+            metrics = train_single(SingleRun(folder, run, sides, title, init_from, context, events, until)).metrics
         _remove_predictions(folder, folds=())
+        _warn(title, metrics)
         return metrics
     before = [None if init_from is None else fold_folder(init_from, fold) for fold in folds]
     # All of them before the first hour of training.
@@ -90,10 +97,18 @@ def train_experiment(
     for single in SINGLE_FILES:
         (folder / single).unlink(missing_ok=True)
     _remove_predictions(folder, folds)
-    results = [result for result, _ in runs]
-    metrics = fold_metrics(folds, results, [evaluation for _, evaluation in runs])
+    results, evaluations = [one.metrics for one in runs], [one.evaluation for one in runs]
+    metrics = fold_metrics(folds, results, evaluations)
+    metrics[BASELINE] = beside([one.clips for one in evaluations], [one.baseline.clips for one in runs])
     write_folds(folder, name, results, metrics)
+    _warn(title, metrics)
     return metrics
+
+
+def _warn(title: str, metrics: dict[str, Any]) -> None:
+    """Log by what scores a baseline is better than the network."""
+    for sentence in baseline_notices(metrics):
+        log.warning("warning: %s: %s", title, sentence)
 
 
 def _remove_predictions(folder: Path, folds: Sequence[int]) -> None:

@@ -1,6 +1,5 @@
 """A browser with the page of `otogura serve` in it, and sound to give to it."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +18,12 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture
 RATE_HZ = 22050
 TONE_HZ = 440
 WAIT_MS = 10_000  # for what a busy machine does late
-FIRST_ANSWER = """
+OBSERVED = """
+window.sentSounds = [];
 window.firstAnswer = new Promise((resolve) => {
   const { send } = XMLHttpRequest.prototype;
   XMLHttpRequest.prototype.send = function (body) {
+    window.sentSounds.push(body);
     this.addEventListener("load", () => resolve(JSON.parse(this.responseText)));
     send.call(this, body);
   };
@@ -44,11 +45,6 @@ def launched() -> Iterator["Browser"]:
         browser.close()
 
 
-def service_elsewhere() -> str | None:
-    """Return the address of a running service that is to be tested in place of the stand-in."""
-    return os.environ.get("OTOGURA_PAGE_URL")
-
-
 @contextmanager
 def opened(browser: "Browser", url: str, **context: Any) -> Iterator["Page"]:
     """Open the page; afterwards nothing may have gone elsewhere, and no script may have failed.
@@ -59,7 +55,7 @@ def opened(browser: "Browser", url: str, **context: Any) -> Iterator["Page"]:
     with browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | context) as made:
         made.set_default_timeout(WAIT_MS)
         made.on("request", lambda request: faults.append(request.url) if leaves(request.url, url) else None)
-        made.add_init_script(FIRST_ANSWER)
+        made.add_init_script(OBSERVED)
         page = made.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda message: faults.append(message.text) if is_fault(message) else None)
@@ -75,8 +71,20 @@ def is_fault(message: Any) -> bool:
     return message.type in ("error", "warning") and not message.text.startswith("Failed to load resource")
 
 
-def sound_file(path: Path, duration_s: float = 2.0, *, loudness: float = 0.3, **options: Any) -> Path:
+def sound_file(path: Path, duration_s: float = 2.0) -> Path:
     """Write a tone; its form is that of the ending."""
     times_s = np.arange(int(duration_s * RATE_HZ)) / RATE_HZ
-    soundfile.write(path, loudness * np.sin(2 * np.pi * TONE_HZ * times_s), RATE_HZ, **options)
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * TONE_HZ * times_s), RATE_HZ)
+    return path
+
+
+def silent_file(path: Path, duration_s: float = 2.0) -> Path:
+    """Write silence, whose windows are of one class."""
+    soundfile.write(path, np.zeros(int(duration_s * RATE_HZ)), RATE_HZ)
+    return path
+
+
+def noise_file(path: Path, duration_s: float = 4.0) -> Path:
+    """Write noise, whose windows are of several classes."""
+    soundfile.write(path, 0.2 * np.random.default_rng(0).normal(size=int(duration_s * RATE_HZ)), RATE_HZ)
     return path

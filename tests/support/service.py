@@ -31,7 +31,7 @@ PATIENCE_S = 60
 BOUNDARY = "a-boundary"
 
 
-def write_model(folder: Path, classes: str = "abc", seed: int = 0) -> Path:
+def write_model(folder: Path, classes: str = "abc", seed: int = 0, not_sure_limit: float = 0.3) -> Path:
     """Write a model whose weights are drawn, and which has heard recordings of up to 0.75 s."""
     folder.mkdir(parents=True)
     model = ResNetAttentionModel(width=0.125, blocks=(1, 1, 1), attention_blocks=1)
@@ -48,7 +48,7 @@ def write_model(folder: Path, classes: str = "abc", seed: int = 0) -> Path:
         identity=RECIPE.identity("original"),
         store="s",
         corpus=corpus,
-        decision={"temperature": 1.5, "not_sure_limit": 0.3},
+        decision={"temperature": 1.5, "not_sure_limit": not_sure_limit},
         scores={"accuracy": 0.75},
     )
     return folder

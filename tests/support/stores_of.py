@@ -76,8 +76,9 @@ def random_store(
     shape: tuple[int, int, int],
     clips_per_shard: int = 16,
     compression: Compression | None = None,
+    deviations: tuple[float, float] = (1.0, 1.0),
 ) -> Store:
-    """Noise in the place of features, of two labels."""
+    """Noise in the place of features, of two labels with a standard deviation each."""
     packing: dict[str, Any] = {"clips_per_shard": clips_per_shard, "compression": compression}
     attributes = {"identity": "noise", **packing}
     dimensions = ("row", "frame", "channel")
@@ -91,9 +92,9 @@ def random_store(
     for shard in writer.missing():
         here = writer.shard_hashes(shard)
         with writing_shard(writer.layout, [spec], shard, here) as variants:
-            for _ in here:
-                values = rng.standard_normal(shape, np.float32).astype(np.float16)
-                variants["original"].append(values, np.zeros((5, 2)))
+            for text in here:
+                values = deviations[int(text, 16) % 2] * rng.standard_normal(shape, np.float32)
+                variants["original"].append(values.astype(np.float16), np.zeros((5, 2)))
     manifest = {
         "identity": path.name,
         "variants": ["original"],

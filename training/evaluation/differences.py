@@ -13,6 +13,8 @@ from training.evaluation.intervals import (
     resampled_means,
 )
 
+WORSE, APART = "worse", "cannot be told apart"
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -38,7 +40,7 @@ class Difference:
         """Return the first run's place by a score of which more is better: the interval must not reach 0."""
         if self.low > 0:
             return "better"
-        return "worse" if self.high < 0 else "cannot be told apart"
+        return WORSE if self.high < 0 else APART
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation.differences import Difference, ResampledRun, differences, resampled_run
+from training.evaluation.differences import APART, Difference, ResampledRun, differences, resampled_run
 from training.evaluation.intervals import RESAMPLES
 from training.evaluation.prediction_table import PREDICTIONS, TestedRecordings, read_predictions
 from training.evaluation.scores import losses
 from training.report.fold_folders import single_folders
+from training.report.key_figures import change_text
 from training.report.page import Panel
 
 TITLE = "Which is better"
@@ -128,6 +129,6 @@ def _cells(run: ResampledRun, best: ResampledRun, score: str, difference: Differ
     if run is best:
         return "most accurate", value, "", ""
     if difference is None:
-        return "cannot be told apart", value, f"{run.observed[score] - best.observed[score]:+.3f}", ""
-    interval = f"{difference.low:+.3f} – {difference.high:+.3f}"
+        return APART, value, f"{run.observed[score] - best.observed[score]:+.3f}", ""
+    interval = change_text((difference.low, difference.high))
     return difference.verdict, value, f"{difference.difference:+.3f}", interval

@@ -8,6 +8,8 @@ import numpy as np
 
 from stores.files import write_json
 from training.report.key_figures import figure_labels, interval_note, note_untested, with_spread
+from training.report.linear_baseline import baseline_figure, baseline_panel
+from training.report.notices import notice_panels
 from training.report.page import KeyFigure, Panel, link, write_page
 from training.report.sections import class_sections
 
@@ -24,6 +26,7 @@ def write_folds(folder: Path, name: str, results: Sequence[dict[str, Any]], metr
         KeyFigure(label, with_spread(mean[key], sd[key]), interval_note(intervals.get(key)))
         for key, label in labels.items()
     ]
+    figures.append(baseline_figure(metrics["linear_baseline"]))
     rows = [
         [
             link(f"fold {fold}", f"fold-{fold}/report.html"),
@@ -39,6 +42,7 @@ def write_folds(folder: Path, name: str, results: Sequence[dict[str, Any]], metr
         f"Mean ± standard deviation over folds, with the 95 % interval of the mean{note_untested(metrics)}; store "
         f"{metrics['store']}"
     )
-    sections = [table, *class_sections(metrics["per_class"], np.array(metrics["confusion"]))]
+    classes = class_sections(metrics["per_class"], np.array(metrics["confusion"]))
+    sections = [*notice_panels(metrics), table, *classes, baseline_panel(metrics["linear_baseline"], mean)]
     write_page(folder / "report.html", title, subtitle, figures, sections)
     write_json(folder / "metrics.json", metrics)

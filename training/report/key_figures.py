@@ -34,6 +34,11 @@ def interval_text(interval: Sequence[float] | None) -> str:
     return "" if interval is None else f"{interval[0]:.3f} – {interval[1]:.3f}"
 
 
+def change_text(interval: Sequence[float] | None) -> str:
+    """Return an interval of a difference as text with signs, nothing if there is none."""
+    return "" if interval is None else f"{interval[0]:+.3f} – {interval[1]:+.3f}"
+
+
 def interval_note(interval: Sequence[float] | None) -> str:
     """Return a 95 % interval as text that names it, nothing if there is none."""
     return "" if interval is None else f"95 %: {interval_text(interval)}"

@@ -4,16 +4,23 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from training.evaluation.differences import WORSE
 from training.history import best_epoch
+from training.report.linear_baseline import COMPARED
 from training.report.page import Panel
 
 NAMED = 5  # classes, at most
 
 
 def notices(metrics: dict[str, Any]) -> list[str]:
-    """Return one sentence for each such sign in what metrics.json holds of a run."""
+    """Return one sentence for each such sign in what metrics.json holds of a run, or of all folds of one."""
+    return [*learning_notices(metrics), *baseline_notices(metrics)]
+
+
+def learning_notices(metrics: dict[str, Any]) -> list[str]:
+    """Return the sentences about what was learned from training clips; none for all folds together."""
     sentences = []
-    history = metrics["history"]
+    history = metrics.get("history", [])
     if len(history) > 1 and "validation_loss" in history[0] and best_epoch(history) == 0:
         loss = history[0]["validation_loss"]
         shown = f"{loss:.3f}" if math.isfinite(loss) else "no finite number"
@@ -24,6 +31,21 @@ def notices(metrics: dict[str, Any]) -> list[str]:
     if names := metrics.get("unpredicted", []):
         sentences.append(f"No validation clip is predicted as {_listed(names)}.")
     return sentences
+
+
+def baseline_notices(metrics: dict[str, Any]) -> list[str]:
+    """Return a sentence with the scores by which the network is worse than a logistic regression, if there are any: of
+    accuracy and ROC-AUC. That both cannot be told apart is usual with few test clips.
+    """
+    section, network = metrics["linear_baseline"], metrics.get("mean", metrics)
+    names = [name for name in ("accuracy", "roc_auc") if section["verdicts"].get(name) == WORSE]
+    if not names:
+        return []
+    scores = [f"{COMPARED[name]} ({network[name]:.3f} against {section[name]:.3f})" for name in names]
+    return [
+        f"By {' and '.join(scores)} the network is worse than a logistic regression on means and standard deviations "
+        "of the stored rows."
+    ]
 
 
 def notice_panels(metrics: dict[str, Any]) -> list[Panel]:

@@ -62,20 +62,20 @@ function failed({ error, advice }, retry) {
   ];
 }
 
-function working({ stage, progress }, cancel) {
+function working({ stage, progress, reason }, cancel) {
   const bar = element("progress", { "aria-label": "Progress of the answer" });
   if (stage === "sending" && progress < 1) bar.value = progress;
   return [
     element("p", { class: "verdict waiting" }, "…"),
     bar,
-    element("p", {}, stageText({ stage, progress })),
+    element("p", {}, stageText({ stage, progress, reason })),
     element("button", { onclick: cancel }, "Cancel"),
   ];
 }
 
 /** Return what is happening to a recording without an answer. */
-export function stageText({ stage, progress }) {
+export function stageText({ stage, progress, reason }) {
   if (stage === "sending") return `sending, ${Math.round(100 * progress)} %`;
-  if (stage === "busy") return `the service is busy, again in ${progress} s`;
-  return { waiting: "waiting for its turn", computing: "computing" }[stage];
+  if (stage === "busy") return `asked again in ${progress} s: ${reason}`;
+  return { waiting: "waiting for its turn", computing: "computing", away: "waiting for the service" }[stage];
 }

@@ -3,12 +3,13 @@
 import { showAnswer } from "./answer.js";
 import { announce, byId, duration, element, share, size } from "./dom.js";
 import { offerDownloads } from "./downloads.js";
+import { takeDrops } from "./drops.js";
 import { showLooked } from "./looked.js";
 import { offerRecording } from "./microphone.js";
 import { Picture } from "./picture.js";
 import { Player } from "./player.js";
 import { Item, Queue } from "./queue.js";
-import { models, ServiceError } from "./service.js";
+import { models, returned, ServiceError, UnreachableError } from "./service.js";
 import { decoded, lengthOf, NoPictureError } from "./sound.js";
 import { Table } from "./table.js";
 import { markSegment, showTimeline } from "./timeline.js";
@@ -22,7 +23,7 @@ let sound = null; // of the recording that is shown, once it is decoded
 const picture = new Picture();
 const player = new Player(picture);
 const table = new Table(show);
-const queue = new Queue(() => model, changed);
+const queue = new Queue(() => model, changed, comeBack);
 
 function changed(item) {
   table.update(item);
@@ -37,9 +38,8 @@ function changed(item) {
 }
 
 /** Add recordings, ask about them, and show the first. */
-function add(files) {
-  notice("");
-  const added = [...files].map((file) => new Item(file, file.name));
+function add(recordings) {
+  const added = recordings.map(({ file, name }) => new Item(file, name));
   if (!added.length) return;
   items.push(...added);
   document.body.classList.add("filled");
@@ -96,11 +96,12 @@ function notice(text) {
 function choose(name) {
   model = offered.find((one) => one.name === name);
   const hears = model.kind !== "spectrogram";
+  document.body.classList.toggle("deaf", !hears);
   byId("choose").disabled = byId("record").disabled = !hears;
   byId("model-facts").textContent = factsOf(model);
   byId("classes").hidden = false;
   byId("classes").querySelector("ul").replaceChildren(...model.classes.map((one) => element("li", {}, one)));
-  notice(hears ? "" : "This model reads ready-made spectrograms, no sound. Send them by otogura predict.");
+  notice(hears ? "" : `This model reads ready-made spectrograms, no sound. Send one as a line of CSV: curl --data-binary @line.csv ${new URL("predict", location)}?model=${encodeURIComponent(name)}`);
   if (!hears) return;
   items.forEach((item) => queue.ask(item, item === shown));
   if (shown !== null) draw(shown);
@@ -114,47 +115,65 @@ function factsOf({ name, classes, window_s, not_sure_limit, metrics }) {
   return facts.filter(Boolean).join(" · ");
 }
 
-async function begin() {
+/** Ask for the models, and keep the one that was chosen if it is still the same. */
+async function meet() {
+  let chosen;
   try {
-    offered = await models(() => (byId("model-facts").textContent = "The service is loading its models …"));
-    if (!offered.length) throw new ServiceError("the service has no model", "Start it with one: otogura serve work/runs/genre.");
+    offered = await offeredModels();
+    chosen = offered.find((one) => one.name === model?.name) ?? offered[0];
+    if (!chosen) throw new ServiceError("the service has no model", "Start it with one: otogura serve work/runs/genre.");
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     byId("model-facts").textContent = "";
-    notice(`${error.message}. ${error.advice}`);
+    notice(`${error.message[0].toUpperCase()}${error.message.slice(1)}. ${error.advice}`);
     return;
   }
-  byId("model").append(...offered.map(({ name }) => element("option", { value: name }, name)));
+  byId("model").replaceChildren(...offered.map(({ name }) => element("option", { value: name, selected: name === chosen.name }, name)));
   byId("model-choice").hidden = offered.length < 2;
-  choose(offered[0].name);
+  if (chosen.version !== model?.version) choose(chosen.name);
 }
 
-function takeDrops() {
-  let depth = 0; // of the elements that a drag is over
-  const over = (step) => {
-    depth = Math.max(0, depth + step);
-    document.body.classList.toggle("dropping", depth > 0);
-  };
-  addEventListener("dragenter", () => over(1));
-  addEventListener("dragleave", () => over(-1));
-  addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => {
-    event.preventDefault();
-    over(-depth);
-    if (!byId("choose").disabled) add(event.dataTransfer.files);
-  });
+async function offeredModels() {
+  for (;;) {
+    try {
+      return await models(() => (byId("model-facts").textContent = "The service is loading its models …"));
+    } catch (error) {
+      if (!(error instanceof UnreachableError)) throw error;
+      await untilReturned();
+    }
+  }
+}
+
+/** Wait for a service that is gone, and see what it offers now. */
+async function comeBack() {
+  await untilReturned();
+  await meet();
+}
+
+async function untilReturned() {
+  byId("away").hidden = false;
+  await returned();
+  byId("away").hidden = true;
+}
+
+function takeDropped(recordings, others) {
+  if (byId("choose").disabled) return;
+  const left = others === 1 ? "1 file that is no sound was left out." : `${others} files that are no sound were left out.`;
+  notice(others ? left : recordings.length ? "" : "There is no file in what was dropped.");
+  add(recordings);
 }
 
 byId("model").addEventListener("change", ({ target }) => choose(target.value));
 byId("choose").addEventListener("click", () => byId("files").click());
 byId("files").addEventListener("change", ({ target }) => {
-  add(target.files);
+  notice("");
+  add([...target.files].map((file) => ({ file, name: file.name })));
   target.value = ""; // so that the same file can be chosen again
 });
 for (const event of ["timeupdate", "seeked"]) {
   byId("sound").addEventListener(event, ({ target }) => markSegment(target.currentTime));
 }
-offerRecording((file) => add([file]), notice);
+offerRecording((file) => add([{ file, name: file.name }]), notice);
 offerDownloads(() => items.filter(({ state }) => state !== "working"), () => model);
-takeDrops();
-begin();
+takeDrops(takeDropped);
+meet();

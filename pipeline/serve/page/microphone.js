@@ -15,8 +15,7 @@ export function offerRecording(take, refuse) {
 
   const show = (active) => {
     byId("recording").hidden = !active;
-    byId("invitation").textContent = active ? "Recording …" : "Drop recordings here";
-    byId("record").hidden = byId("choose").hidden = active;
+    byId("input").classList.toggle("recording", active);
   };
   const hear = (block, rateHz) => {
     heard_s += block.length / rateHz;

@@ -69,8 +69,7 @@ export class Picture {
     this.#levels = computed;
     this.#images = { colour: painted(computed, this.#columns, magma), grey: painted(computed, this.#columns, grey) };
     byId("picture-note").textContent =
-      `Waveform, and spectrogram on the mel scale from 0 Hz to ${hzText(sound.rateHz / 2)}; ` +
-      `the brighter, the louder, down to ${-FLOOR_DB} dB below the loudest.`;
+      `Spectrogram on the mel scale to ${hzText(sound.rateHz / 2)}; brighter is louder, down to ${-FLOOR_DB} dB below the loudest.`;
     this.#drawing.setAttribute("aria-label", `Waveform and mel spectrogram of ${sound.duration_s.toFixed(1)} seconds`);
     this.#draw();
   }

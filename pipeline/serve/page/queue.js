@@ -1,14 +1,15 @@
 // Recordings that wait for their answers; a few are asked about at a time.
 
-import { predict, ServiceError } from "./service.js";
+import { predict, ServiceError, UnreachableError } from "./service.js";
 
 const AT_ONCE = 2;
 
 /** One recording, and what is known of it. */
 export class Item {
   state = "working"; // "answered" or "failed" later
-  stage = "waiting"; // of the work: "sending", "busy" or "computing" later
+  stage = "waiting"; // of the work: "sending", "computing", "busy" or "away" later
   progress = 0; // share that was sent, or seconds to wait
+  reason = ""; // for the wait
   answer = null;
   error = null;
   advice = null;
@@ -28,13 +29,19 @@ export class Item {
 export class Queue {
   #waiting = [];
   #active = 0;
+  #away = false;
   #changed;
+  #comeBack;
   #model;
 
-  /** `model()` is asked for the model of each request; `changed(item)` is called with what has news. */
-  constructor(model, changed) {
+  /**
+   * `model()` is asked for the model of each request; `changed(item)` is called with what has news; `comeBack()` ends
+   * when a service that was gone can be asked again.
+   */
+  constructor(model, changed, comeBack) {
     this.#model = model;
     this.#changed = changed;
+    this.#comeBack = comeBack;
   }
 
   /** Ask for the answer of a recording, before others if it is `urgent`; urgent answers are explained. */
@@ -73,20 +80,33 @@ export class Queue {
   }
 
   async #next() {
-    if (this.#active === AT_ONCE || !this.#waiting.length) return;
+    if (this.#away || this.#active === AT_ONCE || !this.#waiting.length) return;
     const request = this.#waiting.shift();
     const { signal } = request.controller;
-    const progress = (stage, value = 1) => this.#settle(request, { stage, progress: value });
+    const progress = (stage, value = 1, reason = "") => this.#settle(request, { stage, progress: value, reason });
     this.#active += 1;
     progress("sending", 0);
     try {
       const answer = await predict(request.item.file, { ...this.#options(request.explain), signal, progress });
       this.#settle(request, { answer, state: "answered" });
     } catch (error) {
-      this.#settle(request, failure(error));
+      if (error instanceof UnreachableError) this.#keep(request);
+      else this.#settle(request, failure(error));
     }
     this.#active -= 1;
     this.#next();
+  }
+
+  /** Keep a request for the time when the service is back. */
+  async #keep(request) {
+    if (request.item.request !== request) return;
+    this.#waiting.unshift(request);
+    this.#settle(request, { stage: "away" });
+    if (this.#away) return;
+    this.#away = true;
+    await this.#comeBack();
+    this.#away = false;
+    for (let place = 0; place < AT_ONCE; place += 1) this.#next();
   }
 
   #settle(request, news) {

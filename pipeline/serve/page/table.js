@@ -31,7 +31,12 @@ export class Table {
     answer.textContent = item.answer?.class ?? "";
     confidence.textContent = item.answer ? share(item.answer.confidence) : "";
     state.textContent = stateOf(item);
-    state.className = item.state === "failed" ? "text fault" : item.answer && !item.answer.sure ? "text unsure" : "text";
+    state.className = item.answer && !item.answer.sure ? "unsure" : "";
+    const failed = item.state === "failed";
+    confidence.hidden = state.hidden = failed; // the reason has their room
+    answer.colSpan = failed ? 3 : 1;
+    answer.className = failed ? "fault" : "";
+    if (failed) answer.textContent = item.error;
   }
 
   /** Mark the recording that is shown. */
@@ -44,9 +49,10 @@ export class Table {
 
   #add(item) {
     const name = element("button", { class: "name", "aria-pressed": "false", onclick: () => this.#select(item) }, item.name);
-    const row = element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: "text" }), element("td"), element("td"));
+    const row = element("tr", {}, element("th", { scope: "row" }, name), element("td"), element("td"), element("td"));
     this.#rows.set(item, row);
     this.#body.append(row);
+    byId("recordings-title").textContent = `${this.#rows.size} recordings`;
     this.#section.hidden = this.#rows.size < 2;
   }
 

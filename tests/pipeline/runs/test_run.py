@@ -146,7 +146,9 @@ def test_the_metrics_are_those_of_the_test_clips(
     assert 0 < (taken == truth).mean() < 1
     described = read_json(folder / "model.json")
     sections = {"per_class", "macro_precision", "macro_recall", "intervals", "distributions", "terciles", "calibration"}
-    assert {name: metrics[name] for name in metrics.keys() - sections - {"not_sure", "baseline"}} == {
+    assert {
+        name: metrics[name] for name in metrics.keys() - sections - {"not_sure", "baseline", "linear_baseline"}
+    } == {
         "accuracy": pytest.approx((taken == truth).mean()),
         "top5_accuracy": 1,
         "macro_f1": pytest.approx(np.mean(f1)),
@@ -409,6 +411,18 @@ def test_each_fold_is_a_run_of_its_own(
     single = [read_json(tmp_path / "second" / f"fold-{fold}" / "metrics.json") for fold in (2, 4)]
     assert metrics["mean"]["accuracy"] == pytest.approx(np.mean([one["accuracy"] for one in single]))
     assert sum(row["clips"] for row in metrics["terciles"]) == sum(one["test_clips"] for one in single)
+    baselines, baseline = [one["linear_baseline"] for one in single], metrics["linear_baseline"]
+    assert baseline["accuracy"] == metrics["mean"]["linear_baseline"]["accuracy"]
+    assert baseline["accuracy"] == pytest.approx(np.mean([one["accuracy"] for one in baselines]))
+    for score in ("accuracy", "macro_recall"):
+        assert baseline["differences"][score] == pytest.approx(
+            np.mean([one["differences"][score] for one in baselines])
+        )
+        low, high = baseline["difference_intervals"][score]
+        assert low <= baseline["differences"][score] <= high
+    for folder in ("second", "second/fold-2"):
+        page = (tmp_path / folder / "report.html").read_text()
+        assert page.count("Beside a logistic regression") == 1
     assert read_json(tmp_path / "second" / "metrics.json") == metrics
     events = [list(read_events(tmp_path / "second" / f"fold-{fold}" / "events.jsonl")) for fold in (2, 4)]
     assert [event[0]["fold"] for event in events] == [2, 4]

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +31,7 @@ from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.corpus.split import Split
 from pipeline.corpus.split_file import update_split
 from pipeline.runs.cost import training_cost
-from pipeline.runs.fitting import _class_weights
+from pipeline.runs.fitting import class_weights
 from pipeline.runs.run import fold_sides, prepare_run, run_sides
 from pipeline.runs.train import train_experiment
 from pipeline.support.errors import InputError
@@ -90,12 +91,12 @@ def test_two_classes_of_which_validation_has_one(tmp_path: Path) -> None:
 
 def test_weights_of_classes() -> None:
     labels = np.array([0, 0, 0, 1])
-    assert _class_weights(Training(), labels, 2, 1) is None
-    assert _class_weights(Training(class_weight="balanced"), labels, 2, 1) == pytest.approx([2 / 3, 2.0])
-    assert _class_weights(Training(class_weight=5.0), labels, 2, 1) == pytest.approx([1 / 2, 5 / 2])
-    assert _class_weights(Training(class_weight=5.0), labels, 2, 0) == pytest.approx([5 / 4, 1 / 4])
+    assert class_weights(Training(), labels, 2, 1) is None
+    assert class_weights(Training(class_weight="balanced"), labels, 2, 1) == pytest.approx([2 / 3, 2.0])
+    assert class_weights(Training(class_weight=5.0), labels, 2, 1) == pytest.approx([1 / 2, 5 / 2])
+    assert class_weights(Training(class_weight=5.0), labels, 2, 0) == pytest.approx([5 / 4, 1 / 4])
     for weight in ("balanced", 5.0):
-        weights = _class_weights(Training(class_weight=weight), labels, 2, 1)
+        weights = class_weights(Training(class_weight=weight), labels, 2, 1)
         assert np.array(weights)[labels].mean() == pytest.approx(1)
 
 
@@ -334,8 +335,8 @@ def test_all_folds_share_the_time_limit_and_replace_a_run_without_them(
 ) -> None:
     store, _, _ = three_folds
     ends = []
-    monkeypatch.setattr(pipeline.runs.train, "train_single", lambda job: ends.append(job.until) or ({}, None))
-    for name in ("fold_metrics", "write_folds"):
+    monkeypatch.setattr(pipeline.runs.train, "train_single", lambda job: ends.append(job.until) or Mock())
+    for name in ("fold_metrics", "beside", "write_folds", "baseline_notices"):
         monkeypatch.setattr(pipeline.runs.train, name, lambda *arguments: {})
     (tmp_path / "model.json").write_text("of a run without folds")
     experiment = GIVEN | {"model": {"name": "cnn8", "crop": [14, 18]}, "training": {"max_time": 60}}

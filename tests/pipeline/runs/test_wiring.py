@@ -200,10 +200,10 @@ def test_the_threshold_is_chosen_on_the_clips_that_validate(
     experiment = chosen(split={"validation": 0.4, "test": 0.2}, training={"variants": "original"})
     metrics = train_experiment(tmp_path / "run", store, experiment, name="x", config_path="x")
     sides = run_sides(run(store, experiment))
-    ((found, truth),) = asked
+    (found, truth), (of_baseline, _) = asked
     assert metrics["validation_clips"] == len(sides.validation) != len(sides.test) == metrics["test_clips"]
     labels = np.array(store.rows["label"].to_pylist())
-    assert len(found) == len(sides.validation)
+    assert len(found) == len(of_baseline) == len(sides.validation)
     assert truth.tolist() == (labels[sides.validation] == "b").tolist()
     assert metrics["threshold"] == read_json(tmp_path / "run" / "model.json")["threshold"] == 0.123
 

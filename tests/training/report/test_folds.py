@@ -10,6 +10,7 @@ from training.evaluation.decision import Decision
 from training.evaluation.evaluate import Evaluation
 from training.evaluation.folds import fold_metrics
 from training.evaluation.intervals import ScoredClips
+from training.evaluation.linear_baseline import beside
 from training.evaluation.predictions import Predictions
 from training.evaluation.scores import score
 from training.report.folds import write_folds
@@ -30,6 +31,8 @@ def written(folder: Path, evaluations: list[Evaluation]) -> dict[str, Any]:
     rest = {"classes": ["a", "b"], "store": "s", "test_recordings": 4}
     results = [evaluation.summary | rest for evaluation in evaluations]
     metrics = fold_metrics(range(1, len(evaluations) + 1), results, evaluations)
+    clips = [evaluation.clips for evaluation in evaluations]
+    metrics["linear_baseline"] = beside(clips, clips)
     write_folds(folder, "x", results, metrics)
     return metrics
 

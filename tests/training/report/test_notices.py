@@ -9,16 +9,20 @@ from training.evaluation.evaluate import evaluate
 from training.evaluation.predictions import Predictions
 from training.report.notices import notice_panels, notices
 
+BETTER = {"verdicts": {"accuracy": "better"}}  # the network than its baseline
+
 
 def metrics(*losses: float, **more: Any) -> dict[str, Any]:
-    return {"history": [{"epoch": number, "validation_loss": loss} for number, loss in enumerate(losses)], **more}
+    history = [{"epoch": number, "validation_loss": loss} for number, loss in enumerate(losses)]
+    return {"history": history, "linear_baseline": BETTER, **more}
 
 
 def test_a_run_that_learns_has_none() -> None:
     for quiet in (metrics(1.0, 0.5, 0.7), metrics(1.0), metrics(1.0, 0.9, unpredicted=[])):
         assert notices(quiet) == []
         assert notice_panels(quiet) == []
-    assert notices({"history": [{"train_loss": 1.0}, {"train_loss": 2.0}]}) == []  # no clip validates
+    unvalidated = {"history": [{"train_loss": 1.0}, {"train_loss": 2.0}], "linear_baseline": BETTER}
+    assert notices(unvalidated) == []
 
 
 def test_a_loss_that_never_improved() -> None:
@@ -49,3 +53,21 @@ def test_unpredicted_classes_have_clips_that_validate(positive: int | None) -> N
     assert "c" not in summary["unpredicted"]
     assert len(summary["unpredicted"]) == 1
     assert "unpredicted" not in evaluate(predictions, None, classes=list(classes), positive=positive, **options).summary
+
+
+@pytest.mark.parametrize("folds", [False, True])
+def test_a_baseline_that_is_better_is_named(folds: bool) -> None:
+    scores = {"accuracy": 0.9, "roc_auc": 0.8}
+    verdicts = {"accuracy": "better", "macro_recall": "worse", "roc_auc": "better"}
+
+    def told(**changed: str) -> list[str]:
+        section = {"accuracy": 0.85, "roc_auc": 0.95, "verdicts": verdicts | changed}
+        of_network = {"mean": scores} if folds else scores | {"history": []}
+        return notices(of_network | {"linear_baseline": section})
+
+    regression = "a logistic regression on means and standard deviations of the stored rows."
+    assert told() == []  # the balanced accuracy is in the table alone
+    assert told(accuracy="cannot be told apart") == []
+    both = "By accuracy (0.900 against 0.850) and ROC-AUC (0.800 against 0.950) the network is worse than"
+    assert told(accuracy="worse", roc_auc="worse") == [f"{both} {regression}"]
+    assert told(roc_auc="worse") == [f"By ROC-AUC (0.800 against 0.950) the network is worse than {regression}"]

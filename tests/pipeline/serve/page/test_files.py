@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from answering import PAGE
+
+from pipeline.serve.page_files import PAGE
 
 LARGEST_BYTES = 12 * 1024
 INDEX = (PAGE / "index.html").read_text(encoding="utf-8")

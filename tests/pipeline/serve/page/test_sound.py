@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import soundfile
-from answering import Service, answering
-from browsing import RATE_HZ, TONE_HZ, WAIT_MS, launched, opened
+from browsing import RATE_HZ, TONE_HZ, WAIT_MS, opened
 
 from features.mel_scale import band_centres_hz
 from features.tensors.four_channel import Recipe
@@ -38,38 +37,26 @@ REFUSALS = {  # by what the browser does, what the page says
 }
 
 
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    with launched() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with answering("first") as service:
-        yield service
-
-
 @pytest.fixture
-def page(browser: "Browser", service: Service) -> "Iterator[Page]":
-    with opened(browser, service.url) as page:
-        page.goto(service.url)
+def page(browser: "Browser", url: str) -> "Iterator[Page]":
+    with opened(browser, url) as page:
+        page.goto(url)
         yield page
 
 
-def test_it_records(browser: "Browser", service: Service) -> None:
-    service.sounds.clear()
-    with opened(browser, service.url) as page:
+def test_it_records(browser: "Browser", url: str) -> None:
+    with opened(browser, url) as page:
         page.add_init_script(MICROPHONE)
-        page.goto(service.url)
+        page.goto(url)
         page.get_by_role("button", name="Record").click()
         expect(page.get_by_label("Recorded time")).not_to_have_text("0:00.0")
         page.get_by_role("button", name="Stop and ask").click()
         expect(page.locator("#answer.answered")).to_be_visible()
         expect(page.get_by_role("heading", name="recording-1.wav")).to_be_visible()
-    ((_, media_type, body),) = service.sounds
+        code = "Promise.all(sentSounds.map(async (file) => [file.type, [...new Uint8Array(await file.arrayBuffer())]]))"
+        ((media_type, body),) = page.evaluate(code)
     assert media_type == "audio/wav"
-    with soundfile.SoundFile(io.BytesIO(body)) as sound:
+    with soundfile.SoundFile(io.BytesIO(bytes(body))) as sound:
         assert (sound.subtype, sound.channels) == ("PCM_16", 1)
         samples, rate_hz = sound.read(), sound.samplerate
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
@@ -77,23 +64,22 @@ def test_it_records(browser: "Browser", service: Service) -> None:
     assert np.abs(samples).max() > 0.9
 
 
-def test_a_recording_can_be_discarded(browser: "Browser", service: Service) -> None:
-    service.sounds.clear()
-    with opened(browser, service.url) as page:
+def test_a_recording_can_be_discarded(browser: "Browser", url: str) -> None:
+    with opened(browser, url) as page:
         page.add_init_script(MICROPHONE)
-        page.goto(service.url)
+        page.goto(url)
         page.get_by_role("button", name="Record").click()
         page.get_by_role("button", name="Discard").click()
         expect(page.get_by_role("button", name="Record")).to_be_focused()
         expect(page.locator("#result")).to_be_hidden()
-    assert not service.sounds
+        assert page.evaluate("sentSounds.length") == 0
 
 
 @pytest.mark.parametrize("code", REFUSALS)
-def test_it_says_why_there_is_no_microphone(browser: "Browser", service: Service, code: str) -> None:
-    with opened(browser, service.url) as page:
+def test_it_says_why_there_is_no_microphone(browser: "Browser", url: str, code: str) -> None:
+    with opened(browser, url) as page:
         page.add_init_script(code)
-        page.goto(service.url)
+        page.goto(url)
         page.get_by_role("button", name="Record").click()
         expect(page.get_by_role("alert")).to_contain_text(REFUSALS[code])
 
