@@ -165,7 +165,10 @@ def test_what_is_broken_is_told(
     ("words", "line"),
     [
         (["mine.py:None_"], "mine.py: no class None_ in it; known there: Gain, "),
-        (["mine.py:Net", "width=3"], "check: experiments.x.model.width: unknown key; known here: class, reads, version"),
+        (
+            ["mine.py:Net", "width=3"],
+            "check: experiments.x.model.width: unknown key; known here: class, reads, ",
+        ),
         (["mine.py:Net", "width"], "check: expected settings as KEY=VALUE, got 'width'"),
         (["noise", "snr_db=[3, 1]"], "check: recipes.music.variants.noise.snr_db: the lower end 3 is above"),
         (["nothing"], "expected FILE.py:CLASS, got 'nothing'"),
