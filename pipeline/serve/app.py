@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
 
 from pipeline.serve.description import BATCH, HEALTH, METRICS, MODELS, PREDICT, READY, SUMMARY, completed
 from pipeline.serve.keys import KeyHash, admitted
@@ -17,7 +17,7 @@ from pipeline.serve.limits import Limits
 from pipeline.serve.metrics import Measured, ServiceMetrics
 from pipeline.serve.page_files import SafeHeaders, add_page
 from pipeline.serve.reference import STYLE, reference_page
-from pipeline.serve.refusals import RESTART_RETRY_S, Refusal
+from pipeline.serve.refusals import Refusal
 from pipeline.serve.settings import ServiceSettings
 from pipeline.serve.shapes import Shape
 from pipeline.serve.spool import Spool
@@ -35,7 +35,14 @@ def application(
     settings: ServiceSettings, keys: list[KeyHash] | None, supervisor: Supervisor, spool: Spool, metrics: ServiceMetrics
 ) -> FastAPI:
     """Return the application; whoever has no key, where there are `keys`, gets neither answers nor numbers."""
-    app = FastAPI(title="otogura", version=version("otogura"), summary=SUMMARY, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="otogura",
+        version=version("otogura"),
+        summary=SUMMARY,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # to an address that the client's header names
+    )
 
     async def require_key(request: Request) -> None:
         if keys is not None and not admitted(keys, request.headers.get("authorization", "")):
@@ -55,7 +62,7 @@ def application(
                 "content_type": request.headers.get("content-type", ""),
                 "options": options,
             }
-            answer = await _unless_gone(request, supervisor.answer(message, body.content))
+            answer = await _unless_gone(request, supervisor.answer(message, body.content, body.remove))
         return Response(status_code=CLIENT_GONE) if answer is None else Response(answer, media_type="application/json")
 
     @app.post("/predict", dependencies=[Depends(require_key)], **PREDICT)
@@ -109,7 +116,7 @@ def application(
 
     @app.get("/docs/reference.css", include_in_schema=False)
     async def reference_style() -> Response:
-        return FileResponse(STYLE, media_type="text/css")
+        return Response(STYLE.read_bytes(), media_type="text/css")
 
     schema = completed(app.openapi(), keys is not None)
     app.openapi = lambda: schema  # type: ignore[method-assign]  # as FastAPI's documentation extends it
@@ -137,7 +144,7 @@ async def _unless_gone(request: Request, answer: Coroutine[Any, Any, bytes]) -> 
 
 
 def _loading() -> Refusal:
-    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the models are being loaded", RESTART_RETRY_S)
+    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the models are being loaded")
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -4,10 +4,13 @@ import base64
 import binascii
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from io import BytesIO
+from itertools import chain, islice
+from math import prod
 from pathlib import Path, PurePosixPath
 from tempfile import mkstemp
 from typing import BinaryIO
@@ -15,7 +18,7 @@ from typing import BinaryIO
 import numpy as np
 import simdjson
 from python_multipart import create_form_parser
-from python_multipart.exceptions import FormParserError
+from python_multipart.exceptions import FileError, FormParserError
 from python_multipart.multipart import File, parse_options_header
 
 from features.recipe import SoundRecipe
@@ -28,12 +31,23 @@ from training.inference.sounds import file_blocks, sample_blocks
 from training.inference.windows import Window
 
 MOST_FILES = 100  # of a form
+LONGEST_NUMBER = 64  # characters in a table
 CHUNK_BYTES = 1 << 20
 SUFFIX = ".wav"  # libsndfile tells formats by their beginning; the ending is that of a file that it may open
 
 Body = Path | bytes  # a small one is held in memory
 MakeWindows = Callable[[], Iterator[Window]]
 Guard = Callable[[Iterable[np.ndarray], int], Iterator[np.ndarray]]
+
+
+class SoundBytes(BytesIO):
+    """Sound in memory, in which libsndfile may look for a place before the beginning, as it does in a torn file."""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move to a place; stay where there is none, since soundfile would print what is raised."""
+        with suppress(ValueError):
+            super().seek(offset, whence)
+        return self.tell()
 
 
 @dataclass(frozen=True)
@@ -74,39 +88,53 @@ class BodyReader:
     def recordings(self, body: Body, content_type: str) -> tuple[list[BodyRecording], int | None]:
         """Return the recordings of a body, and `top_k` if it states one.
 
-        Raises `Refusal` if it is neither JSON nor a form though its type says so.
+        Raises `Refusal` if it is neither JSON nor a form though its type says so, or holds too many recordings, and
+        `OSError` where there is no room.
         """
         kind, _ = parse_options_header(content_type)
+        top_k: int | None = None
+        recordings: Iterator[BodyRecording]
         if kind == b"multipart/form-data":
             parts = form_files(body, content_type, self.folder)
-            return [one for name, part in parts for one in self._of_file(name, part)], None
-        if kind == b"application/json":
-            return self._of_json(body if isinstance(body, bytes) else body.read_bytes())
-        return self._of_file(None, body), None
+            recordings = chain.from_iterable(self._of_file(name, part) for name, part in parts)
+        elif kind == b"application/json":
+            recordings, top_k = self._of_json(body if isinstance(body, bytes) else body.read_bytes())
+        else:
+            recordings = self._of_file(None, body)
+        first = list(islice(recordings, MOST_FILES + 1))
+        if len(first) > MOST_FILES:  # lines of tables
+            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {MOST_FILES} recordings in a body")
+        return first, top_k
 
-    def _of_file(self, name: str | None, body: Body) -> list[BodyRecording]:
+    def _of_file(self, name: str | None, body: Body) -> Iterator[BodyRecording]:
         if isinstance(self.model.recipe, SoundRecipe):
-            return [BodyRecording(name, partial(self._sound, body))]
+            yield BodyRecording(name, partial(self._sound, body))
+            return
+        length = len(body) if isinstance(body, bytes) else body.stat().st_size
+        if (
+            length > (MOST_FILES + 1) * (prod(self.model.recipe.shape) + 1) * LONGEST_NUMBER
+        ):  # else blank lines for long
+            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected a table of at most {MOST_FILES} lines")
         if isinstance(body, bytes):
             body = written(self.folder, body)
-        lines = Inputs(self.model).recordings([(str(body), "")])
-        return [BodyRecording(name, windows) for _, windows in lines]
+        for _, windows in Inputs(self.model).recordings([(str(body), "")]):
+            yield BodyRecording(name, windows)
 
     def _sound(self, body: Body) -> Iterator[Window]:
-        with file_blocks(BytesIO(body) if isinstance(body, bytes) else body) as (blocks, rate_hz):
+        with file_blocks(SoundBytes(body) if isinstance(body, bytes) else body) as (blocks, rate_hz):
             yield from self.model.reader.of_sound(self.guard(blocks, rate_hz), rate_hz, self.hop_s)
 
     def _samples(self, text: bytes, rate_hz: int) -> Iterator[Window]:
         blocks, rate_hz = sample_blocks(parse_samples(text), rate_hz)
         yield from self.model.reader.of_sound(self.guard(blocks, rate_hz), rate_hz, self.hop_s)
 
-    def _of_json(self, data: bytes) -> tuple[list[BodyRecording], int | None]:
+    def _of_json(self, data: bytes) -> tuple[Iterator[BodyRecording], int | None]:
         try:
             members = simdjson.Parser().parse(data)
         except (ValueError, RuntimeError) as error:  # the latter where it is nested too deeply
             raise Refusal(HTTPStatus.BAD_REQUEST, f"the body is no JSON: {_line(error)}") from None
         if isinstance(members, simdjson.Object) and "waveform" in members:
-            return [BodyRecording(None, partial(self._samples, *self._waveform(members)))], None
+            return iter([BodyRecording(None, partial(self._samples, *self._waveform(members)))]), None
         if isinstance(members, simdjson.Object) and isinstance(text := members.get("inputs"), str):
             try:
                 sound = base64.b64decode(text, validate=True)
@@ -136,7 +164,7 @@ class BodyReader:
 def form_files(body: Body, content_type: str, folder: Path) -> list[tuple[str, Body]]:
     """Return the files of a form by the names that the client gave, without folders; large ones lie in `folder`.
 
-    Raises `Refusal` where the form is malformed, or has no file or too many.
+    Raises `Refusal` where the form is malformed, or has no file or too many, and `OSError` where there is no room.
     """
     files: list[tuple[str, Body]] = []
 
@@ -155,6 +183,8 @@ def form_files(body: Body, content_type: str, folder: Path) -> list[tuple[str, B
             while chunk := file.read(CHUNK_BYTES):
                 parser.write(chunk)
         parser.finalize()
+    except FileError:
+        raise OSError("no file can be made") from None  # it is a ValueError as well
     except (FormParserError, ValueError) as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, f"the body is no form: {_line(error)}") from None
     if not files:

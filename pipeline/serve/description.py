@@ -4,17 +4,19 @@ from typing import Any
 
 SUMMARY = "Class probabilities for sounds, by trained models."
 
+OPEN_PATHS = ("/health", "/ready")  # without a key
+
 _STATUSES = {
-    400: "The body is neither the JSON nor the form that its type says.",
+    400: "The body is neither the JSON nor the form that its type says, or states its length in two ways.",
     401: "No key, or a wrong one; only of a service with keys.",
     404: "No such model, or no such path.",
     405: "Another method is expected.",
     408: "Header or body arrive too slowly.",
-    413: "The body is too large, the recording too long, the files too many, or it takes too much memory.",
+    413: "The body is too large, the recording too long, the files or lines too many, or it takes too much memory.",
     415: "The body has a Content-Encoding.",
     422: "A parameter has no meaning, or the recording cannot be used; the text says why.",
     500: "An error inside the service, which its log shows.",
-    503: "Too many requests, or no process of the models: try again after Retry-After seconds.",
+    503: "Too many requests, no room for the body, or no process of the models: try again after Retry-After seconds.",
     504: "No answer before the deadline.",
 }
 _ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}, "example": {"error": "one line"}}}
@@ -128,4 +130,6 @@ def completed(schema: dict[str, Any], keys: bool) -> dict[str, Any]:
     if keys:
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         schema["security"] = [{"key": []}]
+        for path in OPEN_PATHS:
+            schema["paths"][path]["get"]["security"] = []
     return schema

@@ -58,7 +58,7 @@ class Listening:
         self.model = model
         self.refusal: Refusal | None = None
         self.ended = False
-        self._windows = recording.windows()
+        self._windows = _windows_of(recording)
         self._log = WindowLog()
         self._explain = explain
         self._strongest: dict[int, tuple[float, Window]] = {}  # by the number of a class: few tensors, however long
@@ -71,8 +71,10 @@ class Listening:
         """Return the next windows, of which there are fewer at the end, and none after a fault, which is kept."""
         try:
             windows = list(islice(self._windows, count))
-        except (ValueError, OSError) as error:
+        except ValueError as error:
             self.refusal = Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, reason_of(error))
+        except OSError as error:  # a file of the request, which the service itself has written
+            self.refusal = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, reason_of(error))
         except MemoryError:
             self.refusal = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, OUT_OF_MEMORY)
         except Refusal as refusal:
@@ -151,7 +153,7 @@ class Job:
 
     def hear(self, recordings: list[BodyRecording], model: TrainedModel) -> None:
         """Begin with the recordings of the body. Raises `Refusal` if they are not as many as the route answers."""
-        if not recordings:
+        if not recordings or (self.options.batch and self.body == b""):
             raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "the body holds no recording")
         if len(recordings) > 1 and not self.options.batch:
             reason = f"expected one recording, got {len(recordings)}; several are for /predict/batch"
@@ -171,6 +173,11 @@ class Job:
             except Refusal as refusal:
                 answers.append(({"file": listening.name} if listening.name else {}) | {"error": refusal.reason})
         return as_json(answers)
+
+
+def _windows_of(recording: BodyRecording) -> Iterator[Window]:
+    """Yield the windows of a recording; its faults are raised where they are taken, not before."""
+    yield from recording.windows()
 
 
 def as_json(value: Any) -> bytes:

@@ -43,7 +43,7 @@ def new_key(path: Path, name: str) -> str:
 def read_keys(path: Path) -> list[KeyHash]:
     """Return the hashes of a file. Raises `InputError` if it is none of keys."""
     keys = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
         try:
             name, salt, digest = line.split()
             keys.append(KeyHash(name, bytes.fromhex(salt), bytes.fromhex(digest)))

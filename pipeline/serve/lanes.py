@@ -12,6 +12,7 @@ from pipeline.serve.refusals import Refusal
 from training.inference.windows import Window
 
 TURN = 16  # windows
+MOST_BEGUN = 256  # recordings, each of which has a file open and about 2 MB of samples in memory
 
 Waiting = tuple[Job, Listening | None]  # without a recording, its body is yet to be read
 
@@ -21,8 +22,8 @@ class Lanes:
 
     In a turn a lane takes its share of the recordings that wait, computes windows of each, and sends those of one
     model through the network together. A turn is of 16 windows or one batch, so that short recordings wait for little
-    of a long one, and the work for a client that has left ends soon. A network that is
-    worth several threads has those of the lanes that rest.
+    of a long one, and the work for a client that has left ends soon. Of a request with many files some are held back
+    while many others are begun. A network that is worth several threads has those of the lanes that rest.
 
     Parameters
     ----------
@@ -51,6 +52,8 @@ class Lanes:
         self._models = models
         self._read, self._finish, self._on_batch = read, finish, on_batch
         self._waiting: deque[Waiting] = deque()
+        self._held: deque[Waiting] = deque()
+        self._begun = 0
         self._changed = Condition()
         self._busy = 0
 
@@ -103,11 +106,24 @@ class Lanes:
         """Return the recording that waits, or those of a body, which is read now."""
         if listening is not None:
             return [(job, listening)]
+        if job.cancelled.is_set():  # its body may be gone
+            self._finish(job, None)
+            return []
         try:
             self._read(job)
         except Refusal as refusal:
             self._finish(job, refusal)
-        return [(job, each) for each in job.listenings]
+        return self._begin(job)
+
+    def _begin(self, job: Job) -> list[tuple[Job, Listening]]:
+        """Return the recordings of a request, at least one; hold back those that are too many beside others."""
+        recordings = [(job, each) for each in job.listenings]
+        with self._changed:
+            count = max(1, MOST_BEGUN - self._begun)
+            begun, held = recordings[:count], recordings[count:]
+            self._begun += len(begun)
+            self._held.extend(held)
+        return begun
 
     def _hear_batch(self, served: ServedModel, windows: Sequence[tuple[Listening, Window]], threads: int) -> None:
         self._on_batch(len(windows))
@@ -120,4 +136,9 @@ class Lanes:
         """Note that one more recording is finished; return True if the request has no other."""
         with self._changed:
             job.unfinished -= 1
+            self._begun -= 1
+            if self._held and self._begun < MOST_BEGUN:
+                self._begun += 1
+                self._waiting.append(self._held.popleft())
+                self._changed.notify()
             return not job.unfinished

@@ -91,6 +91,8 @@ class _Body:
         coding = headers.get("content-encoding", "identity").strip().lower()
         if coding != "identity":
             raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "expected a body without Content-Encoding")
+        if "content-length" in headers and "transfer-encoding" in headers:  # where the body ends would be a question
+            raise Refusal(HTTPStatus.BAD_REQUEST, "expected Content-Length or Transfer-Encoding, got both")
         if int(headers.get("content-length", "0")) > self._settings.max_body_bytes:  # digits, as the server checks
             raise self._too_large()
 

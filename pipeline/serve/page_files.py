@@ -6,7 +6,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PAGE = Path(__file__).parent / "page"
@@ -45,9 +45,9 @@ def add_page(app: FastAPI, folder: Path = PAGE) -> None:
 
 
 def _add_file(app: FastAPI, route: str, path: Path) -> None:
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    kind, content = mimetypes.guess_type(path.name)[0] or "application/octet-stream", path.read_bytes()
 
     async def file(request: Request) -> Response:
-        return FileResponse(path, media_type=kind, headers={"cache-control": "no-cache"})
+        return Response(content, media_type=kind, headers={"cache-control": "no-cache"})
 
     app.add_route(route, file, methods=["GET"], include_in_schema=False)

@@ -1,6 +1,7 @@
 """Run of the service: a port, a folder for bodies, and the process of the models, until it is told to end."""
 
 import asyncio
+import resource
 import signal
 import socket
 import sys
@@ -23,6 +24,7 @@ from pipeline.serve.supervisor import Observers, StartError, Supervisor
 from pipeline.support.errors import InputError
 
 BACKLOG, LARGEST_HEADER_BYTES, KEEP_ALIVE_S = 512, 64 << 10, 15
+MOST_OPEN_FILES = 1 << 16
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -31,6 +33,7 @@ def serve(settings: ServiceSettings) -> None:
 
     Raises `InputError` where the keys are none or the models cannot be loaded, and `OSError` where the port is taken.
     """
+    _allow_open_files()
     keys = None if settings.keys is None else read_keys(settings.keys)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with (
@@ -48,6 +51,7 @@ def serve(settings: ServiceSettings) -> None:
                 await supervisor.run()
             except StartError as error:
                 failures.append(error)
+            finally:  # a service whose models nobody supervises is of no use
                 server.should_exit = True
 
         @asynccontextmanager
@@ -71,7 +75,7 @@ def _config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
     certificate, key = settings.tls or (None, None)
     return uvicorn.Config(
         app,
-        http=connection_class(settings.header_s),
+        http=connection_class(settings.header_s, settings.body_bytes_per_s),
         ws="none",
         loop="asyncio",
         lifespan="on",
@@ -88,6 +92,15 @@ def _config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
 
 def _end(number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
+
+
+def _allow_open_files() -> None:
+    """Let this process, and that of the models, have as many connections and files of forms as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(MOST_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        with suppress(ValueError, OSError):  # some systems allow less than they say
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 def _announce(settings: ServiceSettings, listener: socket.socket) -> None:

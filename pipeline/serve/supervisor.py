@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 from pipeline.serve.frames import packed, read_frame
-from pipeline.serve.refusals import RESTART_RETRY_S, Refusal
+from pipeline.serve.refusals import Refusal
 from pipeline.serve.settings import ServiceSettings
 
 WORKER = (sys.executable, "-m", "pipeline.serve.worker")
@@ -36,6 +36,8 @@ class Request:
         As the process takes it.
     payload : bytes
         Goes with the message.
+    release : callable
+        Called where the process lets go of a request that was given up before.
     answer : Future
         Of the JSON, or a `Refusal`.
     sent : bool
@@ -46,6 +48,7 @@ class Request:
 
     message: dict[str, Any]
     payload: bytes
+    release: Callable[[], None]
     answer: "asyncio.Future[bytes]"
     sent: bool = False
     suspect: bool = False
@@ -85,13 +88,16 @@ class Supervisor:
     _writer: asyncio.StreamWriter | None = None
     _process: asyncio.subprocess.Process | None = None
 
-    async def answer(self, message: dict[str, Any], payload: bytes = b"") -> bytes:
+    async def answer(
+        self, message: dict[str, Any], payload: bytes = b"", release: Callable[[], None] = lambda: None
+    ) -> bytes:
         """Return the answer to a request as JSON.
 
-        Raises `Refusal` where there is none, also after the deadline. Cancelling it cancels the work.
+        Raises `Refusal` where there is none, also after the deadline. Cancelling it cancels the work; the process may
+        still make files for it, until `release` is called.
         """
         number = next(self._numbers)
-        request = Request({"job": number} | message, payload, asyncio.get_running_loop().create_future())
+        request = Request({"job": number} | message, payload, release, asyncio.get_running_loop().create_future())
         self._requests[number] = request
         self._send_waiting()
         try:
@@ -109,6 +115,8 @@ class Supervisor:
         while True:
             try:
                 await self._one_process()
+            except OSError as error:  # too many open files or processes
+                log.warning("no process of the models can be started: %s", error)
             finally:
                 was_ready, self.ready = self.ready, False
                 await self._stop()
@@ -125,12 +133,16 @@ class Supervisor:
         ours, theirs = socket.socketpair()
         with theirs:
             given = self.settings.for_worker() | {"socket": theirs.fileno()}
-            self._process = await asyncio.create_subprocess_exec(
-                *self.command,
-                json.dumps(given),
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-            )
+            try:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self.command,
+                    json.dumps(given),
+                    pass_fds=[theirs.fileno()],
+                    stdin=asyncio.subprocess.DEVNULL,
+                )
+            except OSError:
+                ours.close()
+                raise
         reader, self._writer = await asyncio.open_connection(sock=ours)
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
@@ -159,7 +171,9 @@ class Supervisor:
 
     def _answered(self, message: dict[str, Any], payload: bytes) -> None:
         request = self._requests.pop(message["done"], None)
-        if request is not None and not request.answer.done():
+        if request is not None and request.answer.done():
+            request.release()
+        elif request is not None:
             if "error" in message:
                 request.answer.set_exception(Refusal(HTTPStatus(message["status"]), message["error"]))
             else:
@@ -219,7 +233,8 @@ class Supervisor:
             request.suspect = blamed is None
             if request.answer.done():  # given up, and perhaps what it hung on
                 del self._requests[number]
+                request.release()
             elif request is blamed:
                 del self._requests[number]
                 reason = "the process of the models has ended while it answered this request"
-                request.answer.set_exception(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, reason, RESTART_RETRY_S))
+                request.answer.set_exception(Refusal(HTTPStatus.SERVICE_UNAVAILABLE, reason))

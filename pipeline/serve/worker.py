@@ -24,7 +24,7 @@ from pipeline.serve.jobs import OUT_OF_MEMORY, Job, Options
 from pipeline.serve.lanes import Lanes
 from pipeline.serve.memory import limit_memory
 from pipeline.serve.models import ServedModel
-from pipeline.serve.refusals import Refusal
+from pipeline.serve.refusals import NO_ROOM, Refusal
 from pipeline.support.allocation import keep_freed_memory
 from training.errors import ArtefactError
 from training.inference.model import TrainedModel
@@ -97,9 +97,8 @@ class ModelProcess:
             job.hear(recordings, model)
         except MemoryError:
             raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, OUT_OF_MEMORY) from None
-        except OSError as error:  # the request has been given up, and its body is gone
-            reason = f"the body cannot be read: {error.strerror}"
-            raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, reason) from None
+        except OSError:  # also where the request has been given up, and its body is gone
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, NO_ROOM) from None
 
     def _finish(self, job: Job, refusal: Refusal | None) -> None:
         del self._jobs[job.number]
@@ -133,7 +132,7 @@ def main(arguments: Sequence[str]) -> None:
     keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service ends it
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it tells each bad form, as the answer does
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it tells each bad form, as the answer does
     connection = socket.socket(fileno=given["socket"])
     try:
         models = {

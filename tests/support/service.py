@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,30 +23,40 @@ from trained import ONLY_ORIGINAL
 from waiting import wait_until
 
 from features.tensors.four_channel import Recipe
+from features.tensors.spectrogram import SpectrogramRecipe
 from training.artefact import LearnedCorpus, write_artefact
+from training.models.base import SpectrogramModel
 from training.models.build import build
 from training.models.resnet_attention.settings import ResNetAttentionModel
 
 RECIPE = Recipe(frames=24, n_mels=32, variants=ONLY_ORIGINAL)
+MODEL: SpectrogramModel = ResNetAttentionModel(width=0.125, blocks=(1, 1, 1), attention_blocks=1)
 PATIENCE_S = 60
 BOUNDARY = "a-boundary"
 
 
-def write_model(folder: Path, classes: str = "abc", seed: int = 0, not_sure_limit: float = 0.3) -> Path:
+def write_model(
+    folder: Path,
+    classes: str = "abc",
+    seed: int = 0,
+    *,
+    not_sure_limit: float = 0.3,
+    recipe: Recipe | SpectrogramRecipe = RECIPE,
+    model: SpectrogramModel = MODEL,
+) -> Path:
     """Write a model whose weights are drawn, and which has heard recordings of up to 0.75 s."""
     folder.mkdir(parents=True)
-    model = ResNetAttentionModel(width=0.125, blocks=(1, 1, 1), attention_blocks=1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = build(model, len(classes), RECIPE).eval()
+        network = build(model, len(classes), recipe).eval()
     corpus = LearnedCorpus(name="tones", identity="i", clips=12, longest_s=0.75)
     write_artefact(
         folder,
         network,
         model=model,
         classes=list(classes),
-        recipe=json.loads(json.dumps(asdict(RECIPE))),
-        identity=RECIPE.identity("original"),
+        recipe=json.loads(json.dumps(asdict(recipe))),
+        identity=recipe.identity("original"),
         store="s",
         corpus=corpus,
         decision={"temperature": 1.5, "not_sure_limit": not_sure_limit},
@@ -63,16 +74,37 @@ class Service:
     port : int
     key : str
         Sent with each request, unless it is empty.
+    folder : Path
+        In which the service has its folder for bodies.
+    context : SSLContext or None
+        To send requests over https.
     """
 
-    def __init__(self, process: "subprocess.Popen[str]", port: int, key: str) -> None:
-        self.process, self.port, self.key = process, port, key
+    def __init__(
+        self,
+        process: "subprocess.Popen[str]",
+        port: int,
+        key: str,
+        folder: Path,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.process, self.port, self.key, self.folder, self.context = process, port, key, folder, context
+
+    @property
+    def bodies(self) -> Path:
+        """Return the folder for bodies."""
+        (folder,) = self.folder.glob("otogura-serve-*")
+        return folder
 
     def request(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers by their names in small letters, and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        address: Any = {"host": "127.0.0.1", "port": self.port, "timeout": PATIENCE_S}
+        if self.context is None:
+            connection = http.client.HTTPConnection(**address)
+        else:
+            connection = http.client.HTTPSConnection(**address, context=self.context)
         try:
             connection.request(method, path, body, self.headers(headers))
             answer = connection.getresponse()
@@ -146,7 +178,9 @@ def answer_of(connection: socket.socket) -> tuple[int, Any]:
 
 
 @contextmanager
-def service(*words: str | Path, key: str = "", folder: Path) -> Iterator[Service]:
+def service(
+    *words: str | Path, key: str = "", folder: Path, context: ssl.SSLContext | None = None
+) -> Iterator[Service]:
     """Run `otogura serve …` on a free port, until the block ends."""
     command = [sys.executable, "-m", "pipeline.commands.main", "serve", *map(str, words), "--port", "0"]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(folder)}
@@ -154,7 +188,7 @@ def service(*words: str | Path, key: str = "", folder: Path) -> Iterator[Service
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
-        running = Service(process, int(line.rstrip().rpartition(":")[2]), key)
+        running = Service(process, int(line.rstrip().rpartition(":")[2]), key, folder, context)
         running.wait_ready()
         yield running
     finally:

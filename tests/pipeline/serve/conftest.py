@@ -47,3 +47,4 @@ def served(running: Service, corpus: Path) -> Iterator[Service]:
     yield running
     assert running.request("POST", "/predict", (corpus / "a/0.wav").read_bytes())[0] == 200
     assert running.number("otogura_predictions_in_flight") == 0
+    assert not list(running.bodies.iterdir())

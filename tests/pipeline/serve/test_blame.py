@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,9 +65,9 @@ async def supervised(script: Path, act: Callable[[Supervisor], Awaitable[None]],
     return restarts.count
 
 
-async def answer(supervisor: Supervisor, does: str) -> bytes | HTTPStatus:
+async def answer(supervisor: Supervisor, does: str, release: Callable[[], None] = lambda: None) -> bytes | HTTPStatus:
     try:
-        return await supervisor.answer({"does": does})
+        return await supervisor.answer({"does": does}, release=release)
     except Refusal as refusal:
         return refusal.status
 
@@ -91,6 +92,40 @@ def test_a_request_beside_one_that_hangs_is_answered(tmp_path: Path) -> None:
         assert await answer(supervisor, "answer") == b"answer"
 
     assert asyncio.run(supervised(tmp_path / "script.py", act, deadline_s=3.0, grace_s=0.1)) == 1
+
+
+@pytest.mark.parametrize("does", ["wait", "hang"])
+def test_what_was_given_up_is_released_once_the_process_lets_go_of_it(tmp_path: Path, does: str) -> None:
+    released: list[str] = []
+
+    async def act(supervisor: Supervisor) -> None:
+        assert await answer(supervisor, does, lambda: released.append(does)) == HTTPStatus.GATEWAY_TIMEOUT
+        assert not released
+        assert await answer(supervisor, "answer", lambda: released.append("answer")) == b"answer"
+        assert released == [does]
+
+    grace_s = 60.0 if does == "wait" else 0.1
+    restarts = asyncio.run(supervised(tmp_path / "script.py", act, deadline_s=3.0, grace_s=grace_s))
+    assert restarts == (0 if does == "wait" else 1)
+
+
+def test_a_process_that_cannot_be_started_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, failures = asyncio.create_subprocess_exec, [OSError(24, "Too many open files")]
+
+    async def act(supervisor: Supervisor) -> None:
+        assert await answer(supervisor, "answer") == b"answer"
+
+        async def start_or_fail(*words: Any, **options: Any) -> asyncio.subprocess.Process:
+            if failures:
+                raise failures.pop()
+            return await start(*words, **options)
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", start_or_fail)
+        assert await answer(supervisor, "end") == HTTPStatus.SERVICE_UNAVAILABLE
+        assert await answer(supervisor, "answer") == b"answer"
+
+    assert asyncio.run(supervised(tmp_path / "script.py", act, deadline_s=30.0)) == 2
+    assert not failures
 
 
 @pytest.mark.parametrize(

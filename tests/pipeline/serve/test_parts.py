@@ -43,7 +43,10 @@ def test_keys_that_are_none_are_told(tmp_path: Path) -> None:
     for name in ("first", "", "two words", "a\nb"):
         with pytest.raises(InputError):
             new_key(path, name)
-    path.write_text(path.read_text() + "second ab\n")
+    path.write_bytes(path.read_bytes() + b"\xff\n")
+    with pytest.raises(InputError, match="keys:2: expected NAME SALT HASH"):
+        read_keys(path)
+    path.write_text(path.read_text(errors="ignore").strip() + "\nsecond ab\n")
     with pytest.raises(InputError, match="keys:2: expected NAME SALT HASH"):
         read_keys(path)
 
@@ -62,6 +65,19 @@ except MemoryError:
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "refused\n"
+
+
+def test_open_files_are_as_many_as_the_system_allows() -> None:
+    code = """
+import resource
+hard = min(500, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+from pipeline.serve.server import _allow_open_files
+_allow_open_files()
+print(resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "True\n"
 
 
 def test_names_of_files_are_cut_to_their_last_part() -> None:

@@ -74,6 +74,17 @@ def test_short_recordings_are_answered_beside_long_ones(served: Service, long_re
     assert served.number("otogura_predictions_in_flight") == 1
 
 
+def test_all_requests_end_where_the_process_is_killed_beside_them(served: Service, long_request: Begin) -> None:
+    connections = [long_request() for _ in range(4)]
+    wait_computing(served)
+    for worker in served.workers():
+        os.kill(worker, signal.SIGKILL)
+    for connection in connections:
+        status, answer = answer_of(connection)
+        assert status in (503, 504)
+        assert answer.keys() == {"error"}
+
+
 def test_a_process_that_is_killed_is_replaced(served: Service, long_request: Begin) -> None:
     restarts = served.number("otogura_worker_restarts_total")
     connection = long_request()
