@@ -25,7 +25,8 @@ class Experiment(Setup):
     """One model on one corpus; its name is the target `train_<name>`."""
 
     corpus: Corpus = DemoCorpus()
-    """Recordings and their labels: by default the demo `genres`; without `source` a folder of audio files."""
+    """Recordings and their labels: by default the demo `genres`; without `source` a folder of audio files.
+    `{class: FILE.py:CLASS}` is one of yours, see *Write your own*."""
 
     recipe: str
     """Name of a recipe under `recipes`. By default the one that fits the model."""

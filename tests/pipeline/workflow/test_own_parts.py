@@ -19,22 +19,38 @@ CLIPS = 24
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    """A folder with both examples, in which the experiment is trained."""
+    """A folder with the examples, in which the experiment is trained."""
     path = tmp_path_factory.mktemp("own")
     write_corpus(path / "corpus", "abc", CLIPS // 3)
+    files = sorted((path / "corpus").rglob("*.wav"))
+    names = {f"{file.parent.name}{file.stem}": file for file in files}
+    (path / "corpus" / "wav.scp").write_text(
+        "".join(f"{name} {file.relative_to(path / 'corpus')}\n" for name, file in names.items())
+    )
+    (path / "corpus" / "utt2label").write_text("".join(f"{name} {name[0]}\n" for name in names))
+    (path / "corpus" / "utt2spk").write_text("".join(f"{name} speaker{name[1]}\n" for name in names))
     shutil.copytree(EXAMPLES, path / "parts", ignore=shutil.ignore_patterns("__pycache__"))
     folder = Folder(path)
     model = {"class": "parts/transformer.py:AudioTransformer", "reads": "four_channel", "width": 16, "depth": 1}
     reverb = {"class": "parts/reverb.py:Reverb", "decay_s": [0.01, 0.05]}
-    folder.config["experiments"] = {"mine": EXPERIMENT | {"model": model}}
+    corpus = {"class": "parts/wav_scp.py:KaldiFolder", "root": "corpus"}
+    folder.config["experiments"] = {"mine": EXPERIMENT | {"corpus": corpus, "model": model}}
     folder.config["recipes"] = {"short": RECIPE | {"variants": {"reverb": reverb}}}
     assert folder.computed(folder.run("train_mine", cores=2)) == [CLIPS * 7]
     return folder
 
 
-def test_both_examples_are_short() -> None:
+def test_the_examples_are_short() -> None:
     for path in EXAMPLES.glob("*.py"):
         assert len(path.read_text().splitlines()) < 60
+
+
+def test_the_store_has_what_the_corpus_lists(folder: Folder) -> None:
+    (family,) = (folder.path / "work" / "stores").iterdir()
+    rows = open_store(family).rows
+    assert sorted(rows["id"].to_pylist())[:2] == ["a/0.wav", "a/1.wav"]
+    assert rows["label"].to_pylist() == [name[0] for name in rows["id"].to_pylist()]
+    assert rows["group"].to_pylist() == [f"speaker{name[2]}" for name in rows["id"].to_pylist()]
 
 
 def test_the_variant_is_in_the_store_with_what_was_drawn(folder: Folder) -> None:
@@ -73,6 +89,10 @@ def test_an_edit_runs_again_what_depends_on_it_and_nothing_else(folder: Folder) 
     planned = folder.run("-n", "train_mine")
     assert "build_store" not in planned
     assert "rule train:" in planned or "Training mine" in planned
+    with open(folder.path / "parts" / "wav_scp.py", "a") as file:
+        file.write("# edited\n")
+    planned = folder.run("-n", "features")
+    assert "index_corpus" in planned or "Indexing" in planned
     with open(folder.path / "parts" / "reverb.py", "a") as file:
         file.write("# edited\n")
     assert folder.computed(folder.run("features")) == [CLIPS]
