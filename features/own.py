@@ -52,7 +52,7 @@ class OwnPart:
 
 
 def own_part(reference: str, folder: Path | None = None) -> OwnPart:
-    """Return the class that a reference names. Its file is imported, once in a process.
+    """Return the class that a reference names. Its file is imported, again where it has changed in the meantime.
 
     Parameters
     ----------
@@ -71,8 +71,9 @@ def own_part(reference: str, folder: Path | None = None) -> OwnPart:
     path = Path(os.path.abspath((folder or Path()) / file))
     if not path.is_file():
         raise OwnPartError(f"{file}: no such file; its path is relative to where the command runs")
+    code = code_hash(path)
     try:
-        module = _imported(path)
+        module = _imported(path, code)
     except Exception as error:  # noqa: BLE001  # a user's file may raise anything
         raise OwnPartError(f"{_place(error, path, file)}: {_line(error)}") from None
     kind = getattr(module, name, None)
@@ -81,7 +82,7 @@ def own_part(reference: str, folder: Path | None = None) -> OwnPart:
         known = f"known there: {', '.join(defined)}" if defined else "it has none"
         raise OwnPartError(f"{file}: no class {name} in it; {known}")
     stated = vars(kind).get(VERSION)
-    return OwnPart(reference, kind, code_hash(path) if stated is None else str(stated))
+    return OwnPart(reference, kind, code if stated is None else str(stated))
 
 
 def settings_of(part: OwnPart, given: Collection[str]) -> dict[str, tuple[Any, Any]]:
@@ -136,7 +137,11 @@ def local_files(path: Path) -> list[Path]:
 
 def _local_imports(file: Path, folder: Path) -> list[Path]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):  # which is told where it is imported
+        return []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -156,7 +161,12 @@ def _files_of(parts: list[str], folder: Path) -> list[Path]:
 
 
 @cache
-def _imported(path: Path) -> ModuleType:
+def _imported(path: Path, code: str) -> ModuleType:
+    """Return the module of a file, whose code has that hash; local modules of before are imported again."""
+    local = {str(file) for file in local_files(path)}
+    for other, loaded in list(sys.modules.items()):
+        if getattr(loaded, "__file__", None) in local:
+            del sys.modules[other]
     name = f"otogura_own_{path.stem}_{blake2b(os.fsencode(path), digest_size=8).hexdigest()}"
     spec = spec_from_file_location(name, path)
     assert spec is not None

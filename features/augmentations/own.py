@@ -151,7 +151,7 @@ def _kind_of(name: Any, section: Mapping[str, Any]) -> type[OwnAugmentation]:
         raise OwnPartError(f"{name}: cannot be the name of a variant; letters, digits and _ make one")
     renamed = _renamed(section)
     try:
-        kind = own_kind(str(renamed[REFERENCE]))
+        kind = _settings_class(own_part(str(renamed[REFERENCE])))
     except OwnPartError as error:
         raise OwnPartError(f"{name}.{CLASS}: {error}") from None
     known = _version_of(kind)
@@ -164,9 +164,8 @@ def _kind_of(name: Any, section: Mapping[str, Any]) -> type[OwnAugmentation]:
 
 
 @cache
-def own_kind(reference: str) -> type[OwnAugmentation]:
-    """Return the dataclass for the settings of a user's class. Raises `OwnPartError` where there is none."""
-    part = own_part(reference)
+def _settings_class(part: OwnPart) -> type[OwnAugmentation]:
+    reference = part.reference
     if lacking := [name for name in ("draw", "apply") if not callable(getattr(part.kind, name, None))]:
         raise OwnPartError(f"{reference}: expected the methods draw and apply, found no {' and no '.join(lacking)}")
     found = settings_of(part, ())
@@ -209,7 +208,7 @@ def _written(variants: Variants) -> dict[str, Any]:
 
 
 def _rebuilt(reference: str, version: str, settings: dict[str, Any]) -> OwnAugmentation:
-    return own_kind(reference)(**settings, version=version)  # type: ignore[call-arg]  # fields that are made
+    return _settings_class(own_part(reference))(**settings, version=version)  # type: ignore[call-arg]  # fields that are made
 
 
 def _version_of(kind: type[OwnAugmentation]) -> str:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 MANY = 100  # whole numbers of a range, of which each is tried on the settings when the configuration is read
 
 # What is no use to change, and why.
+ONE_MODEL = "a search changes the settings of one model; make an experiment of each model"
 FIXED = {
-    "model.name": "a search changes the settings of one model; make an experiment of each model",
+    **dict.fromkeys(("model.name", "model.class", "model.reads", "model.version"), ONE_MODEL),
     "model.preset": "what it stands for is set one by one; search filters, kernels or the like",
     "training.epochs": "a trial trains for search.epochs, the best one afterwards for training.epochs",
     "training.keep": "trials are compared by clips that validate",

@@ -92,6 +92,17 @@ def test_the_hash_is_the_same_in_another_folder() -> None:
     assert code_hash(first) == code_hash(second)
 
 
+def test_a_file_that_has_changed_is_imported_again_with_its_local_modules() -> None:
+    write("again.py", "from helper import VALUE\nclass Mine:\n    value = VALUE\n")
+    write("helper.py", "VALUE = 1\n")
+    before = own_part("parts/again.py:Mine")
+    assert own_part("parts/again.py:Mine") == before
+    write("helper.py", "VALUE = 22\n")
+    after = own_part("parts/again.py:Mine")
+    assert (before.kind.value, after.kind.value) == (1, 22)
+    assert after.version != before.version
+
+
 @pytest.mark.parametrize("stated", ["3", "'3'"])
 def test_a_stated_version_replaces_the_hash(stated: str) -> None:
     write(f"v{len(stated)}.py", f"class Net:\n    version = {stated}\nclass Sub(Net): ...\n")

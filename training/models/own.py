@@ -52,7 +52,7 @@ def own_settings(section: dict[str, Any]) -> OwnModel:
         If it does not take the settings.
     """
     try:
-        kind = _settings_class(str(section[CLASS]), str(section.get(READS, "")))
+        kind = _settings_class(own_part(str(section[CLASS])), str(section.get(READS, "")))
     except OwnPartError as error:
         raise OwnPartError(f"{CLASS}: {error}") from None
     known = kind.model_fields[VERSION].default
@@ -68,8 +68,8 @@ def own_settings(section: dict[str, Any]) -> OwnModel:
 
 
 @cache
-def _settings_class(reference: str, reads: str) -> type[OwnModel]:
-    part = own_part(reference)
+def _settings_class(part: OwnPart, reads: str) -> type[OwnModel]:
+    reference = part.reference
     if not hasattr(part.kind, "forward"):
         raise OwnPartError(f"{reference}: expected a torch.nn.Module, got a class without forward")
     base = (OwnModel, OneChannelModel) if reads in SPECTROGRAMS else (OwnModel,)

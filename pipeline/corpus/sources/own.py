@@ -82,7 +82,7 @@ def own_corpus(section: dict[str, Any]) -> OwnCorpus:
         If it does not take the settings.
     """
     try:
-        kind = _settings_class(str(section[CLASS]))
+        kind = _settings_class(own_part(str(section[CLASS])))
     except OwnPartError as error:
         raise OwnPartError(f"{CLASS}: {error}") from None
     try:
@@ -92,8 +92,8 @@ def own_corpus(section: dict[str, Any]) -> OwnCorpus:
 
 
 @cache
-def _settings_class(reference: str) -> type[OwnCorpus]:
-    part = own_part(reference)
+def _settings_class(part: OwnPart) -> type[OwnCorpus]:
+    reference = part.reference
     if not callable(getattr(part.kind, "recordings", None)):
         raise OwnPartError(f"{reference}: expected the method recordings, found none")
     found = settings_of(part, ())

@@ -1,5 +1,6 @@
 """Networks of users' own: settings from their signatures, what they are given, and what is refused."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,21 @@ def test_mistakes_are_one_line(section: dict[str, Any], message: str) -> None:
         parse({"experiments": {"x": {"model": whole}}}, "c.yaml")
     assert str(told.value).startswith(f"c.yaml: experiments.x.model.{message}")
     assert "\n" not in str(told.value)
+
+
+def test_its_settings_can_be_searched() -> None:
+    def searched(**space: Any) -> dict[str, Any]:
+        model = {"class": "mine.py:Net", "reads": "four_channel"}
+        return {"experiments": {"x": {"model": model, "search": {"space": space}}}}
+
+    assert parse(searched(**{"model.width": [2, 4]}), "c").experiments["x"].search is not None
+    for space, message in {
+        "model.width": "search.space.model.width: input should be greater than 0, got 0; change the space",
+        "model.widht": "search.space.model.widht: mine.py:Net and its training have no such setting; did you mean",
+        "model.version": "search.space.model.version: cannot be searched: a search changes the settings of one model",
+    }.items():
+        with pytest.raises(InputError, match=re.escape(message)):
+            parse(searched(**{space: [4, 0]}), "c")
 
 
 def test_it_learns_from_the_tensors_that_it_reads() -> None:
