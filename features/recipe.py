@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from features.augmentations import Augmentation, Variants
 from features.augmentations.base import STRICT
+from features.augmentations.own import AnyVariants, decisive_settings
 from features.fft_constants import factors
 
 # Raised whenever the tensors of every variant change; an augmentation's own change raises its own version.
@@ -116,14 +117,14 @@ class SoundRecipe(TensorRecipe):
     seed
         Seed of the augmentations' draws.
     variants
-        The augmentations and their ranges.
+        The augmentations and their ranges, and yours: `{NAME: {class: FILE.py:CLASS}}`, see *Write your own*.
     """
 
     sample_rate_hz: Positive = 22050
     n_fft: Annotated[int, Field(gt=1, multiple_of=2)] = 2048
     hop_length: Positive = 512
     seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
-    variants: Variants = Variants()
+    variants: AnyVariants = Variants()
 
     @model_validator(mode="after")
     def _samples_are_covered(self) -> "SoundRecipe":
@@ -153,8 +154,9 @@ class SoundRecipe(TensorRecipe):
         decided = super().provenance(variant)
         del decided["variants"], decided["seed"]
         if variant != ORIGINAL:
-            decided["parameters"] = asdict(getattr(self.variants, variant))
-            decided |= {"augmentation": self.augmentations[variant].version, "seed": self.seed}
+            augmentation = self.augmentations[variant]
+            decided["parameters"] = decisive_settings(augmentation)
+            decided |= {"augmentation": augmentation.version, "seed": self.seed}
         return decided
 
 

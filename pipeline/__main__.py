@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from features.own import OwnPartError
 from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
 from pipeline.support.lock import exclusive
@@ -187,7 +188,7 @@ def main() -> int:
     try:
         with exclusive(arguments.lock) if arguments.lock else nullcontext():
             JOBS[arguments.job](arguments.text, arguments)
-    except (InputError, StoreError, TrainingError) as error:
+    except (InputError, OwnPartError, StoreError, TrainingError) as error:
         log.error("otogura: %s", error)
         return 1
     except OSError as error:  # a full disk, a folder that may not be written

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from features.own import OwnPartError, OwnSettingsError
 from features.recipe import ORIGINAL
 from features.tensors import AnyRecipe
 from stores.files import write_bytes, write_json
@@ -24,6 +25,7 @@ from training.settings import Positive, Section
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 FORMAT = 2  # of the description; 1 had neither a number nor what follows `identity`
 DECISION = ("positive", "threshold", "temperature", "not_sure_limit")
+COPY_AGAIN = "copy the model again, or train it again"
 NOT_HASHED = ("format", "scores", "weights_digest", "version")
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -136,7 +138,7 @@ def read_for_prediction(folder: Path) -> tuple[Description, dict[str, Tensor]]:
     try:
         description = Description.model_validate(described)
     except ValidationError as error:
-        raise ArtefactError(f"{path}: {_first_fault(error)}; copy the model again, or train it again") from None
+        raise ArtefactError(f"{path}: {_first_fault(error)}") from None
     data = (folder / WEIGHTS).read_bytes()
     if _digests(data, described) != (description.weights_digest, description.version):
         raise ArtefactError(
@@ -239,11 +241,17 @@ def _weights(folder: Path, data: bytes) -> dict[str, Tensor]:
 
 
 def _first_fault(error: ValidationError) -> str:
+    """Return what is wrong with a description, and what to do."""
     fault = error.errors(include_url=False)[0]
     place = ".".join(map(str, fault["loc"]))
+    cause = fault.get("ctx", {}).get("error")
+    if isinstance(cause, OwnSettingsError):
+        return f"{place}.{_first_fault(cause.error)}"
+    if isinstance(cause, OwnPartError):
+        return f"{place}.{cause}"
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "missing":
-        return f"{place}: expected a value, got none"
+        return f"{place}: expected a value, got none; {COPY_AGAIN}"
     got = repr(fault["input"])
     shown = got if len(got) <= 60 else f"{got[:60]}…"
-    return f"{place}: {message[0].lower()}{message[1:]}, got {shown}" if place else message
+    return f"{place}: {message[0].lower()}{message[1:]}, got {shown}; {COPY_AGAIN}" if place else message

@@ -21,6 +21,7 @@ from training.loop import BeforeEpoch, run_epochs
 from training.models import Model
 from training.models.build import build
 from training.models.crops import Standard
+from training.models.own import OwnModel
 from training.normalise import TrainStatistics
 from training.settings import Training
 from training.start import start_from
@@ -82,7 +83,7 @@ def fit(
     """
     settings = training.model_dump(mode="json", exclude={"max_time", "checkpoint_every", "leak_meter"})
     state = {**identity, "model": model.model_dump(mode="json"), "training": settings, "class_weights": class_weights}
-    state |= {"code": code_digest(model.name)} | ({} if start is None else {"start": start.weights_digest})
+    state |= {"code": code_digest(model)} | ({} if start is None else {"start": start.weights_digest})
     state_path = folder / "run.json"
     checkpoints = Checkpoints(folder / "checkpoints", training)
     if not state_path.is_file() or read_json(state_path) != json.loads(json.dumps(state)):
@@ -111,7 +112,7 @@ def fit(
     return Fitted(network.eval(), saved.history)
 
 
-def code_digest(model: str) -> str:
+def code_digest(model: Model) -> str:
     """Return a hash of the code that decides what weights a model gets."""
     code = hashlib.blake2b(digest_size=16)
     for path in weights_code(model):
@@ -119,11 +120,13 @@ def code_digest(model: str) -> str:
     return code.hexdigest()
 
 
-def weights_code(model: str) -> list[Path]:
+def weights_code(model: Model) -> list[Path]:
     """Return the files of `training` that decide the weights of a model: imports of this module and of its network.
 
     Reports, evaluation and other networks may change without training again. Code of `features` and `stores` does not
-    count: the identity of a store stands for what made its tensors.
+    count: the identity of a store stands for what made its tensors. A network of a user's own has a version among its
+    settings.
     """
-    folder = f"training.models.{model}"
-    return imported_files([__name__, f"{folder}.settings", f"{folder}.network"], within=("training",), discovered=False)
+    parts = () if isinstance(model, OwnModel) else ("settings", "network")
+    modules = [__name__, *(f"training.models.{model.name}.{part}" for part in parts)]
+    return imported_files(modules, within=("training",), discovered=False)

@@ -1,6 +1,6 @@
 """The augmentations, one file each, named as the variant that it makes.
 
-`draw` takes parameters from a generator, `apply` makes the waveform.
+`draw` takes parameters from a generator, `apply` makes the waveform. Users' own lie in files of theirs (`own.py`).
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,9 @@ from features.augmentations.base import STRICT, Augmentation
 __all__ = ["AUGMENTATIONS", "Augmentation", "Variants"]
 
 
+NO_AUGMENTATIONS = ("base", "own")  # of the modules here
+
+
 def _augmentation(name: str) -> type[Augmentation]:
     module = import_module(f"{__name__}.{name}")
     (augmentation,) = (
@@ -27,7 +30,11 @@ def _augmentation(name: str) -> type[Augmentation]:
 
 AUGMENTATIONS: dict[str, type[Augmentation]] = dict(
     sorted(
-        ((module.name, _augmentation(module.name)) for module in iter_modules(__path__) if module.name != "base"),
+        (
+            (module.name, _augmentation(module.name))
+            for module in iter_modules(__path__)
+            if module.name not in NO_AUGMENTATIONS
+        ),
         key=lambda item: item[1].order,
     )
 )

@@ -74,9 +74,7 @@ def read_record(work: Path, name: str) -> RunRecord:
     run = Run(store, setup, f"runs.{name}", event["classes"], event["positive"])
     sides = read_sides(folder / SPLIT_FILE, store.rows)
     changed = [
-        what
-        for what, value in (("split", sides.digest()), ("code", code_digest(setup.model.name)))
-        if state[what] != value
+        what for what, value in (("split", sides.digest()), ("code", code_digest(setup.model))) if state[what] != value
     ]
     if changed:
         raise InputError(f"{folder}: the {changed[0]} has changed since the run was trained; train it again")

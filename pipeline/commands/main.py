@@ -4,6 +4,8 @@ import sys
 
 import typer
 
+from features.own import OwnPartError
+from pipeline.commands.check import check
 from pipeline.commands.corpus import index, labels, replay
 from pipeline.commands.installation import doctor, init
 from pipeline.commands.predict import predict
@@ -19,7 +21,23 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (init, index, stores, why, verify, prune, export, replay, labels, runs, track, predict, serve, doctor):
+for command in (
+    init,
+    index,
+    stores,
+    why,
+    verify,
+    prune,
+    export,
+    replay,
+    labels,
+    runs,
+    track,
+    predict,
+    serve,
+    check,
+    doctor,
+):
     app.command()(command)
 
 
@@ -27,7 +45,7 @@ def main() -> None:
     """Run the command that was typed; a mistake is one line, and exit code 1."""
     try:
         app()
-    except (InputError, StoreError, OSError) as error:
+    except (InputError, OwnPartError, StoreError, OSError) as error:
         print(f"otogura: {error}", file=sys.stderr)
         sys.exit(1)
 

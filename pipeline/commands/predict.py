@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from features.own import OwnPartError
 from pipeline.commands.options import Work
 from pipeline.support.errors import InputError
 from training.errors import ArtefactError
@@ -79,7 +80,7 @@ def predict(
         writer = FORMATS[output_format](sys.stdout, loaded.classes, loaded.version)
         with closing(Inputs(loaded, hop_s, raw)) as inputs:
             answered, failed = _answer(inputs, files, writer, merge, workers or cpu_count())
-    except (InputError, ArtefactError) as error:
+    except (InputError, OwnPartError, ArtefactError) as error:
         print(f"otogura: {error}", file=sys.stderr)
         raise typer.Exit(NOTHING) from None
     except KeyboardInterrupt:

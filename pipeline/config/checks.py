@@ -7,7 +7,7 @@ import numpy as np
 from features.tensors import AnyRecipe
 from features.tensors.spectrogram import SpectrogramRecipe
 from pipeline.config.experiment import Experiment
-from training.models.base import SpectrogramModel
+from training.models.base import OneChannelModel
 
 
 def refuse_unfit(recipe: AnyRecipe, experiment: Experiment, config_path: str) -> None:
@@ -25,7 +25,7 @@ def refuse_unfit(recipe: AnyRecipe, experiment: Experiment, config_path: str) ->
             f"{config_path}.corpus.values: expected the {values} values of the recipe {experiment.recipe}, "
             f"got {corpus.spectrogram_values}; change one of them"
         )
-    if experiment.training.augment.of_spectrograms and not isinstance(model, SpectrogramModel):
+    if experiment.training.augment.of_spectrograms and not isinstance(model, OneChannelModel):
         raise ValueError(
             f"{config_path}.training.augment: masks, shifts and filters are for networks of one spectrogram channel, "
             f"and {model.name} is none; the stored variants are its augmentation"
@@ -35,7 +35,7 @@ def refuse_unfit(recipe: AnyRecipe, experiment: Experiment, config_path: str) ->
             f"{config_path}.training.normalise: train is for tensors of four channels, which are stored normalised "
             f"clip by clip, and {model.name} reads {model.reads}; leave it out"
         )
-    if not isinstance(model, SpectrogramModel) or model.reads != recipe.kind:
+    if not isinstance(model, OneChannelModel) or model.reads != recipe.kind:
         return
     rows, frames = model.crop or recipe.shape[:2]
     if rows > recipe.shape[0] or frames > recipe.shape[1]:

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, WrapValidator, model_validator
 
 from pipeline import demos
-from pipeline.corpus.sources import SOURCES
+from pipeline.corpus.sources import SOURCES, own_or_built_in
 from pipeline.corpus.sources.base import CorpusSettings, StoredCorpus
 from pipeline.corpus.sources.tags.settings import Labels, TagsCorpus
 
@@ -95,8 +95,11 @@ def unless_named(key: str, default: str) -> BeforeValidator:
 if TYPE_CHECKING:
     Corpus: TypeAlias = CorpusSettings
 else:
-    Corpus = Annotated[
-        Union[(*SOURCES.values(), DemoCorpus)],
-        Field(discriminator="source"),
-        unless_named("source", DEFAULT_SOURCE),
+    Corpus = SerializeAsAny[
+        Annotated[
+            Union[(*SOURCES.values(), DemoCorpus)],
+            Field(discriminator="source"),
+            unless_named("source", DEFAULT_SOURCE),
+            WrapValidator(own_or_built_in),
+        ]
     ]

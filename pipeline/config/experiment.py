@@ -8,6 +8,8 @@ from pipeline.config.corpora import Corpus, DemoCorpus, words_of
 from pipeline.config.search_space import Search, with_usual_space
 from pipeline.config.setup import Setup
 from training.models import DEFAULT, MODELS, model_for
+from training.models.base import NetworkSettings
+from training.models.own import CLASS, READS
 
 # Recipes that exist whether or not a user writes them.
 BUILT_IN_RECIPES: dict[str, dict[str, Any]] = {
@@ -23,7 +25,8 @@ class Experiment(Setup):
     """One model on one corpus; its name is the target `train_<name>`."""
 
     corpus: Corpus = DemoCorpus()
-    """Recordings and their labels: by default the demo `genres`; without `source` a folder of audio files."""
+    """Recordings and their labels: by default the demo `genres`; without `source` a folder of audio files.
+    `{class: FILE.py:CLASS}` is one of yours, see *Write your own*."""
 
     recipe: str
     """Name of a recipe under `recipes`. By default the one that fits the model."""
@@ -54,13 +57,26 @@ class Experiment(Setup):
         model = _by_name(data.get("model", {}))
         if not isinstance(model, dict):
             return {"recipe": MODELS[DEFAULT].default_recipe({}), "training": {}} | data
-        model = {"name": model_for(words_of(corpus))} | model
-        kind = MODELS.get(str(model["name"]), MODELS[DEFAULT])  # pydantic refuses an unknown name
+        if CLASS not in model:
+            model = {"name": model_for(words_of(corpus))} | model
+        kind = _kind_of(model)
         training = data.get("training", {})
         if isinstance(training, dict):
             augment = training.get("augment", {})
             if isinstance(augment, dict):
                 augment = kind.published.get("augment", {}) | augment
             training = kind.published | training | {"augment": augment}
-        search = with_usual_space(data.get("search"), kind.model_fields["name"].default)
+        search = with_usual_space(data.get("search"), kind.search_space)
         return {"recipe": kind.default_recipe(model)} | data | {"model": model, "training": training, "search": search}
+
+
+def _kind_of(model: dict[str, Any]) -> type[NetworkSettings]:
+    """Return the network whose defaults are those of a `model:`, which is not checked yet.
+
+    One of a user's own has the recipe of the first network that reads such tensors, and no published training.
+    """
+    if CLASS not in model:
+        return MODELS.get(str(model["name"]), MODELS[DEFAULT])  # pydantic refuses an unknown name
+    reading = (kind for kind in (MODELS[DEFAULT], *MODELS.values()) if kind.reads == model.get(READS))
+    recipes = next(reading, MODELS[DEFAULT]).recipes
+    return type("OwnDefaults", (NetworkSettings,), {"recipes": recipes})

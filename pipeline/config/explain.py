@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from features.own import OwnPartError, OwnSettingsError
+
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 
 
@@ -21,6 +23,11 @@ def explain(error: ValidationError, schema: dict[str, Any]) -> str:
         hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
         return f"{'.'.join([*written, str(misspelt)])}: unknown key; {hint}"
     field = ".".join(_follow(schema, first["loc"])[0])
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, OwnSettingsError):
+        return f"{field}.{explain(cause.error, cause.schema)}"
+    if isinstance(cause, OwnPartError):
+        return f"{field}.{cause}"
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "missing":
         return f"{field}: expected a value, got none; add this key"

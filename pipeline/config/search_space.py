@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from training.models import MODELS, Model
+from training.models import Model
 from training.settings import Positive, Section, Training
 
 if TYPE_CHECKING:
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 MANY = 100  # whole numbers of a range, of which each is tried on the settings when the configuration is read
 
 # What is no use to change, and why.
+ONE_MODEL = "a search changes the settings of one model; make an experiment of each model"
 FIXED = {
-    "model.name": "a search changes the settings of one model; make an experiment of each model",
+    **dict.fromkeys(("model.name", "model.class", "model.reads", "model.version"), ONE_MODEL),
     "model.preset": "what it stands for is set one by one; search filters, kernels or the like",
     "training.epochs": "a trial trains for search.epochs, the best one afterwards for training.epochs",
     "training.keep": "trials are compared by clips that validate",
@@ -156,9 +157,8 @@ class Search(Section):
     a space by default; others need one."""
 
 
-def with_usual_space(search: Any, model: str) -> Any:
-    """Return a `search:` as it is written, with the usual space of a model where it names none."""
-    space = MODELS[model].search_space
+def with_usual_space(search: Any, space: dict[str, Any]) -> Any:
+    """Return a `search:` as it is written, with the usual space of its model where it names none."""
     return {"space": space} | search if isinstance(search, dict) and space else search
 
 

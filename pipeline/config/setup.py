@@ -19,7 +19,8 @@ class Setup(Section):
     """Model, training, classes and split of an experiment, on whatever store. Jobs and runs pass it on as a whole."""
 
     model: Model
-    """Network: its name, or `{name: …}` with settings of its own. By default the one that fits the corpus."""
+    """Network: its name, or `{name: …}` with settings of its own; `{class: FILE.py:CLASS, reads: …}` is one of yours,
+    see *Write your own*. By default the one that fits the corpus."""
 
     training: Training
     """Training of the network. By default as it was published, see the table under *Training*."""

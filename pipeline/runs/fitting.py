@@ -13,7 +13,7 @@ from training.artefact import read_artefact
 from training.devices import device_of
 from training.fit import Fitted, fit
 from training.loop import BeforeEpoch
-from training.models.base import SpectrogramModel
+from training.models.base import OneChannelModel
 from training.models.crops import Standard
 from training.normalise import TrainStatistics, fitted_statistics
 from training.settings import Training
@@ -40,7 +40,7 @@ def fit_run(
     variants = shown_variants(run)
     train = train_stream(sides, run, copies)
     standard: Standard | TrainStatistics | None = None
-    if isinstance(run.setup.model, SpectrogramModel):
+    if isinstance(run.setup.model, OneChannelModel):
         standard = fitted_standard(store, sides.train, variants)
     elif training.normalise == "train":
         standard = fitted_statistics(store, sides.train, variants)

@@ -76,7 +76,7 @@ def _identity(job: SearchJob, run: Run, sides: str) -> str:
         ),
         "classes": run.classes,
         "positive": run.positive,
-        "code": code_digest(job.setup.model.name),
+        "code": code_digest(job.setup.model),
     }
     return digest(json.dumps(whole, sort_keys=True).encode())
 

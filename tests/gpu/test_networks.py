@@ -13,7 +13,7 @@ from features.tensors.four_channel import Recipe
 from training.evaluation.predict import predict
 from training.learner import Learner
 from training.models import MODELS
-from training.models.base import SpectrogramModel
+from training.models.base import OneChannelModel
 from training.models.build import build
 from training.settings import Augment, Training
 from training.stream import ClipStream
@@ -35,7 +35,7 @@ def small(name: str) -> tuple[nn.Module, AnyRecipe]:
     recipe = recorded_recipe(kind.recipes[kind.default_recipe({})])
     if isinstance(recipe, Recipe):
         recipe = replace(recipe, frames=64)
-    crop = {"crop": CROP} if issubclass(kind, SpectrogramModel) and kind.reads == "log_mel" else {}
+    crop = {"crop": CROP} if issubclass(kind, OneChannelModel) and kind.reads == "log_mel" else {}
     torch.manual_seed(0)
     return build(kind(**SMALL.get(name, {}), **crop), CLASSES, recipe), recipe
 

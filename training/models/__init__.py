@@ -1,16 +1,18 @@
 """Networks, one folder each: `settings.py`, which imports no torch, and `network.py`.
 
 The folders are the list of networks: their settings make up the type of `model:` in a configuration, and its defaults.
+Networks of users' own have theirs from the signatures of their classes (`own.py`).
 """
 
 import pkgutil
 from collections.abc import Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny, ValidatorFunctionWrapHandler, WrapValidator
 
 from training.models.base import NetworkSettings
+from training.models.own import CLASS, OwnModel, own_settings
 from training.parts import only_subclass
 
 MODELS: dict[str, type[NetworkSettings]] = {
@@ -20,10 +22,26 @@ MODELS: dict[str, type[NetworkSettings]] = {
 }
 DEFAULT = "resnet_attention"  # of corpora that no network names as its own
 
+
+def _own_or_built_in(value: Any, built_in: ValidatorFunctionWrapHandler) -> NetworkSettings:
+    if isinstance(value, OwnModel):
+        return value
+    if isinstance(value, dict) and CLASS in value:
+        return own_settings(value)
+    settings: NetworkSettings = built_in(value)
+    return settings
+
+
 if TYPE_CHECKING:
     Model: TypeAlias = NetworkSettings
 else:
-    Model = Annotated[Union[tuple(MODELS.values())], Field(discriminator="name")]  # noqa: UP007  # of a list
+    Model = SerializeAsAny[
+        Annotated[
+            Union[tuple(MODELS.values())],  # noqa: UP007  # of a list
+            Field(discriminator="name"),
+            WrapValidator(_own_or_built_in),
+        ]
+    ]
 
 
 def model_for(words: Iterable[str]) -> str:

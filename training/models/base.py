@@ -44,11 +44,9 @@ class NetworkSettings(Section):
         return next(iter(cls.recipes))
 
 
-class SpectrogramModel(NetworkSettings):
+class OneChannelModel(NetworkSettings):
     """Base class of networks for one channel, which is standardised by statistics of the training clips."""
 
-    reads: ClassVar[str] = "spectrogram"
-    recipes: ClassVar[dict[str, dict[str, Any]]] = {"spectrogram": {"kind": "spectrogram"}}
     smallest: ClassVar[int] = 1  # rows and frames
 
     crop: tuple[Positive, Positive] | None = None
@@ -60,7 +58,14 @@ class SpectrogramModel(NetworkSettings):
     centre, and their probabilities are averaged."""
 
 
-class LogMelModel(SpectrogramModel):
+class SpectrogramModel(OneChannelModel):
+    """Base class of networks for ready-made spectrograms."""
+
+    reads: ClassVar[str] = "spectrogram"
+    recipes: ClassVar[dict[str, dict[str, Any]]] = {"spectrogram": {"kind": "spectrogram"}}
+
+
+class LogMelModel(OneChannelModel):
     """Base class of networks for log-mel spectrograms of environment sounds."""
 
     reads: ClassVar[str] = "log_mel"

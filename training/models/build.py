@@ -1,5 +1,6 @@
 """Networks out of their settings."""
 
+from collections.abc import Callable
 from importlib import import_module
 
 from torch import nn
@@ -8,9 +9,11 @@ from features.tensors import AnyRecipe
 from features.tensors.four_channel import Recipe
 from training.compact import reading_compact
 from training.models import Model
-from training.models.base import SpectrogramModel
+from training.models.base import OneChannelModel
 from training.models.crops import Crops, Standard
 from training.models.network import Network
+from training.models.own import OwnModel
+from training.models.own_network import own_network
 from training.normalise import Renormalise, TrainStatistics
 from training.parts import only_subclass
 
@@ -20,7 +23,7 @@ def build(
 ) -> nn.Module:
     """Return a network for the tensors of a recipe, with fresh weights from torch's current random state.
 
-    Of all networks, the module of this one alone is imported.
+    Of all networks, the module of this one alone is imported. Raises `TrainingError` where one of a user's own fails.
 
     Parameters
     ----------
@@ -31,8 +34,11 @@ def build(
         Statistics of the training clips: for networks whose tensors are not normalised, and for four-channel tensors
         that are to be normalised by them. They are saved with the weights.
     """
-    kind = only_subclass(import_module(f"training.models.{settings.name}.network"), Network)
-    if isinstance(settings, SpectrogramModel):
+    if isinstance(settings, OwnModel):
+        kind: Callable[..., nn.Module] = own_network
+    else:
+        kind = only_subclass(import_module(f"training.models.{settings.name}.network"), Network)
+    if isinstance(settings, OneChannelModel):
         assert not isinstance(standard, TrainStatistics)
         size = settings.crop or (recipe.shape[0], recipe.shape[1])
         return Crops(kind(settings, classes, size), standard or Standard(), size, settings.test_crops)

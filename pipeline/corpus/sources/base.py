@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 import pyarrow as pa
 from pydantic import BeforeValidator, Field
@@ -141,6 +141,14 @@ class StoredCorpus(CorpusSettings):
     def stored(self, labels: Path | None = None) -> "StoredCorpus":
         """Return this corpus."""
         return self
+
+
+class FilesCorpus(StoredCorpus):
+    """Base class of the settings of corpora of audio files."""
+
+    if TYPE_CHECKING:  # fields of each of them, in their own order
+        segments: int
+        silent: Literal["keep", "quarantine"]
 
 
 ENDINGS_COUNTED = 1000  # the others are counted together

@@ -7,12 +7,16 @@ from typing import Any
 from pipeline.corpus.recordings import Recording
 from pipeline.corpus.sources import SOURCES
 from pipeline.corpus.sources.base import Source, StoredCorpus
+from pipeline.corpus.sources.own import OwnCorpus
+from pipeline.corpus.sources.own_source import OwnSource
 from pipeline.support.errors import InputError
 from training.parts import only_subclass
 
 
 def source_of(corpus: StoredCorpus, config_path: str) -> Source[Any]:
     """Return the reader of a corpus; `config_path` names its part of the configuration in messages."""
+    if isinstance(corpus, OwnCorpus):
+        return OwnSource(corpus, config_path)
     return _reader_class(corpus.source)(corpus, config_path)
 
 

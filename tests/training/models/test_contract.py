@@ -14,7 +14,7 @@ from features.tensors import AnyRecipe, recorded_recipe
 from pipeline.config.schema import parse
 from training.evaluation.attention import attention_of
 from training.models import DEFAULT, MODELS, Model, model_for
-from training.models.base import NetworkSettings, SpectrogramModel
+from training.models.base import NetworkSettings, OneChannelModel
 from training.models.build import build
 from training.models.network import Network
 from training.parts import only_subclass
@@ -37,7 +37,7 @@ def default_recipe(name: str) -> AnyRecipe:
 
 def tensors(settings: NetworkSettings, recipe: AnyRecipe) -> torch.Tensor:
     """Return a batch as a stream gives it, in training cut to the part that the network sees."""
-    rows_frames = (settings.crop if isinstance(settings, SpectrogramModel) else None) or recipe.shape[:2]
+    rows_frames = (settings.crop if isinstance(settings, OneChannelModel) else None) or recipe.shape[:2]
     channels = recipe.shape[2:]  # the last axis of a store, the second of a batch
     return torch.randn(CLIPS, *channels, *rows_frames, generator=torch.Generator().manual_seed(0))
 
@@ -156,5 +156,5 @@ def test_a_folder_without_its_class_is_an_error() -> None:
     module = importlib.import_module("training.models.base")
     with pytest.raises(TypeError, match=r"training\.models\.base: expected one subclass of Training, got none"):
         only_subclass(module, Training)
-    with pytest.raises(TypeError, match=r"got NetworkSettings, SpectrogramModel, LogMelModel"):
+    with pytest.raises(TypeError, match=r"got NetworkSettings, OneChannelModel, SpectrogramModel, LogMelModel"):
         only_subclass(module, NetworkSettings)

@@ -4,12 +4,12 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.corpus.sources.base import Fraction, StoredCorpus, StringDict
+from pipeline.corpus.sources.base import FilesCorpus, Fraction, StringDict
 from pipeline.support.paths import UserPath, real_path
 from training.settings import Positive
 
 
-class AudioCorpus(StoredCorpus):
+class AudioCorpus(FilesCorpus):
     """A folder of recordings: the label is the sub-folder, or stands in a table; without either there is none."""
 
     source: Literal["audio"] = "audio"

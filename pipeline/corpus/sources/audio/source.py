@@ -4,23 +4,20 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from features.audio import SUFFIXES
-from pipeline.corpus.recordings import Recording, part_name, whole_name
+from pipeline.corpus.recordings import Recording, whole_name
 from pipeline.corpus.sources.audio.recording import audio_file
-from pipeline.corpus.sources.audio.scan import scan_files
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.table import RecordingTable
-from pipeline.corpus.sources.base import LISTING, Listing, PassedOver, Recordings, Source, refuse_other_names, status
+from pipeline.corpus.sources.base import LISTING, PassedOver, refuse_other_names, status
+from pipeline.corpus.sources.files import FilesSource
 from pipeline.corpus.sources.walk import files_below
 from pipeline.support.errors import InputError
-from pipeline.support.executors import TaskRunner
 
 
-class AudioSource(Source[AudioCorpus]):
+class AudioSource(FilesSource[AudioCorpus]):
     """Reader of `corpus: {source: audio, …}`; `config_path` names that section of the configuration in messages."""
 
     @classmethod
@@ -35,26 +32,15 @@ class AudioSource(Source[AudioCorpus]):
             path = self._table_path()
             hasher.update(path.read_bytes())
             ids = self._table(path)["id"].to_pylist()
-            states = [(name, *status(self._root() / name)) for name in ids]
+            states = [(name, *status(self.root() / name)) for name in ids]
         else:
-            states = [(name, *status(self._root() / name)) for name in self.files()]
+            states = [(name, *status(self.root() / name)) for name in self.files()]
         for name, size, mtime_ns in sorted(states):
             hasher.update(f"{name}\0{size}\0{mtime_ns}\n".encode(errors="surrogateescape"))
         return hasher.hexdigest()
 
-    def scan(self, folder: Path, engine: TaskRunner) -> pa.Table:
-        """Return all recordings, columns `SCAN`; only files that are new or changed since the last scan are opened."""
-        return scan_files(folder, self.listing(), self._corpus.silent == "quarantine", engine)
-
-    def recordings(self, folder: Path, clips: pa.Table) -> Recordings:
-        """Return a function from a range of rows of `clips` to their files, or parts of files."""
-        ids = clips["id"]
-        return lambda rows: [
-            audio_file(self._corpus.root, name) for name in ids.slice(rows.start, len(rows)).to_pylist()
-        ]
-
-    def listing(self) -> Listing:
-        """Return all recordings of the corpus. Raises `InputError` if a folder or table is not as configured."""
+    def files_listed(self) -> pa.Table:
+        """Return the columns `LISTING`, a row a file. Raises `InputError` if a folder or table is not as configured."""
         if self._corpus.table is None:
             table = self._from_folders()
             expected = f"audio files ({', '.join(sorted(SUFFIXES))})"
@@ -65,19 +51,10 @@ class AudioSource(Source[AudioCorpus]):
             place = self._corpus.table or self._corpus.root
             others = f" but {self.passed_over}" if str(self.passed_over) else ""
             raise InputError(f"{self._config_path}: {place}: expected {expected}, found none{others}")
-        return Listing(self._root(), self._in_parts(table).sort_by("id"))
+        return table
 
-    def _in_parts(self, table: pa.Table) -> pa.Table:
-        """Return a row for each of the equal parts of a recording, which form a group unless one is given."""
-        parts = self._corpus.segments
-        if parts == 1:
-            return table
-        rows = table.take(np.repeat(np.arange(len(table)), parts))
-        ids = [part_name(name, part, parts) for name in table["id"].to_pylist() for part in range(parts)]
-        group = pc.coalesce(rows["group"], rows["id"])
-        return pa.table([ids, rows["label"], group, rows["fold"], rows["side"]], schema=LISTING)
-
-    def _root(self) -> Path:
+    def root(self) -> Path:
+        """Return the folder of the recordings. Raises `InputError` if there is none."""
         root = self._corpus.root
         if not root.is_dir():
             raise InputError(
@@ -89,7 +66,7 @@ class AudioSource(Source[AudioCorpus]):
     def files(self) -> Iterator[str]:
         """Return the audio files below the root, as paths relative to it; others are `passed_over`."""
         self.passed_over = PassedOver()
-        return files_below(self._root(), SUFFIXES, self.passed_over)
+        return files_below(self.root(), SUFFIXES, self.passed_over)
 
     def _from_folders(self) -> pa.Table:
         ids = sorted(self.files())
@@ -102,7 +79,7 @@ class AudioSource(Source[AudioCorpus]):
         """Return the path of the table: relative to where the command runs, or else to the root."""
         named = self._corpus.table
         assert named is not None
-        for candidate in (named, self._root() / named):
+        for candidate in (named, self.root() / named):
             if candidate.is_file():
                 return candidate
         raise InputError(

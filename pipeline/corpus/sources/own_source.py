@@ -1,0 +1,86 @@
+"""Reader of corpora of users' own: their class lists audio files."""
+
+import os
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from features.own import OwnPartError
+from pipeline.corpus.sources.base import LISTING, status
+from pipeline.corpus.sources.files import FilesSource
+from pipeline.corpus.sources.own import OwnCorpus
+from pipeline.support.errors import InputError
+
+SIDES = ("train", "validation", "test")
+KEYS = {"path": str, "label": str, "group": str, "fold": int, "side": str}
+
+
+class OwnSource(FilesSource[OwnCorpus]):
+    """Reader of `corpus: {class: …}`; `config_path` names that section of the configuration in messages."""
+
+    def fingerprint(self) -> str:
+        """Return a hash of what the class lists, and of size and modification time of the files."""
+        table, root = self.files_listed(), self.root()
+        hasher = blake2b(digest_size=16)
+        for row in table.to_pylist():
+            hasher.update(f"{row}\0{status(root / row['id'])}\n".encode())
+        return hasher.hexdigest()
+
+    def root(self) -> Path:
+        """Return the folder of the recordings. Raises `InputError` if there is none."""
+        folder = self._corpus.folder()
+        if not folder.is_dir():
+            raise InputError(f"{self._config_path}: {self._corpus.reference}: root: no such folder: {folder}")
+        return folder
+
+    def files_listed(self) -> pa.Table:
+        """Return the columns `LISTING`, a row a file.
+
+        Raises `OwnPartError` if what the class yields is no recording, or names a file twice.
+        """
+        rows: dict[str, dict[str, Any]] = {}
+        for number, recording in enumerate(self._yielded()):
+            if fault := _fault(recording):
+                raise self._error(f"recording {number}: {fault}")
+            name = os.path.normpath(recording["path"])
+            if name in rows:
+                raise self._error(f"recording {number}: names {name} again; expected each file once")
+            rows[name] = {"id": name} | {key: recording.get(key) for key in KEYS if key != "path"}
+        if not rows:
+            raise self._error("expected at least one recording, got none")
+        table = pa.Table.from_pylist(list(rows.values()), LISTING)
+        for key in ("fold", "side"):
+            if 0 < table[key].null_count < len(table):
+                raise self._error(f"expected a {key} for all recordings or for none, got some without")
+        if (table["fold"].null_count == 0) != self._corpus.has_folds:
+            raise self._error("expected has_folds = True in the class, and a fold for each recording, or neither")
+        return table
+
+    def _yielded(self) -> Iterator[Any]:
+        try:
+            yield from self._corpus.made().recordings()
+        except Exception as error:  # a user's code may raise anything
+            raise self._error(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
+
+    def _error(self, reason: str) -> OwnPartError:
+        return OwnPartError(f"{self._corpus.reference}: recordings: {reason}")
+
+
+def _fault(recording: Any) -> str:
+    """Return what is wrong with one that a class has yielded; empty if nothing is."""
+    if not isinstance(recording, Mapping) or "path" not in recording:
+        return f"expected a dict with the key path, got {recording!r}"
+    if unknown := [key for key in recording if key not in KEYS]:
+        return f"unknown key {unknown[0]!r}; known are {', '.join(KEYS)}"
+    for key, value in recording.items():
+        if value is not None and type(value) is not KEYS[key]:
+            return f"{key}: expected {KEYS[key].__name__}, got {value!r}"
+    path = recording["path"]
+    if not path or os.path.isabs(path) or "\0" in path or os.path.normpath(path).startswith(".."):
+        return f"path: expected one below root, relative to it, got {path!r}"
+    if recording.get("side") not in (None, *SIDES):
+        return f"side: expected one of {', '.join(SIDES)}, got {recording['side']!r}"
+    return ""

@@ -1,0 +1,89 @@
+"""Networks of a user's own: a class in a file, whose parameters are the settings."""
+
+from functools import cache
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import ValidationError, create_model
+
+from features.own import OwnPart, OwnPartError, OwnSettingsError, own_part, settings_of
+from features.tensors import RECIPES
+from training.models.base import NetworkSettings, OneChannelModel
+
+CLASS, READS, VERSION = "class", "reads", "version"
+SHAPE = "shape"
+GIVEN = ("classes", SHAPE)  # parameters of the class that are no settings
+SPECTROGRAMS = ("log_mel", "spectrogram")  # kinds of one channel, which training clips standardise
+
+
+class OwnModel(NetworkSettings):
+    """Base class of the settings of networks of users' own; each has a class made for it, from its signature."""
+
+    if not TYPE_CHECKING:  # where it is a field of all networks
+
+        @property
+        def name(self) -> str:
+            """Return the file and the class."""
+            return str(getattr(self, CLASS))
+
+    @property
+    def part(self) -> OwnPart:
+        """Return the class, and the hash of its code."""
+        return own_part(self.name)
+
+    @property
+    def takes_shape(self) -> bool:
+        """Return True if the class has a parameter for the shape of a clip."""
+        return SHAPE in signature(self.part.kind).parameters
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the arguments of the class that are settings."""
+        return {name: getattr(self, name) for name in settings_of(self.part, GIVEN)}
+
+
+def own_settings(section: dict[str, Any]) -> OwnModel:
+    """Return the settings of a `model:` with the key `class`, checked against the signature of the class.
+
+    Raises
+    ------
+    OwnPartError
+        If the class cannot be used, or has changed since the version that the section states.
+    OwnSettingsError
+        If it does not take the settings.
+    """
+    try:
+        kind = _settings_class(own_part(str(section[CLASS])), str(section.get(READS, "")))
+    except OwnPartError as error:
+        raise OwnPartError(f"{CLASS}: {error}") from None
+    known = kind.model_fields[VERSION].default
+    if (stated := section.get(VERSION, known)) != known:
+        raise OwnPartError(
+            f"{VERSION}: expected {stated}, got {known}: {section[CLASS]} has changed; put the file of then back, or "
+            "train again"
+        )
+    try:
+        return kind.model_validate(section)
+    except ValidationError as error:
+        raise OwnSettingsError(error, kind.model_json_schema()) from None
+
+
+@cache
+def _settings_class(part: OwnPart, reads: str) -> type[OwnModel]:
+    reference = part.reference
+    if not hasattr(part.kind, "forward"):
+        raise OwnPartError(f"{reference}: expected a torch.nn.Module, got a class without forward")
+    base = (OwnModel, OneChannelModel) if reads in SPECTROGRAMS else (OwnModel,)
+    taken = {CLASS, READS, VERSION, *dir(OwnModel), *OneChannelModel.model_fields}
+    fields = settings_of(part, GIVEN)
+    if unusable := sorted(taken & set(fields)):
+        raise OwnPartError(f"{reference}: {unusable[0]} cannot be the name of a setting; choose another")
+    return create_model(
+        part.kind.__name__,
+        __base__=base,
+        **{  # type: ignore[call-overload]  # keys that are computed
+            CLASS: (Literal[reference], ...),
+            READS: (Literal[tuple(RECIPES)], ...),
+            VERSION: (Literal[part.version], part.version),
+            **fields,
+        },
+    )

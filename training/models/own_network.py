@@ -1,0 +1,40 @@
+"""Networks of users' own, made of their settings."""
+
+import torch
+from torch import nn
+
+from training.errors import TrainingError
+from training.models.own import OwnModel
+
+CLIPS = 2  # of a batch of zeros, which fills layers that take their size from what comes
+
+
+def own_network(settings: OwnModel, classes: int, size: tuple[int, ...]) -> nn.Module:
+    """Return the network of a user's class.
+
+    The class gets `classes`, its settings, and `shape` if it has a parameter of that name: that of one clip as
+    `forward` gets it, `(4, rows, frames)`, `(1, rows, frames)` or `(samples,)`.
+
+    Raises
+    ------
+    TrainingError
+        If the class fails, or its network does not return logits `(batch, classes)`.
+    """
+    channels = 4 if settings.reads == "four_channel" else 1
+    shape = (channels, *size) if len(size) > 1 else size
+    given = {"shape": shape} if settings.takes_shape else {}
+    try:
+        network: nn.Module = settings.part.kind(classes, **settings.parameters(), **given)
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            logits = network.eval()(torch.zeros(CLIPS, *shape))
+    except (TypeError, ValueError, RuntimeError, IndexError, AttributeError) as error:
+        fault = " ".join(str(error).split())[:300]
+        raise TrainingError(
+            f"{settings.name}: failed on {CLIPS} clips of {shape}: {type(error).__name__}: {fault}"
+        ) from error
+    if not isinstance(logits, torch.Tensor) or logits.shape != (CLIPS, classes):
+        got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise TrainingError(
+            f"{settings.name}: expected logits {(CLIPS, classes)} for {CLIPS} clips and {classes} classes, got {got}"
+        )
+    return network.train()
