@@ -145,21 +145,21 @@ def test_a_module_that_is_not_there_is_an_error(tree: Path) -> None:
 
 
 def test_what_decides_weights_is_what_training_imports() -> None:
-    files = names(weights_code("cnn"))
+    files = names(weights_code(MODELS["cnn"]()))
     shared = ("models/__init__", "models/base", "models/build", "models/network", "models/crops", "order")
     own = ("models/cnn/__init__", "models/cnn/settings", "models/cnn/network")
     assert {f"training/{name}.py" for name in (*shared, *own)} <= files
     assert not [file for file in files if file.startswith(("training/evaluation/", "training/report/"))]
     assert {name.split("/")[2] for name in files if name.count("/") == 3} == {"cnn"}
     assert {name.split("/")[0] for name in files} == {"training"}
-    assert code_digest("cnn") != code_digest("cnn8")
-    assert len(code_digest("cnn")) == 32
+    assert code_digest(MODELS["cnn"]()) != code_digest(MODELS["cnn8"]())
+    assert len(code_digest(MODELS["cnn"]())) == 32
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_each_network_has_its_own_files(model: str) -> None:
     """Its folder alone among those of networks, unless it imports another's."""
     folders = {f"training/models/{name}/" for name in MODELS if name != model}
-    files = names(weights_code(model))
+    files = names(weights_code(MODELS[model]()))
     assert {f"training/models/{model}/{name}.py" for name in ("__init__", "settings", "network")} <= files
     assert not [file for file in files if file.startswith(tuple(folders))]

@@ -85,7 +85,7 @@ def test_a_run_may_start_from_the_weights_of_another(
         "model": MODEL.model_dump(mode="json"),
         "training": training.model_dump(mode="json", exclude={"max_time", "checkpoint_every", "leak_meter"}),
         "class_weights": [0.5, 1.0, 1.5],
-        "code": fitting.code_digest("resnet_attention"),
+        "code": fitting.code_digest(MODEL),
         "start": start.weights_digest,
     }
 
