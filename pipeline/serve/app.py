@@ -25,6 +25,8 @@ from pipeline.serve.supervisor import Supervisor
 
 CLIENT_GONE = 499  # of no standard; it is counted, and nobody reads it
 LONGEST_HOP_S = 86_400
+BATCHED = "batch"  # an option that is no parameter
+LONGEST_SHOWN = 40  # characters of what a client has sent
 INTERNAL = "an error inside the service, which its log shows"
 
 HopS = Annotated[float | None, Query(gt=0, le=LONGEST_HOP_S, description="Seconds between windows of a timeline.")]
@@ -49,6 +51,11 @@ def application(
             raise Refusal(HTTPStatus.UNAUTHORIZED, "expected a key of this service: Authorization: Bearer KEY")
 
     async def answered(request: Request, options: dict[str, Any]) -> Response:
+        known = options.keys() - {BATCHED}
+        if unknown := [name for name in request.query_params if name not in known]:
+            shown = " ".join(unknown[0].split())[:LONGEST_SHOWN]
+            reason = f"{shown}: no such parameter; expected {', '.join(sorted(known))}"
+            raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, reason)
         names = list(settings.models)
         options["model"] = options["model"] or names[0]
         if options["model"] not in names:
@@ -87,7 +94,7 @@ def application(
         merge: bool = False,
         top_k: TopK = None,
     ) -> Response:
-        options = {"shape": shape, "model": model, "hop_s": hop_s, "merge": merge, "top_k": top_k, "batch": True}
+        options = {"shape": shape, "model": model, "hop_s": hop_s, "merge": merge, "top_k": top_k, BATCHED: True}
         return await answered(request, options)
 
     @app.get("/models", dependencies=[Depends(require_key)], **MODELS)

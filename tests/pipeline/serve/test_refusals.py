@@ -140,7 +140,8 @@ def test_names_of_files_lead_nowhere(served: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["shape=x", "hop_s=0", "hop_s=nan", "hop_s=inf", "hop_s=1e308", "top_k=0", "merge=x", "explain=7"]
+    "query",
+    ["shape=x", "hop_s=0", "hop_s=nan", "hop_s=inf", "hop_s=1e308", "top_k=0", "merge=x", "explain=7", "topk=1"],
 )
 def test_parameters_without_a_meaning_are_refused(served: Service, query: str) -> None:
     status, line = refused(served, written(SOUND), query=query)
