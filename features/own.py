@@ -5,19 +5,21 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 FORM = "FILE.py:CLASS"
-VERSION = "version"  # of a class: replaces the hash of its code
+CLASS, VERSION = "class", "version"  # keys of a section; the latter is also an attribute of a class that states it
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 class OwnPartError(ValueError):
@@ -50,6 +52,21 @@ class OwnPart:
     kind: type
     version: str
 
+    def made(self, **arguments: Any) -> Any:
+        """Return an object of the class. Raises `OwnPartError` where the class raises anything."""
+        try:
+            return self.kind(**arguments)
+        except Exception as error:  # a user's class may raise anything
+            raise OwnPartError(f"{self.reference}: {line_of(error)}") from error
+
+    def refuse_other_version(self, section: Mapping[str, Any]) -> None:
+        """Raise `OwnPartError` where a section of settings states a version that is not that of the class now."""
+        if (stated := section.get(VERSION, self.version)) != self.version:
+            raise OwnPartError(
+                f"{VERSION}: expected {stated}, got {self.version}: {self.reference} has changed; put the file of then "
+                "back, or type the command again that it was used by"
+            )
+
 
 def own_part(reference: str, folder: Path | None = None) -> OwnPart:
     """Return the class that a reference names. Its file is imported, again where it has changed in the meantime.
@@ -75,7 +92,7 @@ def own_part(reference: str, folder: Path | None = None) -> OwnPart:
     try:
         module = _imported(path, code)
     except Exception as error:  # noqa: BLE001  # a user's file may raise anything
-        raise OwnPartError(f"{_place(error, path, file)}: {_line(error)}") from None
+        raise OwnPartError(f"{_place(error, path, file)}: {line_of(error)}") from None
     kind = getattr(module, name, None)
     if not isinstance(kind, type):
         defined = [own for own, value in vars(module).items() if _is_defined_in(module, value)]
@@ -85,7 +102,7 @@ def own_part(reference: str, folder: Path | None = None) -> OwnPart:
     return OwnPart(reference, kind, code if stated is None else str(stated))
 
 
-def settings_of(part: OwnPart, given: Collection[str]) -> dict[str, tuple[Any, Any]]:
+def settings_of(part: OwnPart, given: Collection[str] = (), taken: Collection[str] = ()) -> dict[str, tuple[Any, Any]]:
     """Return type and default of each setting of a part, by name, from the signature of its class.
 
     Parameters
@@ -93,11 +110,13 @@ def settings_of(part: OwnPart, given: Collection[str]) -> dict[str, tuple[Any, A
     part : OwnPart
     given : collection of str
         Names of parameters that are no settings: otogura gives them.
+    taken : collection of str
+        Names that no setting can have.
 
     Raises
     ------
     OwnPartError
-        If a parameter has no type, or cannot be given by its name.
+        If a parameter has no type or a name that is taken, or cannot be given by its name.
     """
     try:
         signature = inspect.signature(part.kind, eval_str=True)
@@ -109,10 +128,20 @@ def settings_of(part: OwnPart, given: Collection[str]) -> dict[str, tuple[Any, A
             continue
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise OwnPartError(f"{part.reference}: expected settings by their names, got the parameter {parameter}")
+        if name in taken:
+            raise OwnPartError(f"{part.reference}: {name} cannot be the name of a setting; choose another")
         if parameter.annotation is parameter.empty:
             raise OwnPartError(f"{part.reference}: expected a type for the parameter {name}, as in {name}: int = 1")
         settings[name] = parameter.annotation, ... if parameter.default is parameter.empty else parameter.default
     return settings
+
+
+def validated(kind: type[Settings], section: Mapping[str, Any]) -> Settings:
+    """Return settings of a part. Raises `OwnSettingsError` where its class of settings does not take them."""
+    try:
+        return kind.model_validate(section)
+    except ValidationError as error:
+        raise OwnSettingsError(error, kind.model_json_schema()) from None
 
 
 def code_hash(path: Path) -> str:
@@ -191,7 +220,8 @@ def _place(error: Exception, path: Path, file: str) -> str:
     return f"{file}:{lines[-1]}" if lines else file
 
 
-def _line(error: Exception) -> str:
+def line_of(error: Exception) -> str:
+    """Return an error in one line."""
     text = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"
 

@@ -12,14 +12,12 @@ from pydantic import BeforeValidator, SerializeAsAny, TypeAdapter, ValidationErr
 
 from features.augmentations import AUGMENTATIONS, Augmentation, Variants
 from features.augmentations.base import STRICT
-from features.own import OwnPart, OwnPartError, OwnSettingsError, own_part, settings_of
+from features.own import CLASS, VERSION, OwnPart, OwnPartError, OwnSettingsError, own_part, settings_of
 
 if TYPE_CHECKING:
     from features.sound import Clip
 
-CLASS = "class"  # as a user writes it
-REFERENCE = "reference"  # the field: `class` is no name in Python
-VERSION = "version"
+REFERENCE = "reference"  # the field of what a user writes as `class`, which is no name in Python
 ORIGINAL = "original"
 CHANGES_LENGTH = "changes_length"  # of a class, if its waveforms may be longer or shorter than the clip
 
@@ -47,11 +45,11 @@ class OwnAugmentation:
     @cached_property
     def augmentation(self) -> Any:
         """Return the user's augmentation, made with the settings."""
-        return self.part.kind(**self.settings())
+        return self.part.made(**self.settings())
 
     def settings(self) -> dict[str, Any]:
         """Return the settings of the user's class."""
-        return {name: getattr(self, name) for name in settings_of(self.part, ())}
+        return {name: getattr(self, name) for name in settings_of(self.part)}
 
     def decisive(self) -> dict[str, Any]:
         """Return what decides the waveforms besides the code: not where its file lies."""
@@ -151,15 +149,14 @@ def _kind_of(name: Any, section: Mapping[str, Any]) -> type[OwnAugmentation]:
         raise OwnPartError(f"{name}: cannot be the name of a variant; letters, digits and _ make one")
     renamed = _renamed(section)
     try:
-        kind = _settings_class(own_part(str(renamed[REFERENCE])))
+        part = own_part(str(renamed[REFERENCE]))
+        kind = _settings_class(part)
     except OwnPartError as error:
         raise OwnPartError(f"{name}.{CLASS}: {error}") from None
-    known = _version_of(kind)
-    if (stated := renamed.get(VERSION, known)) != known:
-        raise OwnPartError(
-            f"{name}.{VERSION}: expected {stated}, got {known}: {renamed[REFERENCE]} has changed; put the file of then "
-            "back, or build again"
-        )
+    try:
+        part.refuse_other_version(renamed)
+    except OwnPartError as error:
+        raise OwnPartError(f"{name}.{error}") from None
     return kind
 
 
@@ -168,9 +165,7 @@ def _settings_class(part: OwnPart) -> type[OwnAugmentation]:
     reference = part.reference
     if lacking := [name for name in ("draw", "apply") if not callable(getattr(part.kind, name, None))]:
         raise OwnPartError(f"{reference}: expected the methods draw and apply, found no {' and no '.join(lacking)}")
-    found = settings_of(part, ())
-    if taken := sorted({CLASS, REFERENCE, VERSION, *dir(OwnAugmentation)} & set(found)):
-        raise OwnPartError(f"{reference}: {taken[0]} cannot be the name of a setting; choose another")
+    found = settings_of(part, taken={CLASS, REFERENCE, VERSION, *dir(OwnAugmentation)})
     types = {REFERENCE: Literal[reference], **{name: kind for name, (kind, _) in found.items()}}
     defaults = {name: field(default=value) for name, (_, value) in found.items() if value is not ...}
     namespace = {
@@ -209,10 +204,6 @@ def _written(variants: Variants) -> dict[str, Any]:
 
 def _rebuilt(reference: str, version: str, settings: dict[str, Any]) -> OwnAugmentation:
     return _settings_class(own_part(reference))(**settings, version=version)  # type: ignore[call-arg]  # fields that are made
-
-
-def _version_of(kind: type[OwnAugmentation]) -> str:
-    return str(next(part.default for part in fields(kind) if part.name == VERSION))  # type: ignore[arg-type]  # is made
 
 
 def _is_drawn(item: tuple[Any, Any]) -> bool:

@@ -4,12 +4,13 @@ from typing import Any
 
 from pydantic import model_validator
 
+from features.own import CLASS
 from pipeline.config.corpora import Corpus, DemoCorpus, words_of
 from pipeline.config.search_space import Search, with_usual_space
 from pipeline.config.setup import Setup
 from training.models import DEFAULT, MODELS, model_for
 from training.models.base import NetworkSettings
-from training.models.own import CLASS, READS
+from training.models.own import READS
 
 # Recipes that exist whether or not a user writes them.
 BUILT_IN_RECIPES: dict[str, dict[str, Any]] = {

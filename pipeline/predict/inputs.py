@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +27,7 @@ from pipeline.corpus.sources.json.settings import JsonCorpus
 from pipeline.corpus.sources.json.source import SUFFIXES as JSON_SUFFIXES
 from pipeline.corpus.sources.json.splitter import MalformedError
 from pipeline.corpus.sources.walk import files_below
+from training.inference.batches import MakeWindows
 from training.inference.model import TrainedModel
 from training.inference.sounds import file_blocks, sample_blocks
 from training.inference.windows import Window
@@ -42,8 +43,6 @@ RAW_FORMATS = {  # subtypes of libsndfile, little-endian, by the names of ffmpeg
     "f32le": "FLOAT",
     "f64le": "DOUBLE",
 }
-
-MakeWindows = Callable[[], Iterator[Window]]
 
 
 @dataclass(frozen=True)

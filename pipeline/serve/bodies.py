@@ -26,6 +26,7 @@ from pipeline.corpus.sources.json.numbers import parse_samples
 from pipeline.corpus.sources.json.recording import is_rate
 from pipeline.predict.inputs import Inputs
 from pipeline.serve.refusals import Refusal
+from training.inference.batches import MakeWindows
 from training.inference.model import TrainedModel
 from training.inference.sounds import file_blocks, sample_blocks
 from training.inference.windows import Window
@@ -36,7 +37,6 @@ CHUNK_BYTES = 1 << 20
 SUFFIX = ".wav"  # libsndfile tells formats by their beginning; the ending is that of a file that it may open
 
 Body = Path | bytes  # a small one is held in memory
-MakeWindows = Callable[[], Iterator[Window]]
 Guard = Callable[[Iterable[np.ndarray], int], Iterator[np.ndarray]]
 
 

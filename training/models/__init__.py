@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
 
 from pydantic import Field, SerializeAsAny, ValidatorFunctionWrapHandler, WrapValidator
 
+from features.own import CLASS
 from training.models.base import NetworkSettings
-from training.models.own import CLASS, OwnModel, own_settings
+from training.models.own import OwnModel, own_settings
 from training.parts import only_subclass
 
 MODELS: dict[str, type[NetworkSettings]] = {

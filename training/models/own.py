@@ -4,13 +4,13 @@ from functools import cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ValidationError, create_model
+from pydantic import create_model
 
-from features.own import OwnPart, OwnPartError, OwnSettingsError, own_part, settings_of
+from features.own import CLASS, VERSION, OwnPart, OwnPartError, own_part, settings_of, validated
 from features.tensors import RECIPES
 from training.models.base import NetworkSettings, OneChannelModel
 
-CLASS, READS, VERSION = "class", "reads", "version"
+READS = "reads"
 SHAPE = "shape"
 GIVEN = ("classes", SHAPE)  # parameters of the class that are no settings
 SPECTROGRAMS = ("log_mel", "spectrogram")  # kinds of one channel, which training clips standardise
@@ -52,19 +52,12 @@ def own_settings(section: dict[str, Any]) -> OwnModel:
         If it does not take the settings.
     """
     try:
-        kind = _settings_class(own_part(str(section[CLASS])), str(section.get(READS, "")))
+        part = own_part(str(section[CLASS]))
+        kind = _settings_class(part, str(section.get(READS, "")))
     except OwnPartError as error:
         raise OwnPartError(f"{CLASS}: {error}") from None
-    known = kind.model_fields[VERSION].default
-    if (stated := section.get(VERSION, known)) != known:
-        raise OwnPartError(
-            f"{VERSION}: expected {stated}, got {known}: {section[CLASS]} has changed; put the file of then back, or "
-            "train again"
-        )
-    try:
-        return kind.model_validate(section)
-    except ValidationError as error:
-        raise OwnSettingsError(error, kind.model_json_schema()) from None
+    part.refuse_other_version(section)
+    return validated(kind, section)
 
 
 @cache
@@ -74,9 +67,6 @@ def _settings_class(part: OwnPart, reads: str) -> type[OwnModel]:
         raise OwnPartError(f"{reference}: expected a torch.nn.Module, got a class without forward")
     base = (OwnModel, OneChannelModel) if reads in SPECTROGRAMS else (OwnModel,)
     taken = {CLASS, READS, VERSION, *dir(OwnModel), *OneChannelModel.model_fields}
-    fields = settings_of(part, GIVEN)
-    if unusable := sorted(taken & set(fields)):
-        raise OwnPartError(f"{reference}: {unusable[0]} cannot be the name of a setting; choose another")
     return create_model(
         part.kind.__name__,
         __base__=base,
@@ -84,6 +74,6 @@ def _settings_class(part: OwnPart, reads: str) -> type[OwnModel]:
             CLASS: (Literal[reference], ...),
             READS: (Literal[tuple(RECIPES)], ...),
             VERSION: (Literal[part.version], part.version),
-            **fields,
+            **settings_of(part, GIVEN, taken),
         },
     )

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
 
 from pydantic import Field, SerializeAsAny, ValidatorFunctionWrapHandler, WrapValidator
 
+from features.own import CLASS
 from pipeline.corpus.sources.base import CorpusSettings, StoredCorpus
-from pipeline.corpus.sources.own import CLASS, OwnCorpus, own_corpus
+from pipeline.corpus.sources.own import OwnCorpus, own_corpus
 from training.parts import only_subclass
 
 SOURCES: dict[str, type[CorpusSettings]] = {

@@ -4,14 +4,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ValidationError, create_model
+from pydantic import create_model
 
-from features.own import OwnPart, OwnPartError, OwnSettingsError, own_part, settings_of
+from features.own import CLASS, VERSION, OwnPart, OwnPartError, own_part, settings_of, validated
 from pipeline.corpus.sources.base import FilesCorpus, Fraction
 from pipeline.support.paths import real_path
 from training.settings import Positive
 
-CLASS, VERSION = "class", "version"
 OWN = "own"  # in place of the name of a source
 HAS_FOLDS = "has_folds"  # of a class whose recordings have folds
 
@@ -46,8 +45,8 @@ class OwnCorpus(FilesCorpus):
         return own_part(self.reference)
 
     def made(self) -> Any:
-        """Return the user's object, made with the settings."""
-        return self.part.kind(**{name: getattr(self, name) for name in settings_of(self.part, ())})
+        """Return the user's object, made with the settings. Raises `OwnPartError` where its class raises."""
+        return self.part.made(**{name: getattr(self, name) for name in settings_of(self.part)})
 
     def folder(self) -> Path:
         """Return the folder that the paths of recordings are relative to. Raises `OwnPartError` if there is none."""
@@ -77,18 +76,19 @@ def own_corpus(section: dict[str, Any]) -> OwnCorpus:
     Raises
     ------
     OwnPartError
-        If the class cannot be used.
+        If the class cannot be used, or has changed since the version that the section states, or has no `root`.
     OwnSettingsError
         If it does not take the settings.
     """
     try:
-        kind = _settings_class(own_part(str(section[CLASS])))
+        part = own_part(str(section[CLASS]))
+        kind = _settings_class(part)
+        part.refuse_other_version(section)
+        corpus = validated(kind, section)
+        corpus.folder()
     except OwnPartError as error:
         raise OwnPartError(f"{CLASS}: {error}") from None
-    try:
-        return kind.model_validate(section)
-    except ValidationError as error:
-        raise OwnSettingsError(error, kind.model_json_schema()) from None
+    return corpus
 
 
 @cache
@@ -96,16 +96,13 @@ def _settings_class(part: OwnPart) -> type[OwnCorpus]:
     reference = part.reference
     if not callable(getattr(part.kind, "recordings", None)):
         raise OwnPartError(f"{reference}: expected the method recordings, found none")
-    found = settings_of(part, ())
     taken = {CLASS, VERSION, *OwnCorpus.model_fields, *dir(OwnCorpus)}
-    if unusable := sorted(taken & set(found)):
-        raise OwnPartError(f"{reference}: {unusable[0]} cannot be the name of a setting; choose another")
     return create_model(
         part.kind.__name__,
         __base__=OwnCorpus,
         **{  # type: ignore[call-overload]  # keys that are computed
             CLASS: (Literal[reference], ...),
             VERSION: (Literal[part.version], part.version),
-            **found,
+            **settings_of(part, taken=taken),
         },
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from features.own import OwnPartError
+from features.own import line_of
 from pipeline.corpus.sources.base import LISTING, status
 from pipeline.corpus.sources.files import FilesSource
 from pipeline.corpus.sources.own import OwnCorpus
@@ -39,19 +39,22 @@ class OwnSource(FilesSource[OwnCorpus]):
     def files_listed(self) -> pa.Table:
         """Return the columns `LISTING`, a row a file.
 
-        Raises `OwnPartError` if what the class yields is no recording, or names a file twice.
+        Raises `InputError` if what the class yields is no recording, or names a file twice.
         """
-        rows: dict[str, dict[str, Any]] = {}
+        columns: dict[str, list[Any]] = {name: [] for name in LISTING.names}
+        seen: set[str] = set()
         for number, recording in enumerate(self._yielded()):
             if fault := _fault(recording):
                 raise self._error(f"recording {number}: {fault}")
             name = os.path.normpath(recording["path"])
-            if name in rows:
+            if name in seen:
                 raise self._error(f"recording {number}: names {name} again; expected each file once")
-            rows[name] = {"id": name} | {key: recording.get(key) for key in KEYS if key != "path"}
-        if not rows:
+            seen.add(name)
+            for key, column in columns.items():
+                column.append(name if key == "id" else recording.get(key))
+        if not seen:
             raise self._error("expected at least one recording, got none")
-        table = pa.Table.from_pylist(list(rows.values()), LISTING)
+        table = pa.table(columns, schema=LISTING)
         for key in ("fold", "side"):
             if 0 < table[key].null_count < len(table):
                 raise self._error(f"expected a {key} for all recordings or for none, got some without")
@@ -63,10 +66,10 @@ class OwnSource(FilesSource[OwnCorpus]):
         try:
             yield from self._corpus.made().recordings()
         except Exception as error:  # a user's code may raise anything
-            raise self._error(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
+            raise self._error(line_of(error)) from error
 
-    def _error(self, reason: str) -> OwnPartError:
-        return OwnPartError(f"{self._corpus.reference}: recordings: {reason}")
+    def _error(self, reason: str) -> InputError:
+        return InputError(f"{self._config_path}: {self._corpus.reference}: recordings: {reason}")
 
 
 def _fault(recording: Any) -> str:

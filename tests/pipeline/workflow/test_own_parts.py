@@ -78,7 +78,7 @@ def test_the_model_answers_until_its_file_has_changed(folder: Folder) -> None:
     file.write_text(before)
     assert refused.returncode == 2
     assert "model.version: expected " in refused.stderr
-    assert "AudioTransformer has changed; put the file of then back, or train again" in refused.stderr
+    assert "AudioTransformer has changed; put the file of then back, or type the command again" in refused.stderr
     assert refused.stderr.count("\n") == 1
 
 

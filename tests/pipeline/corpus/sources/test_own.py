@@ -7,7 +7,6 @@ import pytest
 from corpora import write_corpus
 from pydantic import TypeAdapter
 
-from features.own import OwnPartError
 from pipeline.config.corpora import Corpus
 from pipeline.config.schema import parse
 from pipeline.corpus.sources import AnyCorpus
@@ -60,7 +59,11 @@ class Empty(Mine):
     def recordings(self): return []
 
 class NoRoot(Mine):
-    def __init__(self): ...
+    def __init__(self, root: str): ...
+
+class Raises(Mine):
+    def __init__(self, root: str):
+        raise KeyError("of its own")
 
 class NoMethod: ...
 """
@@ -127,6 +130,12 @@ def test_its_fingerprint_is_of_the_listing_and_the_files() -> None:
         ),
         ({"segments": 0}, "segments: input should be greater than 0, got 0; see docs/configuration.md"),
         ({"class": "mine.py:NoMethod"}, "class: mine.py:NoMethod: expected the method recordings, found none"),
+        (
+            {"class": "mine.py:NoRoot"},
+            "class: mine.py:NoRoot: expected the attribute root, the folder of the recordings",
+        ),
+        ({"class": "mine.py:Raises"}, "class: mine.py:Raises: KeyError: 'of its own'"),
+        ({"version": "0"}, "class: version: expected 0, got "),
         ({"class": "none.py:Mine"}, "class: none.py: no such file; its path is relative to where the command runs"),
     ],
 )
@@ -153,16 +162,13 @@ def test_mistakes_are_one_line(section: dict[str, Any], message: str) -> None:
     ],
 )
 def test_what_is_no_listing_is_told(how: str, message: str) -> None:
-    with pytest.raises(OwnPartError) as told:
+    with pytest.raises(InputError) as told:
         listed(corpus("Wrong", how=how))
-    assert str(told.value) == f"mine.py:Wrong: recordings: {message}"
+    assert str(told.value) == f"c: mine.py:Wrong: recordings: {message}"
 
 
 def test_a_corpus_without_recordings_or_folder_is_told() -> None:
-    with pytest.raises(OwnPartError, match=r"^mine\.py:Empty: recordings: expected at least one recording, got none$"):
+    with pytest.raises(InputError, match=r"^c: mine\.py:Empty: recordings: expected at least one recording, got none$"):
         listed(corpus("Empty"))
     with pytest.raises(InputError, match=r"^c: mine.py:Mine: root: no such folder: .*/elsewhere$"):
         source_of(corpus(root="elsewhere"), "c").listing()  # type: ignore[attr-defined]  # a corpus of files
-    made = TypeAdapter(Corpus).validate_python({"class": "mine.py:NoRoot"})
-    with pytest.raises(OwnPartError, match=r"^mine\.py:NoRoot: expected the attribute root, the folder of "):
-        made.folder()
