@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from features.augmentations import Augmentation, Variants
-from features.augmentations.base import STRICT
 from features.augmentations.own import AnyVariants, decisive_settings
 from features.fft_constants import factors
+from features.strict import STRICT
 
 # Raised whenever the tensors of every variant change; an augmentation's own change raises its own version.
 KERNEL_VERSION = 3
@@ -208,6 +208,10 @@ class MelRecipe(SoundRecipe):
 
     def cut(self, samples: int) -> slice:
         """Return the part of a recording to use: the samples around its centre that give exactly `frames` frames."""
-        longest = (self.frames - 1) * self.hop_length
-        start = max(0, (samples - longest) // 2)
-        return slice(start, start + longest)
+        return central(samples, (self.frames - 1) * self.hop_length)
+
+
+def central(samples: int, longest: int) -> slice:
+    """Return the part around the centre of `samples` that is at most so long."""
+    start = max(0, (samples - longest) // 2)
+    return slice(start, start + longest)

@@ -80,8 +80,8 @@ class Description(Section):
             raise ValueError(f"positive: expected one of two classes, got {self.positive!r}")
         if (self.positive is None) != (self.threshold is None):
             raise ValueError("threshold: expected beside positive, and nowhere else")
-        if self.recipe.kind != self.model.reads:
-            raise ValueError(f"recipe: expected tensors of kind {self.model.reads}, got {self.recipe.kind}")
+        if not self.model.takes(self.recipe.kind, self.recipe.shape):
+            raise ValueError(f"recipe: expected {self.model.input_text}, got {self.recipe.kind} {self.recipe.shape}")
         return self
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic.dataclasses
 
-from features.augmentations.base import STRICT, Augmentation
+from features.augmentations.base import Augmentation
+from features.strict import STRICT
 
 __all__ = ["AUGMENTATIONS", "Augmentation", "Variants"]
 

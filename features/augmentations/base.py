@@ -3,12 +3,10 @@
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 import numpy as np
-from pydantic import AfterValidator, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BeforeValidator
 
 if TYPE_CHECKING:
     from features.sound import Clip
-
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 def _pair(value: Any) -> Any:
@@ -64,6 +62,7 @@ class Augmentation(Protocol):
     --------
     >>> from typing import ClassVar
     >>> from pydantic.dataclasses import dataclass
+    >>> from features.strict import STRICT
     >>> @dataclass(frozen=True, config=STRICT)
     ... class Gain:
     ...     factor: PositiveRange = (0.5, 2.0)

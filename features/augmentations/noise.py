@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from pydantic.dataclasses import dataclass
 
-from features.augmentations.base import STRICT, PositiveRange, Range, uniform
+from features.augmentations.base import PositiveRange, Range, uniform
+from features.strict import STRICT
 
 if TYPE_CHECKING:
     from features.sound import Clip

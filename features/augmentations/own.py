@@ -1,23 +1,23 @@
 """Augmentations of users' own: a class in a file, whose parameters are the settings."""
 
 from collections.abc import Mapping
-from dataclasses import field, fields
+from dataclasses import fields
 from functools import cache, cached_property
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
 
 import numpy as np
 import pydantic.dataclasses
 from pydantic import BeforeValidator, SerializeAsAny, TypeAdapter, ValidationError
 
 from features.augmentations import AUGMENTATIONS, Augmentation, Variants
-from features.augmentations.base import STRICT
 from features.own import CLASS, VERSION, OwnPart, OwnPartError, OwnSettingsError, own_part, settings_of
+from features.own_dataclass import REFERENCE, renamed, settings_dataclass
+from features.strict import STRICT
 
 if TYPE_CHECKING:
     from features.sound import Clip
 
-REFERENCE = "reference"  # the field of what a user writes as `class`, which is no name in Python
 ORIGINAL = "original"
 CHANGES_LENGTH = "changes_length"  # of a class, if its waveforms may be longer or shorter than the clip
 
@@ -115,7 +115,7 @@ def with_own(value: Any) -> Any:
         return value
     kinds = tuple((name, _kind_of(name, section)) for name, section in own.items())
     variants = _variants_class(kinds)
-    settings = dict(value) | {name: _renamed(section) for name, section in own.items()}
+    settings = dict(value) | {name: renamed(section) for name, section in own.items()}
     try:
         return variants(**settings)
     except ValidationError as error:
@@ -137,24 +137,17 @@ def _is_own(name: Any, section: Any) -> bool:
     return name not in AUGMENTATIONS and isinstance(section, Mapping) and (CLASS in section or REFERENCE in section)
 
 
-def _renamed(section: Mapping[str, Any]) -> dict[str, Any]:
-    renamed = dict(section)
-    if CLASS in renamed:
-        renamed[REFERENCE] = renamed.pop(CLASS)
-    return renamed
-
-
 def _kind_of(name: Any, section: Mapping[str, Any]) -> type[OwnAugmentation]:
     if not isinstance(name, str) or not name.isidentifier() or iskeyword(name) or name == ORIGINAL:
         raise OwnPartError(f"{name}: cannot be the name of a variant; letters, digits and _ make one")
-    renamed = _renamed(section)
+    given = renamed(section)
     try:
-        part = own_part(str(renamed[REFERENCE]))
+        part = own_part(str(given[REFERENCE]))
         kind = _settings_class(part)
     except OwnPartError as error:
         raise OwnPartError(f"{name}.{CLASS}: {error}") from None
     try:
-        part.refuse_other_version(renamed)
+        part.refuse_other_version(given)
     except OwnPartError as error:
         raise OwnPartError(f"{name}.{error}") from None
     return kind
@@ -166,17 +159,7 @@ def _settings_class(part: OwnPart) -> type[OwnAugmentation]:
     if lacking := [name for name in ("draw", "apply") if not callable(getattr(part.kind, name, None))]:
         raise OwnPartError(f"{reference}: expected the methods draw and apply, found no {' and no '.join(lacking)}")
     found = settings_of(part, taken={CLASS, REFERENCE, VERSION, *dir(OwnAugmentation)})
-    types = {REFERENCE: Literal[reference], **{name: kind for name, (kind, _) in found.items()}}
-    defaults = {name: field(default=value) for name, (_, value) in found.items() if value is not ...}
-    namespace = {
-        "__annotations__": types | {VERSION: Literal[part.version]},
-        "__module__": __name__,
-        REFERENCE: reference,
-        **defaults,
-        VERSION: part.version,
-    }
-    made = type(part.kind.__name__, (OwnAugmentation,), namespace)
-    return cast(type[OwnAugmentation], pydantic.dataclasses.dataclass(frozen=True, config=STRICT, kw_only=True)(made))
+    return settings_dataclass(part, OwnAugmentation, found, {})
 
 
 @cache

@@ -6,8 +6,9 @@ import numpy as np
 from pydantic.dataclasses import dataclass
 
 from features.audio import resample
-from features.augmentations.base import STRICT, Range, uniform, within
+from features.augmentations.base import Range, uniform, within
 from features.augmentations.stretch import time_stretch
+from features.strict import STRICT
 
 if TYPE_CHECKING:
     from features.sound import Clip

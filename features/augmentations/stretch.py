@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import numpy as np
 from pydantic.dataclasses import dataclass
 
-from features.augmentations.base import STRICT, Range, uniform, within
+from features.augmentations.base import Range, uniform, within
+from features.strict import STRICT
 
 if TYPE_CHECKING:
     from features.sound import Clip

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from features.kernels.half import interleave_half
+from features.recipe import central
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,20 @@ def centre(rows: np.ndarray, frames: int) -> np.ndarray:
     return rows[:, start : start + frames]
 
 
+def of_length(samples: np.ndarray, length: int) -> np.ndarray:
+    """Return the centre of `(samples,)`, at most `length` of it; shorter ones are reflected to that length."""
+    if len(samples) < length:
+        left = (length - len(samples)) // 2
+        return np.pad(samples, (left, length - len(samples) - left), mode="reflect")
+    return samples[central(len(samples), length)]
+
+
+def stored(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Return finite values as `dtype`; those beyond its range become the nearest that it holds."""
+    top = np.finfo(dtype).max
+    return np.clip(values, -top, top).astype(dtype)
+
+
 def channels_last(planes: np.ndarray, frames: int, dtype: str) -> np.ndarray:
     """Return `(channels, rows, at most frames)` float32 as `(rows, frames, channels)`, reflected to that length.
 
@@ -48,8 +63,7 @@ def channels_last(planes: np.ndarray, frames: int, dtype: str) -> np.ndarray:
     if dtype == "float16" and channels == 4:
         interleave_half(planes, left, values.view(np.uint16))
     else:
-        top = np.finfo(dtype).max
-        values[:, left : left + count] = np.clip(planes, -top, top).transpose(1, 2, 0)
+        values[:, left : left + count] = stored(planes, dtype).transpose(1, 2, 0)
     places = np.pad(np.arange(left, left + count), (left, frames - count - left), mode="reflect")
     for outside in (slice(left), slice(left + count, frames)):
         values[:, outside] = values[:, places[outside]]

@@ -35,7 +35,12 @@ def refuse_unfit(recipe: AnyRecipe, experiment: Experiment, config_path: str) ->
             f"{config_path}.training.normalise: train is for tensors of four channels, which are stored normalised "
             f"clip by clip, and {model.name} reads {model.reads}; leave it out"
         )
-    if not isinstance(model, OneChannelModel) or model.reads != recipe.kind:
+    if not model.takes(recipe.kind, recipe.shape):
+        raise ValueError(
+            f"{config_path}.recipe: the model {model.name} reads {model.input_text}, and {experiment.recipe} has clips "
+            f"{recipe.shape} of kind {recipe.kind}; choose another recipe or another model"
+        )
+    if not isinstance(model, OneChannelModel):
         return
     rows, frames = model.crop or recipe.shape[:2]
     if rows > recipe.shape[0] or frames > recipe.shape[1]:

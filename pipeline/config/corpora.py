@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, WrapValidator, model_validator
 
+from features.own import CLASS
+from features.own_dataclass import REFERENCE
 from pipeline import demos
 from pipeline.corpus.sources import SOURCES, own_or_built_in
 from pipeline.corpus.sources.base import CorpusSettings, StoredCorpus
@@ -88,8 +90,12 @@ def words_of(section: Any) -> list[str]:
 
 
 def unless_named(key: str, default: str) -> BeforeValidator:
-    """Return a validator that adds a key with its default to a section that lacks it."""
-    return BeforeValidator(lambda value: {key: default} | value if isinstance(value, dict) else value)
+    """Return a validator that adds a key with its default to a section that lacks it, and is none of a user's class."""
+    return BeforeValidator(
+        lambda value: (
+            {key: default} | value if isinstance(value, dict) and not {CLASS, REFERENCE} & set(value) else value
+        )
+    )
 
 
 if TYPE_CHECKING:

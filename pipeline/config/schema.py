@@ -18,6 +18,7 @@ from pipeline.runs.trackers import TrackerName
 from pipeline.support.errors import InputError
 from pipeline.support.paths import UserPath
 from stores.codec import Compression
+from training.models.linear_probe.settings import LinearProbeModel
 from training.settings import Positive, Section
 
 
@@ -35,6 +36,15 @@ def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError("each tracker once")
     return names
+
+
+def _with_probe(experiment: Any, recipes: Mapping[str, Any]) -> Any:
+    """Return an experiment with the linear probe as its model, if it has none and its recipe is an embedding."""
+    if not isinstance(experiment, dict) or "model" in experiment:
+        return experiment
+    recipe = recipes.get(str(experiment.get("recipe")))
+    embedding = isinstance(recipe, dict) and recipe.get("kind") == LinearProbeModel.reads
+    return experiment | {"model": LinearProbeModel().name} if embedding else experiment
 
 
 Name = Annotated[str, AfterValidator(_plain_name)]
@@ -90,15 +100,19 @@ class Config(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _default_recipe(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("recipes", {}), dict):
-            given = {name: _empty(recipe) for name, recipe in data.get("recipes", {}).items()}
-            known = {
-                name: BUILT_IN_RECIPES.get(name, {}) | recipe if isinstance(recipe, dict) else recipe
-                for name, recipe in (BUILT_IN_RECIPES | given).items()
-            }
-            return data | {"recipes": known}
-        return data
+    def _fill_defaults(cls, data: Any) -> Any:
+        """Fill in the recipes that are there, and the linear probe for experiments on an embedding without a model."""
+        if not isinstance(data, dict) or not isinstance(data.get("recipes", {}), dict):
+            return data
+        given = {name: _empty(recipe) for name, recipe in data.get("recipes", {}).items()}
+        known = {
+            name: BUILT_IN_RECIPES.get(name, {}) | recipe if isinstance(recipe, dict) else recipe
+            for name, recipe in (BUILT_IN_RECIPES | given).items()
+        }
+        experiments = data.get("experiments")
+        if isinstance(experiments, dict):
+            experiments = {name: _with_probe(section, known) for name, section in experiments.items()}
+        return data | {"recipes": known} | ({} if experiments is None else {"experiments": experiments})
 
     @model_validator(mode="after")
     def _scheduler_is_used(self) -> "Config":

@@ -64,15 +64,10 @@ def prepare_run(store: Store, setup: Setup, config_path: str) -> Run:
 
     Which clips test does not depend on the classes that are learned.
     """
-    model, training = setup.model, setup.training
+    training = setup.training
     if training.device == "cuda" and not torch.cuda.is_available():
         raise InputError(
             f"{config_path}.training.device: expected a GPU that torch can use, found none; say auto or cpu"
-        )
-    if (kind := store.manifest["recipe"]["kind"]) != model.reads:
-        raise InputError(
-            f"{config_path}.recipe: the model {model.name} reads recipes of kind {model.reads}, this one is of kind "
-            f"{kind}; choose another recipe or another model"
         )
     classes = learned_classes(store.rows, setup.classes, setup.drop, config_path)
     positive = _positive(classes, setup.positive, config_path)

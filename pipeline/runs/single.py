@@ -1,8 +1,8 @@
 """One run of an experiment: trained on its sides, tested, and written into its folder with a report."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from pipeline.runs.leak import DUPLICATES, measure_leak
 from pipeline.runs.learned import write_learned
 from pipeline.runs.mistakes import MISTAKES, mistakes_of, mistakes_panel, write_mistakes
 from pipeline.runs.origin import data_panel, provenance_panel
+from pipeline.runs.probes import PROBES, beside_probes
 from pipeline.runs.recording_predictions import of_recordings
 from pipeline.runs.run import Run
 from pipeline.runs.settings_file import write_settings
@@ -34,6 +35,7 @@ from training.evaluation.predict import predict
 from training.evaluation.prediction_table import PREDICTIONS, write_predictions
 from training.fit import Fitted
 from training.report.attention import clip_picture, looked_panel
+from training.report.fold_folders import fold_folder
 from training.report.notices import learning_notices
 from training.report.page import Panel
 from training.report.run import before_and_after, write_run
@@ -45,12 +47,15 @@ MAIN_SCORES = ("accuracy", "top5_accuracy", "macro_f1", "loss", "roc_auc", "pauc
 
 @dataclass(frozen=True)
 class Context:
-    """Name of an experiment, its recordings to be listened to, the table of the bad ones, and its corpus."""
+    """Name of an experiment, its recordings to be listened to, the table of the bad ones, its corpus, and the folders
+    of the probes that are baselines, by their names.
+    """
 
     name: str
     recordings: Recordings | None
     quarantine: Path | None
     corpus: LearnedCorpus
+    probes: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def sound(self) -> Callable[[int], Recording] | None:
@@ -93,6 +98,13 @@ class SingleRun:
         fold = self.events.settings["fold"]
         return "" if fold is None else f"fold {fold}"
 
+    @property
+    def probes(self) -> dict[str, Path]:
+        """Return the folders of the probes of the same fold, by their names."""
+        fold = self.events.settings["fold"]
+        probes = self.context.probes
+        return {name: probe if fold is None else fold_folder(probe, fold) for name, probe in probes.items()}
+
 
 @dataclass(frozen=True)
 class Tested:
@@ -128,6 +140,8 @@ def train_single(job: SingleRun) -> SingleResult:
     version = _write_model(job, fitted.network.cpu(), tested)
     baseline = linear_baseline(job.sides, job.run)
     metrics = _metrics(job, fitted, tested, version) | {BASELINE: baseline.metrics(tested.evaluation.clips)}
+    _write_predictions(job, tested)
+    metrics[PROBES] = beside_probes([job.folder], {name: [probe] for name, probe in job.probes.items()})
     leak, leak_panels = _leak(job, metrics["accuracy"])
     metrics |= leak
     _report(job, tested, metrics, leak_panels)
@@ -179,6 +193,13 @@ def _test(job: SingleRun, network: nn.Module) -> Tested:
     shown = most_confident(clips, answers)
     explanations = explain(network, originals(clips.rows[shown], run), answers[shown], device)
     return Tested(names, evaluation, explanations)
+
+
+def _write_predictions(job: SingleRun, tested: Tested) -> None:
+    """Write the table of the predictions for the recordings that test."""
+    clips = tested.evaluation.clips
+    groups = job.run.store.rows["group"].take(clips.predictions.rows)
+    write_predictions(job.folder / PREDICTIONS, clips, tested.names, groups, job.run.classes)
 
 
 def _detected(run: Run, evaluation: Evaluation) -> dict[str, Any]:
@@ -246,8 +267,6 @@ def _report(job: SingleRun, tested: Tested, metrics: dict[str, Any], leak_panels
     clips = evaluation.clips
     wrong = mistakes_of(clips.predictions, clips.decided, tested.names, classes)
     write_mistakes(folder / MISTAKES, wrong, classes)
-    groups = store.rows["group"].take(clips.predictions.rows)
-    write_predictions(folder / PREDICTIONS, clips, tested.names, groups, classes)
     write_settings(folder, run, job.init_from)
     cost = training_cost([folder])
     recipe = recorded_recipe(store.manifest["recipe"])

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pipeline.runs.events import EVENTS
 from pipeline.runs.leak import DUPLICATES
 from pipeline.runs.learned import LEARNED
 from pipeline.runs.mistakes import MISTAKES
+from pipeline.runs.probes import PROBES, beside_probes
 from pipeline.runs.run import fold_sides, prepare_run, run_sides
 from pipeline.runs.single import Context, SingleRun, train_single
 from pipeline.runs.tracking import run_events, settings_of
@@ -46,6 +47,7 @@ def train_experiment(
     quarantine: Path | None = None,
     corpus: LearnedCorpus | None = None,
     tracking: Sequence[str] = (),
+    probes: Mapping[str, Path] | None = None,
 ) -> dict[str, Any]:
     """Train, evaluate and report below `folder`; returns what metrics.json holds.
 
@@ -72,11 +74,14 @@ def train_experiment(
         Description of the corpus, kept with the model; by default what the store tells.
     tracking : sequence of str, optional
         Names of the trackers that follow the run.
+    probes : mapping, optional
+        Folders of linear probes on the same sides, by the names of their experiments: baselines in the report.
     """
+    probes = probes or {}
     run = prepare_run(store, setup, config_path)
     training, folds = setup.training, setup.folds
     title = f"{name} on {store.manifest['corpus']}"
-    context = Context(name, recordings, quarantine, corpus or learned_corpus(store))
+    context = Context(name, recordings, quarantine, corpus or learned_corpus(store), probes)
     until = None if training.max_time is None else time.monotonic() + training.max_time.total_seconds()
     if folds is None:
         sides = run_sides(run, record, init_from)
@@ -100,6 +105,8 @@ def train_experiment(
     results, evaluations = [one.metrics for one in runs], [one.evaluation for one in runs]
     metrics = fold_metrics(folds, results, evaluations)
     metrics[BASELINE] = beside([one.clips for one in evaluations], [one.baseline.clips for one in runs])
+    folders = {probe: [fold_folder(path, fold) for fold in folds] for probe, path in probes.items()}
+    metrics[PROBES] = beside_probes([fold_folder(folder, fold) for fold in folds], folders)
     write_folds(folder, name, results, metrics)
     _warn(title, metrics)
     return metrics

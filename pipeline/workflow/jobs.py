@@ -69,6 +69,7 @@ class TrainJob(Section):
     setup: Setup
     record: Path
     init_from: Path | None  # the folder of that run
+    probes: dict[str, Path] = Field(default_factory=dict)  # folders of their runs, by experiment
 
     def recordings(self, clips: pa.Table) -> Recordings:
         """Return the recordings that clips come from."""

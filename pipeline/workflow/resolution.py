@@ -19,6 +19,9 @@ from pipeline.workflow.targets import (
     SplitTarget,
     StoreTarget,
 )
+from training.models.linear_probe.settings import LinearProbeModel
+
+SAME_SIDES = ("split", "folds", "classes", "drop", "positive")  # settings of a probe and of what it is a baseline of
 
 
 def resolve(config: Config, origin: str) -> dict[str, ExperimentTarget]:
@@ -41,6 +44,19 @@ def resolve(config: Config, origin: str) -> dict[str, ExperimentTarget]:
         inherited = None if start is None else start.split
         return splits.setdefault(split_name, SplitTarget(split_name, corpus, split, record, paths[name], inherited))
 
+    def probes_of(name: str, experiment: Experiment) -> list[str]:
+        """Return the linear probes that learn and test on the same sides as an experiment, which is none itself."""
+        if isinstance(experiment.model, LinearProbeModel):
+            return []
+        return [
+            other
+            for other, probe in config.experiments.items()
+            if isinstance(probe.model, LinearProbeModel)
+            and probe.init_from is None
+            and corpora[other] is corpora[name]
+            and all(getattr(probe, key) == getattr(experiment, key) for key in SAME_SIDES)
+        ]
+
     def target_of(name: str) -> ExperimentTarget:
         if name in targets:
             return targets[name]
@@ -58,6 +74,7 @@ def resolve(config: Config, origin: str) -> dict[str, ExperimentTarget]:
             store=stores[name],
             split=split_of(name, experiment, start),
             start=start,
+            probes=tuple(target_of(probe) for probe in probes_of(name, experiment)),
             run_folder=config.work_dir / "runs" / name,
             search_folder=config.work_dir / "searches" / name,
             best={} if experiment.search is None else _alone(config, name, f"{name}_best"),

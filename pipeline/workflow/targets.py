@@ -203,7 +203,10 @@ class SplitTarget:
 
 @dataclass(frozen=True)
 class ExperimentTarget:
-    """Run and search of one experiment, on its store and its split; `start` is the one whose weights it begins with."""
+    """Run and search of one experiment, on its store and its split.
+
+    `start` is the one whose weights it begins with; `probes` are linear probes on the same sides, its baselines.
+    """
 
     name: str
     experiment: Experiment  # with the split and the folds of the first of those that start from each other
@@ -212,6 +215,7 @@ class ExperimentTarget:
     store: StoreTarget
     split: SplitTarget
     start: "ExperimentTarget | None"
+    probes: "tuple[ExperimentTarget, ...]"
     run_folder: Path
     search_folder: Path
     best: dict[str, Any]  # the configuration of this experiment alone, which a search completes
@@ -224,6 +228,11 @@ class ExperimentTarget:
     def started_from(self) -> list[Path]:
         """Return the metrics of the run whose weights are the beginning, if there is one."""
         return [] if self.start is None else [self.start.metrics]
+
+    @property
+    def probed(self) -> list[Path]:
+        """Return the metrics of the probes."""
+        return [probe.metrics for probe in self.probes]
 
     @property
     def results(self) -> list[Path]:
@@ -240,6 +249,7 @@ class ExperimentTarget:
             self.store.pointer,
             self.split.record,
             *(self.start.products if self.start is not None else []),
+            *(product for probe in self.probes for product in probe.products),
             *self.results,
         ]
 
@@ -254,6 +264,7 @@ class ExperimentTarget:
             setup=self.experiment,
             record=self.split.record,
             init_from=None if self.start is None else self.start.run_folder,
+            probes={probe.name: probe.run_folder for probe in self.probes},
         ).model_dump_json()
 
     @property

@@ -37,6 +37,7 @@ def run_train_job(job: TrainJob, *, config_path: str, tracking: Sequence[str]) -
         corpus=learned_corpus(store, read_index(job.index), job.corpus.default_rate_hz),
         quarantine=job.index / "quarantine.csv",
         tracking=tracking,
+        probes=job.probes,
     )
     scores = metrics.get("mean", metrics)
     shown = f"test accuracy {scores['accuracy']:.3f}"

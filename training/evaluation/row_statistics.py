@@ -15,14 +15,18 @@ def row_statistics(stream: ClipStream) -> np.ndarray:
     First come the means over time of all rows of all channels, then the population standard deviations, and then, where
     the stream gives them, location and scale of each group of rows by which the tensor was normalised. Rows of a
     waveform are the levels in dB of the bins of its spectrum, in frames of the recipe's `n_fft` and `hop_length`.
+    Numbers of one other axis are rows by themselves.
 
     One batch of tensors is in memory at a time.
     """
     recipe = stream.store.manifest.get("recipe", {})
+    waveforms = stream.store.manifest.get("dimensions", [])[1:] == ["sample"]
     parts = []
     for batch in stream:
         rows = batch["features"].float()
-        if rows.ndim == 2:
+        if rows.ndim == 2 and not waveforms:
+            rows = rows[:, :, None]
+        elif rows.ndim == 2:
             rows = _spectrum_db(rows, recipe["n_fft"], recipe["hop_length"])
         variance, mean = torch.var_mean(rows, dim=-1, correction=0)
         numbers = [mean, variance.sqrt(), *([batch["statistics"]] if "statistics" in batch else [])]

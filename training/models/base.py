@@ -1,5 +1,6 @@
 """Base classes of the settings of networks, without torch."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -38,6 +39,15 @@ class NetworkSettings(Section):
     if TYPE_CHECKING:  # a field here would come before those of a subclass in every message that lists them
         name: str
 
+    def takes(self, kind: str, shape: Sequence[int]) -> bool:
+        """Return True if the network reads tensors of that kind and shape."""
+        return kind == self.reads
+
+    @property
+    def input_text(self) -> str:
+        """Return the tensors that the network reads, in words."""
+        return f"tensors of kind {self.reads}"
+
     @classmethod
     def default_recipe(cls, settings: dict[str, Any]) -> str:
         """Return the name of the recipe to take if none is named, for settings that are not validated yet."""
@@ -45,7 +55,10 @@ class NetworkSettings(Section):
 
 
 class OneChannelModel(NetworkSettings):
-    """Base class of networks for one channel, which is standardised by statistics of the training clips."""
+    """Base class of networks for one channel, which is standardised by statistics of the training clips.
+
+    They read all tensors `(rows, frames, 1)`, of whatever kind.
+    """
 
     smallest: ClassVar[int] = 1  # rows and frames
 
@@ -56,6 +69,15 @@ class OneChannelModel(NetworkSettings):
     test_crops: tuple[Positive, Positive] = (1, 1)
     """Number of parts in evaluation, along rows and along frames. They are spread evenly, a single one lies in the
     centre, and their probabilities are averaged."""
+
+    def takes(self, kind: str, shape: Sequence[int]) -> bool:
+        """Return True for tensors of one channel."""
+        return len(shape) == 3 and shape[2] == 1
+
+    @property
+    def input_text(self) -> str:
+        """Return the tensors that the network reads, in words."""
+        return "tensors of one channel (rows, frames, 1)"
 
 
 class SpectrogramModel(OneChannelModel):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import create_model
 
 from features.own import CLASS, VERSION, OwnPart, OwnPartError, own_part, settings_of, validated
-from features.tensors import RECIPES
+from features.tensors import KINDS
 from training.models.base import NetworkSettings, OneChannelModel
 
 READS = "reads"
@@ -72,7 +72,7 @@ def _settings_class(part: OwnPart, reads: str) -> type[OwnModel]:
         __base__=base,
         **{  # type: ignore[call-overload]  # keys that are computed
             CLASS: (Literal[reference], ...),
-            READS: (Literal[tuple(RECIPES)], ...),
+            READS: (Literal[KINDS], ...),
             VERSION: (Literal[part.version], part.version),
             **settings_of(part, GIVEN, taken),
         },

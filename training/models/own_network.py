@@ -13,15 +13,15 @@ def own_network(settings: OwnModel, classes: int, size: tuple[int, ...]) -> nn.M
     """Return the network of a user's class.
 
     The class gets `classes`, its settings, and `shape` if it has a parameter of that name: that of one clip as
-    `forward` gets it, `(4, rows, frames)`, `(1, rows, frames)` or `(samples,)`.
+    `forward` gets it, `(channels, rows, frames)` or `(samples,)`.
 
     Raises
     ------
     TrainingError
         If the class fails, or its network does not return logits `(batch, classes)`.
     """
-    channels = 4 if settings.reads == "four_channel" else 1
-    shape = (channels, *size) if len(size) > 1 else size
+    channels = size[2] if len(size) == 3 else 4 if settings.reads == "four_channel" else 1
+    shape = (channels, *size[:2]) if len(size) > 1 else size
     given = {"shape": shape} if settings.takes_shape else {}
     try:
         network: nn.Module = settings.part.kind(classes, **settings.parameters(), **given)

@@ -109,7 +109,7 @@ def clip_picture(values: np.ndarray, recipe: TensorRecipe) -> Markup:
     parts = [_waveform(real, GAP)] if real.ndim == 1 else [_spectrogram(real, GAP), _rows_axis(recipe, len(real), GAP)]
     parts.append(_time_axis(real.shape[-1], recipe, GAP + PICTURE))
     figure = _svg("spectrogram" if real.ndim > 1 else "waveform", GAP + PICTURE + 28, parts)
-    seconds = real.shape[-1] * _step_s(recipe) if isinstance(recipe, SoundRecipe) else 0.0
+    seconds = real.shape[-1] * (_step_s(recipe) or 0.0)
     return Markup(
         '<div class="picture" data-seconds="{:.3f}" data-left="{:.4f}" data-width="{:.4f}"><figure>{}</figure>'
         '<div class="cursor"></div></div>'
@@ -123,9 +123,11 @@ def _svg(name: str, height: float, parts: Sequence[Markup]) -> Markup:
     ).format(WIDTH, height, name, Markup("").join(parts))
 
 
-def _step_s(recipe: SoundRecipe) -> float:
-    """Return the time between two frames, or two samples, in seconds."""
-    return 1 / recipe.sample_rate_hz if "sample" in recipe.dimensions else recipe.spacing["frame_seconds"]
+def _step_s(recipe: TensorRecipe) -> float | None:
+    """Return the time between two frames, or two samples, in seconds; None where it is not known."""
+    if isinstance(recipe, SoundRecipe) and "sample" in recipe.dimensions:
+        return 1 / recipe.sample_rate_hz
+    return recipe.spacing.get("frame_seconds")
 
 
 def _first_channel(values: np.ndarray, recipe: TensorRecipe) -> np.ndarray:
@@ -193,7 +195,8 @@ def _rows_axis(recipe: TensorRecipe, rows: int, top: float) -> Markup:
 
 def _time_axis(frames: int, recipe: TensorRecipe, top: float) -> Markup:
     """Draw ticks in seconds from the first real frame on, or the numbers of frames where their length is not known."""
-    step, unit = (_step_s(recipe), "s") if isinstance(recipe, SoundRecipe) else (1.0, "frame")
+    step_s = _step_s(recipe)
+    step, unit = (1.0, "frame") if step_s is None else (step_s, "s")
     length = frames * step
     rough = length / 6
     power = 10.0 ** math.floor(math.log10(rough))

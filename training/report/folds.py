@@ -8,7 +8,7 @@ import numpy as np
 
 from stores.files import write_json
 from training.report.key_figures import figure_labels, interval_note, note_untested, with_spread
-from training.report.linear_baseline import baseline_figure, baseline_panel
+from training.report.linear_baseline import baseline_figures, baseline_panels
 from training.report.notices import notice_panels
 from training.report.page import KeyFigure, Panel, link, write_page
 from training.report.sections import class_sections
@@ -26,7 +26,7 @@ def write_folds(folder: Path, name: str, results: Sequence[dict[str, Any]], metr
         KeyFigure(label, with_spread(mean[key], sd[key]), interval_note(intervals.get(key)))
         for key, label in labels.items()
     ]
-    figures.append(baseline_figure(metrics["linear_baseline"]))
+    figures += baseline_figures(metrics)
     rows = [
         [
             link(f"fold {fold}", f"fold-{fold}/report.html"),
@@ -43,6 +43,6 @@ def write_folds(folder: Path, name: str, results: Sequence[dict[str, Any]], metr
         f"{metrics['store']}"
     )
     classes = class_sections(metrics["per_class"], np.array(metrics["confusion"]))
-    sections = [*notice_panels(metrics), table, *classes, baseline_panel(metrics["linear_baseline"], mean)]
+    sections = [*notice_panels(metrics), table, *classes, *baseline_panels(metrics)]
     write_page(folder / "report.html", title, subtitle, figures, sections)
     write_json(folder / "metrics.json", metrics)

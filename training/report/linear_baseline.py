@@ -13,25 +13,38 @@ EXPLANATION = (
     "clip, learned from the originals of the same training clips: it knows how loud and how lively each row is, and "
     "nothing of what comes when."
 )
+PROBE = (
+    "{} is a linear probe: a logistic regression on the mean over time of each row of its own recipe, such as an "
+    "embedding, learned from the same training clips."
+)
 PAIRED = (
     " Both scores of a difference are of the same recordings, and its interval is that of resamples of their groups, "
     "the same ones for both. The network is better or worse where the interval does not reach 0."
 )
 
 
-def baseline_figure(section: Mapping[str, Any]) -> KeyFigure:
-    """Return the accuracy of the baseline, with the difference of the network to it.
+def baseline_figures(metrics: Mapping[str, Any]) -> list[KeyFigure]:
+    """Return the accuracy of each baseline, with the difference of the network to it, of what metrics.json holds."""
+    probes = metrics.get("probes", {})
+    figures = [_figure("logistic regression accuracy", metrics["linear_baseline"])]
+    return figures + [_figure(f"{name} accuracy", section) for name, section in probes.items()]
 
-    `section` is `linear_baseline` in metrics.json.
-    """
+
+def _figure(name: str, section: Mapping[str, Any]) -> KeyFigure:
     note = f"network {section['differences']['accuracy']:+.3f}"
     if interval := change_text(section["difference_intervals"].get("accuracy")):
         note += f", 95 %: {interval}"
-    return KeyFigure("logistic regression accuracy", f"{section['accuracy']:.3f}", note)
+    return KeyFigure(name, f"{section['accuracy']:.3f}", note)
 
 
-def baseline_panel(section: Mapping[str, Any], network: Mapping[str, float]) -> Panel:
-    """Return the table of all scores that are compared; `network` has those of the network by name."""
+def baseline_panels(metrics: Mapping[str, Any]) -> list[Panel]:
+    """Return the table of all scores that are compared with each baseline, of what metrics.json holds."""
+    network, probes = metrics.get("mean", metrics), metrics.get("probes", {})
+    panels = [_panel("logistic regression", metrics["linear_baseline"], network, EXPLANATION)]
+    return panels + [_panel(name, section, network, PROBE.format(name)) for name, section in probes.items()]
+
+
+def _panel(name: str, section: Mapping[str, Any], network: Mapping[str, float], explanation: str) -> Panel:
     rows = [
         [
             label,
@@ -44,5 +57,6 @@ def baseline_panel(section: Mapping[str, Any], network: Mapping[str, float]) -> 
         for name, label in COMPARED.items()
         if name in section["verdicts"]
     ]
-    columns = ("", "network", "logistic regression", "difference", "its 95 % interval", "the network is")
-    return Panel("Beside a logistic regression", EXPLANATION + PAIRED, columns=columns, rows=rows)
+    columns = ("", "network", name, "difference", "its 95 % interval", "the network is")
+    beside = f"Beside {'a ' if explanation is EXPLANATION else ''}{name}"
+    return Panel(beside, explanation + PAIRED, columns=columns, rows=rows)

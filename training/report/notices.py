@@ -34,18 +34,22 @@ def learning_notices(metrics: dict[str, Any]) -> list[str]:
 
 
 def baseline_notices(metrics: dict[str, Any]) -> list[str]:
-    """Return a sentence with the scores by which the network is worse than a logistic regression, if there are any: of
-    accuracy and ROC-AUC. That both cannot be told apart is usual with few test clips.
+    """Return a sentence for each baseline than which the network is worse by accuracy or ROC-AUC, with the scores.
+
+    That both cannot be told apart is usual with few test clips.
     """
-    section, network = metrics["linear_baseline"], metrics.get("mean", metrics)
-    names = [name for name in ("accuracy", "roc_auc") if section["verdicts"].get(name) == WORSE]
-    if not names:
-        return []
-    scores = [f"{COMPARED[name]} ({network[name]:.3f} against {section[name]:.3f})" for name in names]
-    return [
-        f"By {' and '.join(scores)} the network is worse than a logistic regression on means and standard deviations "
-        "of the stored rows."
-    ]
+    baselines = {
+        "a logistic regression on means and standard deviations of the stored rows": metrics["linear_baseline"]
+    }
+    baselines |= {f"the linear probe {name}": section for name, section in metrics.get("probes", {}).items()}
+    network = metrics.get("mean", metrics)
+    sentences = []
+    for baseline, section in baselines.items():
+        names = [name for name in ("accuracy", "roc_auc") if section["verdicts"].get(name) == WORSE]
+        scores = [f"{COMPARED[name]} ({network[name]:.3f} against {section[name]:.3f})" for name in names]
+        if scores:
+            sentences.append(f"By {' and '.join(scores)} the network is worse than {baseline}.")
+    return sentences
 
 
 def notice_panels(metrics: dict[str, Any]) -> list[Panel]:

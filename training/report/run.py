@@ -10,7 +10,7 @@ from stores.files import write_json
 from training.evaluation.evaluate import Evaluation
 from training.report.certainty import certainty_sections
 from training.report.key_figures import figure_labels, interval_note, note_untested
-from training.report.linear_baseline import baseline_figure, baseline_panel
+from training.report.linear_baseline import baseline_figures, baseline_panels
 from training.report.notices import notice_panels
 from training.report.page import KeyFigure, Panel, write_page
 from training.report.sections import class_sections, detection_sections, learning_section
@@ -53,13 +53,13 @@ def write_run(
         KeyFigure(label, f"{metrics[name]:.3f}", interval_note(intervals.get(name))) for name, label in labels.items()
     ]
     figures.append(KeyFigure("baseline accuracy", f"{baseline['accuracy']:.3f}", f"always {baseline['class']}"))
-    figures.append(baseline_figure(metrics["linear_baseline"]))
+    figures += baseline_figures(metrics)
     scores, detection, clips = evaluation.scores, evaluation.detection, evaluation.clips
     sections = [*notice_panels(metrics), *class_sections(scores.per_class, scores.confusion)]
     if detection is not None:
         counts = {row["class"] == metrics["positive"]: row["clips"] for row in scores.per_class}
         sections += detection_sections(detection, metrics["positive"], counts)
-    sections.append(baseline_panel(metrics["linear_baseline"], metrics))
+    sections += baseline_panels(metrics)
     confidence = evaluation.decision.confidence(clips.predictions)
     sections += certainty_sections(metrics, confidence, clips.decided == clips.predictions.labels)
     sections.append(learning_section(metrics["history"], keep))

@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from features.augmentations.base import STRICT
 from features.recipe import MelRecipe
+from features.strict import STRICT
 
 DEGENERATE_SD = 1e-4  # rows that vary less than this carry nothing and become zeros
 

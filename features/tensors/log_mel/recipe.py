@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from features.augmentations.base import STRICT
 from features.recipe import MelRecipe, Positive
+from features.strict import STRICT
 
 
 @dataclass(frozen=True, config=STRICT)

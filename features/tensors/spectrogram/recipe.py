@@ -4,8 +4,8 @@ from typing import ClassVar, Literal
 
 from pydantic.dataclasses import dataclass
 
-from features.augmentations.base import STRICT
 from features.recipe import Positive, TensorRecipe
+from features.strict import STRICT
 
 
 @dataclass(frozen=True, config=STRICT)

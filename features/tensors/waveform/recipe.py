@@ -5,8 +5,9 @@ from typing import ClassVar, Literal
 from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 
-from features.augmentations.base import STRICT, PositiveRange
+from features.augmentations.base import PositiveRange
 from features.recipe import KERNEL_VERSION, Positive, SoundRecipe
+from features.strict import STRICT
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -5,6 +5,7 @@ rule train:
         store=lambda wildcards: PLAN.experiments[wildcards.experiment].store.pointer,
         split=lambda wildcards: PLAN.experiments[wildcards.experiment].split.record,
         before=lambda wildcards: PLAN.experiments[wildcards.experiment].started_from,
+        probes=lambda wildcards: PLAN.experiments[wildcards.experiment].probed,
         code=job_code("train", "training/report/*.jinja"),
     output:
         update(f"{WORK}/runs/{{experiment}}/metrics.json"),

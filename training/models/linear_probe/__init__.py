@@ -1,0 +1,1 @@
+"""Linear probe: multinomial logistic regression on the means over time of the rows of a tensor."""
