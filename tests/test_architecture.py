@@ -109,10 +109,12 @@ def test_every_import_is_a_declared_dependency() -> None:
     distributions = packages_distributions()
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for path in [ROOT / "otogura.py", *(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))]:
-        # A tracker of an extra has its name, and need not be installed. The service is the extra of its folder.
+        # A tracker of an extra has its name, and need not be installed. The service and embeddings are extras.
         extra = {path.stem} if path.parent.name == "trackers" and path.stem in extras else set()
         if ROOT / "pipeline" / "serve" in path.parents:
             extra |= set(SERVE_IMPORTS)
+        if path.parent.name == "embedding":
+            extra |= {"onnxruntime"}
         for name in imported(path) - sys.stdlib_module_names - {*MAY_IMPORT, "otogura"} - extra:
             owners = {canonicalize_name(owner) for owner in distributions[name]}
             assert owners & declared, f"{path}: {name} is of {owners}, which pyproject.toml does not declare"

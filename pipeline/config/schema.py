@@ -9,6 +9,7 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from features.tensors import AnyRecipe
+from features.tensors.embedding import EmbeddingRecipe
 from pipeline.config.checks import refuse_start, refuse_unfit
 from pipeline.config.corpora import unless_named
 from pipeline.config.experiment import BUILT_IN_RECIPES, Experiment
@@ -43,7 +44,7 @@ def _with_probe(experiment: Any, recipes: Mapping[str, Any]) -> Any:
     if not isinstance(experiment, dict) or "model" in experiment:
         return experiment
     recipe = recipes.get(str(experiment.get("recipe")))
-    embedding = isinstance(recipe, dict) and recipe.get("kind") == LinearProbeModel.reads
+    embedding = isinstance(recipe, dict) and recipe.get("kind") == EmbeddingRecipe.kind
     return experiment | {"model": LinearProbeModel().name} if embedding else experiment
 
 

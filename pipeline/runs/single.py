@@ -141,7 +141,8 @@ def train_single(job: SingleRun) -> SingleResult:
     baseline = linear_baseline(job.sides, job.run)
     metrics = _metrics(job, fitted, tested, version) | {BASELINE: baseline.metrics(tested.evaluation.clips)}
     _write_predictions(job, tested)
-    metrics[PROBES] = beside_probes([job.folder], {name: [probe] for name, probe in job.probes.items()})
+    if job.probes:
+        metrics[PROBES] = beside_probes([job.folder], {name: [probe] for name, probe in job.probes.items()})
     leak, leak_panels = _leak(job, metrics["accuracy"])
     metrics |= leak
     _report(job, tested, metrics, leak_panels)

@@ -77,11 +77,10 @@ def train_experiment(
     probes : mapping, optional
         Folders of linear probes on the same sides, by the names of their experiments: baselines in the report.
     """
-    probes = probes or {}
     run = prepare_run(store, setup, config_path)
     training, folds = setup.training, setup.folds
     title = f"{name} on {store.manifest['corpus']}"
-    context = Context(name, recordings, quarantine, corpus or learned_corpus(store), probes)
+    context = Context(name, recordings, quarantine, corpus or learned_corpus(store), probes or {})
     until = None if training.max_time is None else time.monotonic() + training.max_time.total_seconds()
     if folds is None:
         sides = run_sides(run, record, init_from)
@@ -105,8 +104,9 @@ def train_experiment(
     results, evaluations = [one.metrics for one in runs], [one.evaluation for one in runs]
     metrics = fold_metrics(folds, results, evaluations)
     metrics[BASELINE] = beside([one.clips for one in evaluations], [one.baseline.clips for one in runs])
-    folders = {probe: [fold_folder(path, fold) for fold in folds] for probe, path in probes.items()}
-    metrics[PROBES] = beside_probes([fold_folder(folder, fold) for fold in folds], folders)
+    if probes:
+        folders = {probe: [fold_folder(path, fold) for fold in folds] for probe, path in probes.items()}
+        metrics[PROBES] = beside_probes([fold_folder(folder, fold) for fold in folds], folders)
     write_folds(folder, name, results, metrics)
     _warn(title, metrics)
     return metrics

@@ -234,7 +234,7 @@ class TestIdentity:
         ),
         (
             {"class": "mine.py:Nameless"},
-            'class: mine.py:Nameless: expected the attribute axes to name the 2 axes of the shape, as in ("row", "frame")',
+            'class: mine.py:Nameless: expected the attribute axes to name the 2 axes of the shape, as in ("row",',
         ),
         (
             {"class": "mine.py:Unitless"},

@@ -25,6 +25,7 @@ NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "cnn8": ({"crop": (32, 64)}, {"frames": 72, "n_mels": 40}),
     "resnet18": ({"width": 0.25, "crop": (32, 64)}, {"frames": 72, "n_mels": 40}),
     "resnet_bottleneck": ({}, {}),
+    "linear_probe": ({}, {"frames": 24, "n_mels": 32}),
 }
 BROKEN = """
 import random

@@ -159,7 +159,12 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
         (
             genre() | {"recipes": {"music": {"kind": "mel"}}},
             "recipes.music: input tag 'mel' found using 'kind' does not match any of the expected "
-            "tags: 'four_channel', 'log_mel', 'waveform', 'spectrogram'",
+            "tags: 'embedding', 'four_channel', 'log_mel', 'waveform', 'spectrogram'",
+        ),
+        (
+            {"experiments": {"x": {"model": "cnn1d_attention", "recipe": "music"}}},
+            "experiments.x.recipe: the model cnn1d_attention reads tensors of kind waveform, and music has clips "
+            "(128, 1320, 4) of kind four_channel; choose another recipe or another model",
         ),
         (
             genre() | {"recipes": {"x": {"kind": "waveform", "frames": 1}}},

@@ -63,11 +63,6 @@ def train(store: Store, folder: Path, **options: Any) -> str:
     return str(caught.value)
 
 
-def test_a_model_for_other_features(three_classes: Store, tmp_path: Path) -> None:
-    said = train(three_classes, tmp_path, model="cnn1d_attention")
-    assert "x.recipe: the model cnn1d_attention reads recipes of kind waveform, this one is of kind four_chann" in said
-
-
 def test_a_weight_for_one_of_three_classes(three_classes: Store, tmp_path: Path) -> None:
     said = train(three_classes, tmp_path, training={"class_weight": 5})
     assert "class_weight: a number is the weight of the positive one of two classes, and there are 3" in said

@@ -55,6 +55,33 @@ def test_a_run_that_starts_from_another_tests_on_the_same_clips() -> None:
     assert chosen.experiments["x"].started_from == [Path("work/runs/first/metrics.json")]
 
 
+def test_linear_probes_on_the_same_sides_are_baselines() -> None:
+    folds = {"corpus": {"root": "x", "table": "t", "fold": "fold"}}
+    probe = {"model": "linear_probe", "recipe": "environment"}
+    experiments = {
+        "x": folds,
+        "probe": folds | probe,
+        "narrow": folds | probe | {"classes": ["a", "b"]},
+        "by_fold": folds | probe | {"folds": [1, 2]},
+        "other": {"corpus": {"root": "y"}} | probe,
+        "started": folds | probe | {"init_from": "probe"},
+        "y": folds | {"classes": ["a", "b"]},
+        "z": folds | {"folds": [1, 2]},
+    }
+    chosen = load({"experiments": experiments}, ["mine.yaml"])
+    jobs = {name: TrainJob.model_validate_json(target.train_job) for name, target in chosen.experiments.items()}
+    probes = {name: job.probes for name, job in jobs.items() if job.probes}
+    assert probes == {
+        "x": {"probe": Path("work/runs/probe")},
+        "y": {"narrow": Path("work/runs/narrow")},
+        "z": {"by_fold": Path("work/runs/by_fold")},
+    }
+    target = chosen.experiments["x"]
+    assert target.probed == [Path("work/runs/probe/metrics.json")]
+    order = target.products
+    assert order.index(target.probes[0].store.pointer) < order.index(target.probed[0]) < order.index(target.metrics)
+
+
 def test_experiments_share_the_record_of_their_split() -> None:
     """Experiments that start from others' weights have the record of the first, or one that inherits from it."""
     experiments = {

@@ -8,7 +8,7 @@ from training.models.base import OneChannelModel
 class LinearProbeModel(OneChannelModel):
     """Multinomial logistic regression on the mean over time of each row: what an embedding knows by itself."""
 
-    reads: ClassVar[str] = "embedding"
+    reads: ClassVar[str] = "log_mel"
     recipes: ClassVar[dict[str, dict[str, Any]]] = {"environment": {"kind": "log_mel"}}
     published: ClassVar[dict[str, Any]] = {
         "epochs": 100,
