@@ -16,7 +16,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 import otogura
 
-EPOCHS, BATCH_SIZE, CHECKPOINT_EVERY = 5, 16, 100
+EPOCHS, BATCH_SIZE, CHECKPOINT_EVERY = 5, 16, 10
 
 
 class Classifier(torch.nn.Module):

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 
 import otogura
 
-EPOCHS, BATCH_SIZE, CHECKPOINT_EVERY = 5, 16, 100
+EPOCHS, BATCH_SIZE, CHECKPOINT_EVERY = 5, 16, 10
 
 
 class Classifier(lightning.LightningModule):

@@ -7,6 +7,7 @@ STORE is a folder below work/stores, as `otogura stores` lists them; FOLDER hold
 
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +17,7 @@ from torch.nn.functional import cross_entropy
 
 import otogura
 
-EPOCHS, BATCH_SIZE, CHECKPOINT_EVERY = 5, 16, 100
+EPOCHS, BATCH_SIZE, CHECKPOINT_EVERY = 5, 16, 10
 
 
 def train(store: otogura.Store, folder: Path) -> Iterator[tuple[int, float, float]]:
@@ -34,15 +35,16 @@ def train(store: otogura.Store, folder: Path) -> Iterator[tuple[int, float, floa
     if checkpoint.exists():
         for name, state in torch.load(checkpoint).items():
             parts[name].load_state_dict(state)
+    steps = count(1)
     for epoch in range(batches.epoch, EPOCHS):
         batches.set_epoch(epoch)  # another order and other variants; after load_state_dict, the rest of its epoch
-        for step, batch in enumerate(batches, 1):
+        for batch in batches:
             features, label = (batch[name].to(device, non_blocking=True) for name in ("features", "label"))
             loss = cross_entropy(network(features.float()), label)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            if step % CHECKPOINT_EVERY == 0:
+            if next(steps) % CHECKPOINT_EVERY == 0:
                 torch.save({name: part.state_dict() for name, part in parts.items()}, folder / "new.pt")
                 (folder / "new.pt").replace(checkpoint)
         with torch.inference_mode():

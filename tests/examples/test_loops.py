@@ -146,12 +146,14 @@ def test_each_clip_comes_once_an_epoch_and_it_goes_on_at_any_step(
         rows = [row for number, rows, _ in shown if number == epoch for row in rows]
         assert sorted(rows) == training.tolist()
     assert len({json.dumps(rows) for _, rows, _ in shown}) == 3 * BATCHES  # another order each epoch
-    for stop in (2, BATCHES, BATCHES + 1, BATCHES + 3):
+    for stop, every in ((2, 1), (BATCHES, 1), (BATCHES + 1, 1), (BATCHES + 3, 1), (2 * BATCHES, BATCHES + 1)):
+        monkeypatch.setattr(loop, "CHECKPOINT_EVERY", every)  # of all steps, also where an epoch has fewer
         with pytest.raises(StoppedError):
             watched.run(loop, store, tmp_path / f"{stop}", stop)
+        assert any((tmp_path / f"{stop}").iterdir())
         resumed = watched.run(loop, store, tmp_path / f"{stop}")
         assert all(torch.equal(resumed[part], weights[part]) for part in weights), stop
-        assert watched.shown[-2 * BATCHES + 3 :] == shown[-2 * BATCHES + 3 :]
+        assert watched.shown == shown[-len(watched.shown) :]
 
 
 def test_jax_reads_the_memory_of_the_batch_which_stays_as_long_as_its_arrays(family: Path) -> None:
