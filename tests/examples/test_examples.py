@@ -35,14 +35,6 @@ def test_own_recordings(first: tuple[Path, str]) -> None:
     assert sum(re.fullmatch(pattern, line) is not None for line in lines) == 24
 
 
-def test_torch_loop(first: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
-    (store,) = (first[0] / "work" / "stores").iterdir()
-    run("torch_loop", store)
-    losses = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
-    assert len(losses) == 5
-    assert losses[-1] < losses[0]
-
-
 def test_compare_experiments(first: tuple[Path, str], capfd: pytest.CaptureFixture[str]) -> None:
     run("compare_experiments", first[0])
     captured = capfd.readouterr()
