@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import create_model
 
 from features.own import CLASS, PART, VERSION, OwnPart, OwnPartError, own_part, settings_of, validated
-from pipeline.corpus.sources.base import FilesCorpus, Fraction
+from pipeline.corpus.sources.base import FilesCorpus, Fraction, StoredCorpus
 from pipeline.support.paths import real_path
+from stores.files import write_json
 from training.settings import Positive
 
 OWN = "own"  # in place of the name of a source
+LISTED_BY = "listed_by.json"  # in the folder of an index: the class and its version, for whoever asks what has changed
 HAS_FOLDS = "has_folds"  # of a class whose recordings have folds
 
 
@@ -86,6 +88,12 @@ def own_corpus(section: dict[str, Any]) -> OwnCorpus:
     except OwnPartError as error:
         raise OwnPartError(f"{CLASS}: {error}") from None
     return corpus
+
+
+def write_listed_by(folder: Path, corpus: StoredCorpus) -> None:
+    """Write into the folder of an index which class has listed the corpus, if it is one of a user's own."""
+    if isinstance(corpus, OwnCorpus):
+        write_json(folder / LISTED_BY, {CLASS: corpus.reference, VERSION: corpus.part.version})
 
 
 @cache
