@@ -64,6 +64,15 @@ class DeadWeight(Net):
         super().__init__(classes)
         self.unused = nn.Linear(3, 3)
 
+class Gated(Net):
+    def __init__(self, classes: int):
+        super().__init__(classes)
+        self.gate, self.drop = nn.Linear(1, 1), nn.Dropout(0.3)
+    def forward(self, x):
+        steps = self.pool(x).flatten(1)
+        weights = self.gate(self.drop(steps)[:, :, None])[:, :, 0].softmax(dim=1)  # whatever the gate's bias
+        return self.head(steps * weights)
+
 class Restless(Net):
     def forward(self, x): return super().forward(x + torch.rand_like(x))
 
@@ -135,6 +144,7 @@ def _broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             ],
         ),
         ("Net", []),
+        ("Gated", []),
         ("OverTheBatch", ["a clip by itself has the logits that it has in a batch: expected 1e-05 at most, got "]),
         ("DeadWeight", ["every weight learns: expected a gradient for every weight, got none for unused.weight, "]),
         (
