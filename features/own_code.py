@@ -178,4 +178,6 @@ def _is_elsewhere(name: str, folder: str) -> bool:
     """Return True for names of the standard library and of what is installed, which local files do not hide."""
     local = {folder, os.getcwd()}
     places = [place for place in sys.path if os.path.abspath(place) not in local]
-    return name in sys.stdlib_module_names or PathFinder.find_spec(name, places) is not None
+    spec = PathFinder.find_spec(name, places)
+    # Any folder can be a package without a file that says so, and has no loader then.
+    return name in sys.stdlib_module_names or (spec is not None and spec.loader is not None)

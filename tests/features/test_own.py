@@ -140,6 +140,15 @@ def test_local_files_hide_nothing_that_is_installed() -> None:
     assert [name for name, _ in PartCode.read(path).sources] == ["hides.py"]
 
 
+def test_a_mere_folder_elsewhere_hides_no_local_module(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "on_path" / "layers").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(folder / "on_path"))
+    path = write("layered.py", "from layers import VALUE\nclass Mine:\n    value = VALUE\n")
+    write("layers.py", "VALUE = 1\n")
+    assert own_part("parts/layered.py:Mine").kind.value == 1
+    assert [name for name, _ in PartCode.read(path).sources] == ["layered.py", "layers.py"]
+
+
 def test_more_code_than_workers_can_be_sent_is_refused() -> None:
     write("large.py", f"VALUE = '{'x' * LARGEST_CODE_BYTES}'\nclass Mine: ...\n")
     with pytest.raises(OwnPartError, match=r"^parts/large.py: expected at most 4.2 MB of code, .* got 4.2 MB with its"):
