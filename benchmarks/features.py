@@ -1,7 +1,8 @@
-"""The six variants of a 30 s clip, on one core."""
+"""The six variants of a 30 s clip, and an augmentation of a user's own, on one core."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -11,12 +12,16 @@ from benchmarks.measure import Row, medians, row
 from benchmarks.peers import librosa_vectorised, published_genre, scipy_fft
 from features.draws import generator
 from features.extractor import FeatureExtractor, draw_parameters
+from features.own import own_part
 from features.recipe import SoundRecipe
+from features.tensors import recorded_recipe
 from features.tensors.four_channel import Recipe
 
 RATE_HZ = 22050
 SECONDS = 30
 CLIPS = 4  # with other draws each
+STEADY_RUNS = 41  # where both sides differ by less than what else runs on a machine takes
+OWN, REVERB = "reverb", str(Path("examples/own/reverb.py:Reverb").absolute())
 UNIT = "ms per clip of 30 s, six variants, one core"
 # Of librosa in double precision, for stretch and pitch; its phase vocoder in single precision is good to 26 dB.
 LEAST_SNR_DB = 80.0
@@ -50,6 +55,35 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
                     check(engine, clips, peers[which])
                 mine, theirs_s = medians(ours, other)
                 yield row(name, UNIT, mine / CLIPS, theirs_s / CLIPS, other_name)
+        if wanted(name := "features/own_augmentation_overhead"):
+            yield own_augmentation(name, clips)
+
+
+def own_augmentation(name: str, clips: dict[bytes, np.ndarray]) -> Row:
+    """An augmentation of a user's own as builds call it, over its class by itself with the same random numbers."""
+    recipe = recorded_recipe({"kind": "four_channel", "variants": {OWN: {"class": REVERB}}})
+    assert isinstance(recipe, SoundRecipe)
+    engine = FeatureExtractor(recipe)
+    reverb = own_part(REVERB).made()
+    sounds = {content: engine.clip(samples, RATE_HZ) for content, samples in clips.items()}
+
+    def ours() -> list[np.ndarray]:
+        return [engine.waveform(clip, content, OWN) for content, clip in sounds.items()]
+
+    def alone() -> list[np.ndarray]:
+        rngs = [generator(content, OWN, recipe.seed) for content in sounds]
+        return [reverb.apply(clip, reverb.draw(rng), rng) for rng, clip in zip(rngs, sounds.values(), strict=True)]
+
+    for built, by_itself in zip(ours(), alone(), strict=True):
+        np.testing.assert_array_equal(built, by_itself)
+    mine, theirs_s = medians(ours, alone, runs=STEADY_RUNS)
+    return row(
+        name,
+        "ms per clip of 30 s, one core",
+        mine / CLIPS,
+        theirs_s / CLIPS,
+        "the class of examples/own/reverb.py by itself",
+    )
 
 
 def music(number: int) -> np.ndarray:

@@ -1,23 +1,22 @@
 """Parts of a user's own: classes in Python files beside the configuration."""
 
-import ast
 import inspect
 import os
-import sys
 import traceback
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from functools import cache
-from hashlib import blake2b
-from importlib.util import module_from_spec, spec_from_file_location
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from features.own_code import PartCode
+
 FORM = "FILE.py:CLASS"
 CLASS, VERSION = "class", "version"  # keys of a section; the latter is also an attribute of a class that states it
+PART = "part"  # attribute of the settings of a part, in which it is
+LARGEST_CODE_BYTES = 4 * 2**20  # which go to workers with each of their tasks
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -46,11 +45,14 @@ class OwnPart:
         The class.
     version : str
         Hash of the file and of the local modules that it imports, or the class attribute `version` in its place.
+    code : PartCode
+        The file and these modules, as they were when the class was imported.
     """
 
     reference: str
     kind: type
     version: str
+    code: PartCode = field(repr=False, compare=False)
 
     def made(self, **arguments: Any) -> Any:
         """Return an object of the class. Raises `OwnPartError` where the class raises anything."""
@@ -88,18 +90,35 @@ def own_part(reference: str, folder: Path | None = None) -> OwnPart:
     path = Path(os.path.abspath((folder or Path()) / file))
     if not path.is_file():
         raise OwnPartError(f"{file}: no such file; its path is relative to where the command runs")
-    code = code_hash(path)
+    code = PartCode.read(path)
+    if code.size_bytes > LARGEST_CODE_BYTES:
+        raise OwnPartError(
+            f"{file}: expected at most {LARGEST_CODE_BYTES / 1e6:.1f} MB of code, which go to workers, got "
+            f"{code.size_bytes / 1e6:.1f} MB with its local modules; keep data out of Python files"
+        )
+    return part_of(reference, code)
+
+
+def part_of(reference: str, code: PartCode) -> OwnPart:
+    """Return the class that a reference names, of code that was read before, perhaps on another machine.
+
+    Raises
+    ------
+    OwnPartError
+        If the code cannot be imported, or has no such class.
+    """
+    file, _, name = reference.rpartition(":")
     try:
-        module = _imported(path, code)
+        module = code.module()
     except Exception as error:  # noqa: BLE001  # a user's file may raise anything
-        raise OwnPartError(f"{_place(error, path, file)}: {line_of(error)}") from None
+        raise OwnPartError(f"{_place(error, code.path, file)}: {line_of(error)}") from None
     kind = getattr(module, name, None)
     if not isinstance(kind, type):
         defined = [own for own, value in vars(module).items() if _is_defined_in(module, value)]
         known = f"known there: {', '.join(defined)}" if defined else "it has none"
         raise OwnPartError(f"{file}: no class {name} in it; {known}")
     stated = vars(kind).get(VERSION)
-    return OwnPart(reference, kind, code if stated is None else str(stated))
+    return OwnPart(reference, kind, code.digest if stated is None else str(stated), code)
 
 
 def settings_of(part: OwnPart, given: Collection[str] = (), taken: Collection[str] = ()) -> dict[str, tuple[Any, Any]]:
@@ -144,79 +163,11 @@ def validated(kind: type[Settings], section: Mapping[str, Any]) -> Settings:
         raise OwnSettingsError(error, kind.model_json_schema()) from None
 
 
-def code_hash(path: Path) -> str:
-    """Return a hash of a file and of the local modules that it imports: those that lie beside it or below."""
-    hasher = blake2b(digest_size=16)
-    for file in local_files(path):
-        hasher.update(file.relative_to(path.parent).as_posix().encode() + b"\0")
-        hasher.update(blake2b(file.read_bytes(), digest_size=16).digest())
-    return hasher.hexdigest()
-
-
-def local_files(path: Path) -> list[Path]:
-    """Return a file and the local modules that it imports, also by way of each other, sorted."""
-    found: set[Path] = set()
-    left = [path]
-    while left:
-        if (file := left.pop()) not in found:
-            found.add(file)
-            left += _local_imports(file, path.parent)
-    return sorted(found)
-
-
-def _local_imports(file: Path, folder: Path) -> list[Path]:
-    names: set[str] = set()
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):  # which is told where it is imported
-        return []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            above = file.parent.relative_to(folder).parts[: 1 - node.level or None] if node.level else ()
-            module = ".".join((*above, *filter(None, [node.module])))
-            names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
-    return [path for name in names for path in _files_of(name.split("."), folder)]
-
-
-def _files_of(parts: list[str], folder: Path) -> list[Path]:
-    """Return the files that importing a module runs: it, and the packages that it lies in."""
-    files = []
-    for count in range(1, len(parts) + 1):
-        path = folder.joinpath(*parts[:count])
-        files += [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]
-    return files
-
-
-@cache
-def _imported(path: Path, code: str) -> ModuleType:
-    """Return the module of a file, whose code has that hash; local modules of before are imported again."""
-    local = {str(file) for file in local_files(path)}
-    for other, loaded in list(sys.modules.items()):
-        if getattr(loaded, "__file__", None) in local:
-            del sys.modules[other]
-    name = f"otogura_own_{path.stem}_{blake2b(os.fsencode(path), digest_size=8).hexdigest()}"
-    spec = spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[name] = module
-    if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))  # behind all others: it hides no package
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _place(error: Exception, path: Path, file: str) -> str:
+def _place(error: Exception, path: str, file: str) -> str:
     """Return the file and the line of it in which an import has failed."""
-    if isinstance(error, SyntaxError) and error.filename == str(path):
+    if isinstance(error, SyntaxError) and error.filename == path:
         return f"{file}:{error.lineno}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     return f"{file}:{lines[-1]}" if lines else file
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar, cast
 
 import pydantic.dataclasses
 
-from features.own import CLASS, VERSION, OwnPart
+from features.own import CLASS, PART, VERSION, OwnPart
 from features.strict import STRICT
 
 REFERENCE = "reference"  # the field of what a user writes as `class`, which is no name in Python
@@ -26,6 +26,8 @@ def settings_dataclass(
     part: OwnPart, base: type[Base], settings: Mapping[str, tuple[Any, Any]], defaults: Mapping[str, Any]
 ) -> type[Base]:
     """Return a frozen dataclass with the fields `reference` and `version` and a field for each setting.
+
+    Its attribute `part` is the part.
 
     Parameters
     ----------
@@ -47,6 +49,7 @@ def settings_dataclass(
             VERSION: Literal[part.version],
         },
         "__module__": __name__,
+        PART: part,
         REFERENCE: part.reference,
         **{name: field(default=value) for name, value in defaults.items()},
         **own,

@@ -53,6 +53,7 @@ def _labels(text: str, options: argparse.Namespace) -> None:
 
 def _index(text: str, options: argparse.Namespace) -> None:
     from pipeline.corpus.index import update_index
+    from pipeline.corpus.sources.own import write_listed_by
     from pipeline.corpus.sources.readers import source_of
     from pipeline.workflow.jobs import IndexJob
 
@@ -64,6 +65,7 @@ def _index(text: str, options: argparse.Namespace) -> None:
     if passed_over := str(source.passed_over):
         log.info("%s: passed over %s", job.folder.name, passed_over)
     index = update_index(job.folder, scan, max_quarantine=job.corpus.max_quarantine, config_path=config_path)
+    write_listed_by(job.folder, job.corpus)
     unlabelled = index.clips["label"].null_count
     remark = f", {unlabelled} without a label" if unlabelled else ""
     log.info("%s: %d recordings, %d quarantined%s", job.folder.name, len(index.clips), index.quarantined, remark)

@@ -42,5 +42,5 @@ class Chroma:
     def compute(self, samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         """Return `(12, frames)` of `(samples,)` float32."""
         return librosa.feature.chroma_cqt(
-            y=samples, sr=sample_rate_hz, hop_length=self.hop_length, n_octaves=self.octaves
+            y=samples, sr=sample_rate_hz, hop_length=self.hop_length, n_octaves=self.octaves, tuning=0.0
         )

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache, cached_property
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, cast
 
 import numpy as np
 import pydantic.dataclasses
 from pydantic import BeforeValidator, SerializeAsAny, TypeAdapter, ValidationError
 
 from features.augmentations import AUGMENTATIONS, Augmentation, Variants
-from features.own import CLASS, VERSION, OwnPart, OwnPartError, OwnSettingsError, own_part, settings_of
+from features.own import CLASS, PART, VERSION, OwnPart, OwnPartError, OwnSettingsError, own_part, part_of, settings_of
+from features.own_code import PartCode
 from features.own_dataclass import REFERENCE, renamed, settings_dataclass
 from features.strict import STRICT
 
@@ -25,8 +26,11 @@ CHANGES_LENGTH = "changes_length"  # of a class, if its waveforms may be longer 
 class OwnAugmentation:
     """Base class of the settings of augmentations of users' own; each has a dataclass made for it, from its signature.
 
-    It checks what the user's class returns, so that a mistake ends a build with one line at its first clip.
+    It checks what the user's class returns, so that a mistake ends a build with one line at its first clip. Workers get
+    it with the code of its part, so that they compute what its version promises, wherever they run.
     """
+
+    part: ClassVar[OwnPart]
 
     if TYPE_CHECKING:  # fields of each of them
 
@@ -37,10 +41,6 @@ class OwnAugmentation:
         @property
         def version(self) -> str:
             """Return the hash of the code, or what the class states in its place."""
-
-    @cached_property
-    def part(self) -> OwnPart:
-        return own_part(self.reference)
 
     @cached_property
     def augmentation(self) -> Any:
@@ -95,7 +95,7 @@ class OwnAugmentation:
         return ""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (self.reference, self.version, self.settings())
+        return _received, (self.reference, self.part.code, self.settings())
 
 
 def with_own(value: Any) -> Any:
@@ -158,7 +158,7 @@ def _settings_class(part: OwnPart) -> type[OwnAugmentation]:
     reference = part.reference
     if lacking := [name for name in ("draw", "apply") if not callable(getattr(part.kind, name, None))]:
         raise OwnPartError(f"{reference}: expected the methods draw and apply, found no {' and no '.join(lacking)}")
-    found = settings_of(part, taken={CLASS, REFERENCE, VERSION, *dir(OwnAugmentation)})
+    found = settings_of(part, taken={CLASS, PART, REFERENCE, VERSION, *dir(OwnAugmentation)})
     return settings_dataclass(part, OwnAugmentation, found, {})
 
 
@@ -167,26 +167,22 @@ def _variants_class(kinds: tuple[tuple[str, type[OwnAugmentation]], ...]) -> typ
     namespace = {
         "__annotations__": {name: kind | None for name, kind in kinds},
         "__module__": __name__,
-        "__reduce__": lambda self: (with_own, (_written(self),)),
+        "__reduce__": lambda self: (_variants, ({part.name: getattr(self, part.name) for part in fields(self)},)),
         **{name: None for name, _ in kinds},
     }
     made = type("Variants", (Variants,), namespace)
     return cast(type[Variants], pydantic.dataclasses.dataclass(frozen=True, config=STRICT)(made))
 
 
-def _written(variants: Variants) -> dict[str, Any]:
-    """Return variants as a user could write them."""
-    written: dict[str, Any] = {}
-    for part in fields(variants):
-        value = getattr(variants, part.name)
-        if isinstance(value, OwnAugmentation):
-            value = {REFERENCE: value.reference, VERSION: value.version, **value.settings()}
-        written[part.name] = value
-    return written
+def _variants(augmentations: dict[str, Any]) -> Variants:
+    """Return the variants that were sent to a worker, by their names."""
+    own = {name: type(value) for name, value in augmentations.items() if isinstance(value, OwnAugmentation)}
+    return _variants_class(tuple(own.items()))(**augmentations)
 
 
-def _rebuilt(reference: str, version: str, settings: dict[str, Any]) -> OwnAugmentation:
-    return _settings_class(own_part(reference))(**settings, version=version)  # type: ignore[call-arg]  # fields that are made
+def _received(reference: str, code: PartCode, settings: dict[str, Any]) -> OwnAugmentation:
+    """Return the settings of an augmentation that were sent to a worker."""
+    return _settings_class(part_of(reference, code))(**settings)
 
 
 def _is_drawn(item: tuple[Any, Any]) -> bool:

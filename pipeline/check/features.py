@@ -69,7 +69,9 @@ def feature_checks(recipe: AnyRecipe) -> dict[str, Check]:
     def identity_stays() -> str:
         again = recorded_recipe(json.loads(json.dumps(asdict(recipe))))
         identity = recipe.identity(ORIGINAL)
-        expect(again.identity(ORIGINAL) == identity, f"expected {identity}, got {again.identity(ORIGINAL)} once recorded")
+        expect(
+            again.identity(ORIGINAL) == identity, f"expected {identity}, got {again.identity(ORIGINAL)} once recorded"
+        )
         return identity
 
     def travels() -> None:

@@ -1,21 +1,17 @@
 """Command that runs the contract of a part on it."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from pipeline.support.errors import InputError
 
-if TYPE_CHECKING:
-    from pipeline.check.contract import Outcome
-
-
-READY = "spectrogram"  # the kind of tensors that come ready, and their demo
-
 
 def check(
-    part: Annotated[str, typer.Argument(metavar="FILE:NAME", help="A network or augmentation, or a built-in's name.")],
+    part: Annotated[
+        str,
+        typer.Argument(metavar="FILE:NAME", help="A class of yours, or the name of a built-in part."),
+    ],
     settings: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Its settings, as a configuration has them.")
     ] = None,
@@ -23,8 +19,11 @@ def check(
         str, typer.Option(help="Kind of tensors that a network of your own reads, as its configuration says.")
     ] = "four_channel",
 ) -> None:
-    """Run the contract of a network or an augmentation of your own on it, and say what it keeps and what not."""
+    """Run the contract of a network, augmentation, feature or corpus of yours, and say what it keeps and what not."""
     import yaml
+
+    from pipeline.check.contract import outcomes
+    from pipeline.check.parts import part_checks
 
     given = {}
     for setting in settings or ():
@@ -33,33 +32,9 @@ def check(
             raise InputError(f"check: expected settings as KEY=VALUE, got {setting!r}")
         given[key] = yaml.safe_load(value)
     broken = 0
-    for outcome in _outcomes(part, given, reads):
+    for outcome in outcomes(part_checks(part, given, reads)):
         broken += not outcome.passed
         mark = "ok    " if outcome.passed else "BROKEN"
         print(f"{mark}  {outcome.name}{': ' if outcome.remark else ''}{outcome.remark}", flush=True)
     if broken:
         raise typer.Exit(1)
-
-
-def _outcomes(part: str, given: dict[str, Any], reads: str) -> Iterator["Outcome"]:
-    from features.augmentations import AUGMENTATIONS
-    from features.own import own_part
-    from pipeline.check.augmentations import augmentation_checks
-    from pipeline.check.contract import outcomes
-    from pipeline.check.networks import network_checks
-    from pipeline.config.corpora import DEFAULT_DEMO
-    from pipeline.config.schema import parse
-    from training.models import MODELS
-
-    own = part not in MODELS and part not in AUGMENTATIONS
-    kind = own_part(part).kind if own else None
-    if part in AUGMENTATIONS or hasattr(kind, "draw"):
-        name, section = ("own", {"class": part} | given) if own else (part, given)
-        config = parse({"experiments": {"x": {}}, "recipes": {"music": {"variants": {name: section}}}}, "check")
-        return outcomes(augmentation_checks(config.recipes["music"].augmentations[name]))
-    section = {"class": part, "reads": reads} | given if own else {"name": part} | given
-    kind_of_tensor = reads if own else MODELS[part].reads
-    corpus = {"source": "demo", "name": READY if kind_of_tensor == READY else DEFAULT_DEMO}
-    config = parse({"experiments": {"x": {"corpus": corpus, "model": section}}}, "check")
-    experiment = config.experiments["x"]
-    return outcomes(network_checks(experiment.model, config.recipes[experiment.recipe]))

@@ -42,14 +42,25 @@ def stores(
 
 
 def why(
-    path: StorePath,
+    path: Annotated[Path | None, typer.Argument(help="Store, or folder of stores, below work/stores.")] = None,
     work_dir: Work = Path("work"),
+    configfile: Configfile = None,
 ) -> None:
-    """Print for each variant of a store which other store has its tensors, or what differs from the nearest one."""
-    from pipeline.upkeep.catalogue import why as reasons
+    """Print for each variant of a store which other store has its tensors, or what differs from the nearest one.
 
-    for variant, reason in reasons(path, work_dir):
-        print(f"{variant}: {reason}")
+    Without a store, print which files of your own have changed since what lies in the work folder was made by them.
+    """
+    from pipeline.upkeep.catalogue import why as reasons
+    from pipeline.upkeep.edits import edits
+    from pipeline.workflow.plan import plan_of
+
+    if path is not None:
+        for variant, reason in reasons(path, work_dir):
+            print(f"{variant}: {reason}")
+        return
+    plan = plan_of(configfile or [])
+    lines = list(edits(plan))
+    print("\n".join(lines) if lines else f"{plan.origin}: no file of your own has changed since it was used")
 
 
 def verify(

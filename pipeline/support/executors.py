@@ -1,6 +1,7 @@
 """Running independent tasks in workers, by joblib or by dask. Every worker computes with one thread."""
 
 import logging
+import pickle
 import warnings
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import BrokenExecutor
@@ -92,7 +93,7 @@ class TaskRunner:
             waiting = iter(tasks)
 
             def submit(some: Iterable[Task]) -> set[Any]:
-                return {client.submit(_single_threaded, function, task, pure=False) for task in some}
+                return {client.submit(_unpickled, pickle.dumps((function, task)), pure=False) for task in some}
 
             pending = submit(islice(waiting, 2 * workers))
             alone = False
@@ -170,3 +171,9 @@ def _nothing(function: Callable[[Task], Result]) -> _Nothing:
 def _single_threaded(function: Callable[[Task], Result], task: Task) -> Result:
     with threadpool_limits(limits=1):
         return function(task)
+
+
+def _unpickled(pickled: bytes) -> Any:
+    """Return the result of a call; only here it is unpickled, not in the scheduler, so that its errors are its own."""
+    function, task = pickle.loads(pickled)  # noqa: S301  # of the client
+    return _single_threaded(function, task)

@@ -9,10 +9,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from features.own import VERSION
+from features.own_dataclass import REFERENCE
 from pipeline.build.store import array_specs, store_identity
 from pipeline.corpus.index import read_index
 from pipeline.support.errors import InputError
 from pipeline.support.lock import exclusive
+from pipeline.upkeep.versions import edit_between
 from pipeline.workflow.names import build_lock
 from pipeline.workflow.plan import Plan
 from pipeline.workflow.targets import StoreTarget
@@ -26,6 +29,7 @@ class Shelved:
     """One store, complete or not, as its metadata tells."""
 
     layout: Layout
+    attributes: Mapping[str, Any]  # of Zarr's group; empty before there is an array
     arrays: Mapping[str, Mapping[str, Any]]  # Zarr's metadata of each variant
     current: bool  # what its folder's current.json points to
 
@@ -34,11 +38,12 @@ class Shelved:
         layout = Layout(path)
         metadata = {item.parent.name: read_json(item) for item in sorted(layout.group.glob("*/zarr.json"))}
         arrays = {name: array for name, array in metadata.items() if array["node_type"] == "array"}
+        attributes = read_json(layout.group / "zarr.json")["attributes"] if arrays else {}
         try:
             current = read_checked(path.parent / POINTER)["store"] == path.name
         except StoreError:
             current = False
-        return cls(layout, arrays, current)
+        return cls(layout, attributes, arrays, current)
 
     @property
     def path(self) -> Path:
@@ -50,12 +55,11 @@ class Shelved:
 
     def describe(self) -> dict[str, Any]:
         """Return what `otogura stores --json` prints."""
-        group = read_json(self.layout.group / "zarr.json")["attributes"] if self.arrays else {}
         first: Mapping[str, Any] = next(iter(self.arrays.values()), {"shape": [0], "data_type": ""})
         return {
             "path": str(self.path),
-            "corpus": group.get("corpus", ""),
-            "recipe": group.get("recipe", {}),
+            "corpus": self.attributes.get("corpus", ""),
+            "recipe": self.attributes.get("recipe", {}),
             "identity": read_json(self.layout.manifest)["identity"]
             if self.layout.manifest.is_file()
             else self.path.name,
@@ -66,6 +70,20 @@ class Shelved:
             "bytes": sum(file.stat().st_size for file in _files(self.path)),
             "complete": self.layout.manifest.is_file(),
         }
+
+    @property
+    def time_ns(self) -> int:
+        """Return the time at which the store was begun."""
+        return self.layout.rows.stat().st_mtime_ns
+
+    def identity(self, variant: str) -> str:
+        """Return the identity of a variant's tensors."""
+        return str(self.arrays[variant]["attributes"]["identity"])
+
+    def section(self, variant: str) -> dict[str, Any]:
+        """Return the settings of an augmentation, as the recipe of the store has them; empty if there are none."""
+        variants = self.attributes["recipe"].get("variants") or {}
+        return variants.get(variant) or {}
 
     def content(self) -> set[str]:
         """Content hashes of its recordings."""
@@ -103,13 +121,13 @@ def why(path: Path, work: Path) -> Iterator[tuple[str, str]]:
     store = Shelved.at(path)
     others = [other for other in shelved(work) if other.path.resolve() != path.resolve()]
     content = store.content()
-    for variant, array in store.arrays.items():
+    for variant in store.arrays:
         same = [
             (len(content & other.content()), other)
             for other in others
-            if variant in other.arrays and _identity(other.arrays[variant]) == _identity(array)
+            if variant in other.arrays and other.identity(variant) == store.identity(variant)
         ]
-        alike = [(_differences(array, other.arrays[variant]), other) for other in others if variant in other.arrays]
+        alike = [(_differences(store, other, variant), other) for other in others if variant in other.arrays]
         if same:
             shared, other = max(same, key=lambda pair: pair[0])
             new = len(content) - shared
@@ -164,15 +182,23 @@ def _files(path: Path) -> Iterator[Path]:
     return (file for file in path.rglob("*") if file.is_file())
 
 
-def _identity(array: Mapping[str, Any]) -> str:
-    return str(array["attributes"]["identity"])
-
-
-def _differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """The fields of two arrays' recipes that differ, as text."""
-    here, there = _flat(ours["attributes"]["recipe"]), _flat(theirs["attributes"]["recipe"])
+def _differences(store: Shelved, other: Shelved, variant: str) -> list[str]:
+    """Return the fields of two stores' recipes of a variant that differ, as text."""
+    here, there = (_flat(one.arrays[variant]["attributes"]["recipe"]) for one in (store, other))
     names = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
-    return [f"{name} is {here.get(name)}, but {there.get(name)}" for name in names]
+    edit = []
+    if (reference := store.section(variant).get(REFERENCE)) and "augmentation" in names:
+        names.remove("augmentation")
+        edit = [edit_between(reference, str(there.get("augmentation")), here["augmentation"])]
+    if (reference := reference_of(store.attributes["recipe"])) and VERSION in names and VERSION in there:
+        names.remove(VERSION)
+        edit.append(edit_between(reference, there[VERSION], here[VERSION]))
+    return [*edit, *(f"{name} is {here.get(name)}, but {there.get(name)}" for name in names)]
+
+
+def reference_of(recipe: Mapping[str, Any]) -> str | None:
+    """Return the class or the model in a user's file that a recipe, as a store has it, is computed by, if it is one."""
+    return recipe.get(REFERENCE) or recipe.get("model")
 
 
 def _flat(value: Mapping[str, Any], above: str = "") -> dict[str, Any]:

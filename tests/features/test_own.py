@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError, create_model
 
-from features.own import OwnPartError, code_hash, local_files, own_part, settings_of
+from features.own import LARGEST_CODE_BYTES, OwnPartError, own_part, settings_of
+from features.own_code import PartCode
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +16,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))  # so that what is appended goes with it
     (tmp_path / "parts").mkdir()
     return tmp_path
+
+
+def digest(path: Path) -> str:
+    return PartCode.read(path).digest
 
 
 def write(name: str, text: str) -> Path:
@@ -28,7 +33,7 @@ def test_a_reference_names_a_class_of_a_file(folder: Path) -> None:
     path = write("mine.py", "class Mine:\n    value = 3\n")
     part = own_part("parts/mine.py:Mine")
     assert part.kind.value == 3
-    assert part.version == code_hash(path)
+    assert part.version == digest(path)
     assert own_part("parts/mine.py:Mine").kind is part.kind
     assert own_part("mine.py:Mine", folder / "parts").kind is part.kind
 
@@ -65,22 +70,22 @@ def test_its_hash_is_that_of_all_local_code() -> None:
     two = write("blocks/two.py", "import json\n")
     write("deep/inner.py", "import net\n")  # a circle
     unused = write("unused.py", "")
-    assert [file.relative_to(path.parent).as_posix() for file in local_files(path)] == [
+    assert [name for name, _ in PartCode.read(path).sources] == [
         "blocks/__init__.py",
         "blocks/one.py",
         "blocks/two.py",
         "deep/inner.py",
         "net.py",
     ]
-    before = code_hash(path)
+    before = digest(path)
     unused.write_text("x = 1\n")
-    assert code_hash(path) == before
+    assert digest(path) == before
     for edited in (path, blocks, two):
         text = edited.read_text()
         edited.write_text(text + "# edited\n")
-        assert code_hash(path) != before
+        assert digest(path) != before
         edited.write_text(text)
-    assert code_hash(path) == before
+    assert digest(path) == before
 
 
 def test_the_hash_is_the_same_in_another_folder() -> None:
@@ -89,7 +94,7 @@ def test_the_hash_is_the_same_in_another_folder() -> None:
     write("one/helper.py", helper)
     second = write("two/net.py", text)
     write("two/helper.py", helper)
-    assert code_hash(first) == code_hash(second)
+    assert digest(first) == digest(second)
 
 
 def test_a_file_that_has_changed_is_imported_again_with_its_local_modules() -> None:
@@ -97,10 +102,57 @@ def test_a_file_that_has_changed_is_imported_again_with_its_local_modules() -> N
     write("helper.py", "VALUE = 1\n")
     before = own_part("parts/again.py:Mine")
     assert own_part("parts/again.py:Mine") == before
-    write("helper.py", "VALUE = 22\n")
+    write("helper.py", "VALUE = 2\n")  # perhaps in the same second, and as long
     after = own_part("parts/again.py:Mine")
-    assert (before.kind.value, after.kind.value) == (1, 22)
+    assert (before.kind.value, after.kind.value) == (1, 2)
     assert after.version != before.version
+
+
+def test_local_modules_of_one_name_are_told_apart() -> None:
+    for folder, value in {"one": 1, "two": 2}.items():
+        write(f"{folder}/mine.py", "from shared.deep import VALUE\nclass Mine:\n    value = VALUE\n")
+        write(f"{folder}/shared/deep.py", f"VALUE = {value}\n")
+    assert [own_part(f"parts/{folder}/mine.py:Mine").kind.value for folder in ("one", "two", "one")] == [1, 2, 1]
+
+
+def test_a_module_that_a_function_imports_is_that_of_then() -> None:
+    text = "class Mine:\n    def value(self):\n        from late import VALUE\n        return VALUE\n"
+    write("lazy.py", text)
+    write("late.py", "VALUE = 1\n")
+    part = own_part("parts/lazy.py:Mine")
+    write("late.py", "VALUE = 2\n")
+    assert part.kind().value() == 1
+
+
+def test_a_module_that_only_a_function_needs_may_fail() -> None:
+    write("may.py", "class Mine:\n    def value(self):\n        import fails\n")
+    write("fails.py", "import no_such_package\n")
+    mine = own_part("parts/may.py:Mine").kind()
+    with pytest.raises(ImportError):
+        mine.value()
+
+
+def test_local_files_hide_nothing_that_is_installed() -> None:
+    path = write("hides.py", "import json, numpy\nclass Mine:\n    modules = json.dumps({}), numpy.pi\n")
+    write("json.py", "raise RuntimeError\n")
+    write("numpy.py", "raise RuntimeError\n")
+    assert own_part("parts/hides.py:Mine").kind.modules[0] == "{}"
+    assert [name for name, _ in PartCode.read(path).sources] == ["hides.py"]
+
+
+def test_a_mere_folder_elsewhere_hides_no_local_module(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "on_path" / "layers").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(folder / "on_path"))
+    path = write("layered.py", "from layers import VALUE\nclass Mine:\n    value = VALUE\n")
+    write("layers.py", "VALUE = 1\n")
+    assert own_part("parts/layered.py:Mine").kind.value == 1
+    assert [name for name, _ in PartCode.read(path).sources] == ["layered.py", "layers.py"]
+
+
+def test_more_code_than_workers_can_be_sent_is_refused() -> None:
+    write("large.py", f"VALUE = '{'x' * LARGEST_CODE_BYTES}'\nclass Mine: ...\n")
+    with pytest.raises(OwnPartError, match=r"^parts/large.py: expected at most 4.2 MB of code, .* got 4.2 MB with its"):
+        own_part("parts/large.py:Mine")
 
 
 @pytest.mark.parametrize("stated", ["3", "'3'"])

@@ -43,16 +43,23 @@ def indexed(source: Source, folder: Path, max_quarantine: float = 0.5) -> pa.Tab
     ).clips
 
 
-def plan_of_tones(folder: Path, clips: int = 3, compression: str | None = None, **variants: object) -> Plan:
+def plan_of_tones(
+    folder: Path,
+    clips: int = 3,
+    compression: str | None = None,
+    recipe: dict[str, Any] | None = None,
+    **variants: object,
+) -> Plan:
     """A corpus of tones below `folder`, and a configuration with the experiment x on it, shards of 4 clips."""
     root = write_corpus(folder / "corpus", "abc", clips)
-    recipe = {"frames": 24, "n_mels": 32, "variants": {"pitch": None, "stretch": None, **variants}}
+    recipe = (recipe or {"frames": 24, "n_mels": 32}) | {"variants": {"pitch": None, "stretch": None, **variants}}
+    model = {"model": "linear_probe"} if "class" in recipe else {}
     config = {
         "work_dir": str(folder / "work"),
         "clips_per_shard": 4,
         "compression": compression,
         "recipes": {"small": recipe},
-        "experiments": {"x": {"corpus": {"root": str(root)}, "recipe": "small"}},
+        "experiments": {"x": {"corpus": {"root": str(root)}, "recipe": "small"} | model},
     }
     (folder / "mine.yaml").write_text(json.dumps(config))
     return plan_of([folder / "mine.yaml"])

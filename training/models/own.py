@@ -2,11 +2,11 @@
 
 from functools import cache
 from inspect import signature
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pydantic import create_model
 
-from features.own import CLASS, VERSION, OwnPart, OwnPartError, own_part, settings_of, validated
+from features.own import CLASS, PART, VERSION, OwnPart, OwnPartError, own_part, settings_of, validated
 from features.tensors import KINDS
 from training.models.base import NetworkSettings, OneChannelModel
 
@@ -19,17 +19,14 @@ SPECTROGRAMS = ("log_mel", "spectrogram")  # kinds of one channel, which trainin
 class OwnModel(NetworkSettings):
     """Base class of the settings of networks of users' own; each has a class made for it, from its signature."""
 
+    part: ClassVar[OwnPart]
+
     if not TYPE_CHECKING:  # where it is a field of all networks
 
         @property
         def name(self) -> str:
             """Return the file and the class."""
             return str(getattr(self, CLASS))
-
-    @property
-    def part(self) -> OwnPart:
-        """Return the class, and the hash of its code."""
-        return own_part(self.name)
 
     @property
     def takes_shape(self) -> bool:
@@ -66,8 +63,8 @@ def _settings_class(part: OwnPart, reads: str) -> type[OwnModel]:
     if not hasattr(part.kind, "forward"):
         raise OwnPartError(f"{reference}: expected a torch.nn.Module, got a class without forward")
     base = (OwnModel, OneChannelModel) if reads in SPECTROGRAMS else (OwnModel,)
-    taken = {CLASS, READS, VERSION, *dir(OwnModel), *OneChannelModel.model_fields}
-    return create_model(
+    taken = {CLASS, PART, READS, VERSION, *dir(OwnModel), *OneChannelModel.model_fields}
+    made = create_model(
         part.kind.__name__,
         __base__=base,
         **{  # type: ignore[call-overload]  # keys that are computed
@@ -77,3 +74,6 @@ def _settings_class(part: OwnPart, reads: str) -> type[OwnModel]:
             **settings_of(part, GIVEN, taken),
         },
     )
+    kind = cast(type[OwnModel], made)
+    kind.part = part
+    return kind

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from features.own import CLASS, VERSION, OwnPart, OwnPartError, OwnSettingsError, own_part, settings_of
+from features.own import CLASS, PART, VERSION, OwnPart, OwnPartError, OwnSettingsError, own_part, part_of, settings_of
+from features.own_code import PartCode
 from features.own_dataclass import REFERENCE, renamed, settings_dataclass
 from features.recipe import SoundRecipe, central
 from features.strict import STRICT
@@ -36,6 +37,7 @@ class OwnRecipe(SoundRecipe):
     seconds: Annotated[float, Field(gt=0)] = 10.0
     dtype: Literal["float16", "float32"] = "float32"
 
+    part: ClassVar[OwnPart]
     statistics: ClassVar[tuple[str, ...]] = ("values",)
 
     if TYPE_CHECKING:  # fields of each of them
@@ -47,10 +49,6 @@ class OwnRecipe(SoundRecipe):
         @property
         def version(self) -> str:
             """Return the hash of the code, or what the class states in its place."""
-
-    @cached_property
-    def part(self) -> OwnPart:
-        return own_part(self.reference)
 
     @cached_property
     def feature(self) -> Any:
@@ -107,7 +105,7 @@ class OwnRecipe(SoundRecipe):
         return {CLASS: self.part.kind.__name__, **decided}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return own_recipe, ({part.name: getattr(self, part.name) for part in fields(self)},)
+        return _received, (self.part.code, {part.name: getattr(self, part.name) for part in fields(self)})
 
 
 def own_recipe(section: dict[str, Any]) -> OwnRecipe:
@@ -137,11 +135,16 @@ def own_recipe(section: dict[str, Any]) -> OwnRecipe:
     return recipe
 
 
+def _received(code: PartCode, settings: dict[str, Any]) -> OwnRecipe:
+    """Return a recipe that was sent to a worker."""
+    return _recipe_class(part_of(settings[REFERENCE], code))(**settings)
+
+
 @cache
 def _recipe_class(part: OwnPart) -> type[OwnRecipe]:
     if not callable(getattr(part.kind, "compute", None)):
         raise OwnPartError(f"{part.reference}: expected the method compute, found none")
-    found = settings_of(part, (*OF_RECIPE, SAMPLES), {CLASS, REFERENCE, VERSION, *dir(OwnRecipe)})
+    found = settings_of(part, (*OF_RECIPE, SAMPLES), {CLASS, PART, REFERENCE, VERSION, *dir(OwnRecipe)})
     parameters = inspect.signature(part.kind).parameters
     stated = {name: parameters[name].default for name in OF_RECIPE if name in parameters}
     defaults = {name: value for name, value in stated.items() if value is not inspect.Parameter.empty}

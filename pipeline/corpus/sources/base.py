@@ -202,6 +202,11 @@ class Source(ABC, Generic[Settings]):
         self._config_path = config_path
         self.passed_over = PassedOver()
 
+    @property
+    def corpus(self) -> Settings:
+        """Return the settings."""
+        return self._corpus
+
     @classmethod
     def recording_at(cls, path: Path) -> Recording | None:
         """Return the recording of this source that a path names by itself, or None if it names none."""

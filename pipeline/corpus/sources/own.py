@@ -2,21 +2,25 @@
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import create_model
 
-from features.own import CLASS, VERSION, OwnPart, OwnPartError, own_part, settings_of, validated
-from pipeline.corpus.sources.base import FilesCorpus, Fraction
+from features.own import CLASS, PART, VERSION, OwnPart, OwnPartError, own_part, settings_of, validated
+from pipeline.corpus.sources.base import FilesCorpus, Fraction, StoredCorpus
 from pipeline.support.paths import real_path
+from stores.files import write_json
 from training.settings import Positive
 
 OWN = "own"  # in place of the name of a source
+LISTED_BY = "listed_by.json"  # in the folder of an index: the class and its version, for whoever asks what has changed
 HAS_FOLDS = "has_folds"  # of a class whose recordings have folds
 
 
 class OwnCorpus(FilesCorpus):
     """Base class of the settings of corpora of users' own; each has a class made for it, from its signature."""
+
+    part: ClassVar[OwnPart]
 
     segments: Positive = 1
     """Equal parts of each recording. Each is a clip of its own, on the same side as the others."""
@@ -38,11 +42,6 @@ class OwnCorpus(FilesCorpus):
     def reference(self) -> str:
         """Return the file and the class."""
         return str(getattr(self, CLASS))
-
-    @property
-    def part(self) -> OwnPart:
-        """Return the class, and the hash of its code."""
-        return own_part(self.reference)
 
     def made(self) -> Any:
         """Return the user's object, made with the settings. Raises `OwnPartError` where its class raises."""
@@ -91,13 +90,19 @@ def own_corpus(section: dict[str, Any]) -> OwnCorpus:
     return corpus
 
 
+def write_listed_by(folder: Path, corpus: StoredCorpus) -> None:
+    """Write into the folder of an index which class has listed the corpus, if it is one of a user's own."""
+    if isinstance(corpus, OwnCorpus):
+        write_json(folder / LISTED_BY, {CLASS: corpus.reference, VERSION: corpus.part.version})
+
+
 @cache
 def _settings_class(part: OwnPart) -> type[OwnCorpus]:
     reference = part.reference
     if not callable(getattr(part.kind, "recordings", None)):
         raise OwnPartError(f"{reference}: expected the method recordings, found none")
-    taken = {CLASS, VERSION, *OwnCorpus.model_fields, *dir(OwnCorpus)}
-    return create_model(
+    taken = {CLASS, PART, VERSION, *OwnCorpus.model_fields, *dir(OwnCorpus)}
+    kind: type[OwnCorpus] = create_model(
         part.kind.__name__,
         __base__=OwnCorpus,
         **{  # type: ignore[call-overload]  # keys that are computed
@@ -106,3 +111,5 @@ def _settings_class(part: OwnPart) -> type[OwnCorpus]:
             **settings_of(part, taken=taken),
         },
     )
+    kind.part = part
+    return kind

@@ -43,8 +43,8 @@ class OwnSource(FilesSource[OwnCorpus]):
         """
         columns: dict[str, list[Any]] = {name: [] for name in LISTING.names}
         seen: set[str] = set()
-        for number, recording in enumerate(self._yielded()):
-            if fault := _fault(recording):
+        for number, recording in enumerate(self.yielded()):
+            if fault := recording_fault(recording):
                 raise self._error(f"recording {number}: {fault}")
             name = os.path.normpath(recording["path"])
             if name in seen:
@@ -62,7 +62,8 @@ class OwnSource(FilesSource[OwnCorpus]):
             raise self._error("expected has_folds = True in the class, and a fold for each recording, or neither")
         return table
 
-    def _yielded(self) -> Iterator[Any]:
+    def yielded(self) -> Iterator[Any]:
+        """Yield whatever the class yields. Raises `InputError` where it raises anything."""
         try:
             yield from self._corpus.made().recordings()
         except Exception as error:  # a user's code may raise anything
@@ -72,7 +73,7 @@ class OwnSource(FilesSource[OwnCorpus]):
         return InputError(f"{self._config_path}: {self._corpus.reference}: recordings: {reason}")
 
 
-def _fault(recording: Any) -> str:
+def recording_fault(recording: Any) -> str:
     """Return what is wrong with one that a class has yielded; empty if nothing is."""
     if not isinstance(recording, Mapping) or "path" not in recording:
         return f"expected a dict with the key path, got {recording!r}"

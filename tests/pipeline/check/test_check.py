@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from onnx_models import SIZE, Levels, export
 from pydantic import TypeAdapter
 
 from features.augmentations import AUGMENTATIONS
-from features.tensors import recorded_recipe
+from features.tensors import RECIPES, recorded_recipe
 from pipeline.check.augmentations import augmentation_checks
 from pipeline.check.contract import outcomes
+from pipeline.check.features import feature_checks
 from pipeline.check.networks import network_checks
 from pipeline.commands.main import main
 from training.models import MODELS, Model
@@ -51,6 +54,33 @@ class DividesByPower(Gain):
         with np.errstate(all="ignore"):
             return clip.samples / np.float32((clip.samples**2).mean())
 
+class Level:
+    shape, axes, units = (2, 5), ("statistic", "frame"), "1"
+    def compute(self, samples, sample_rate_hz):
+        parts = np.array_split(samples, 5)
+        return np.array([[part.mean() for part in parts], [part.std() for part in parts]])
+
+class Misshapen(Level):
+    shape = (2, 6)
+
+class Remembers(Level):
+    last = 0.0
+    def compute(self, samples, sample_rate_hz):
+        Remembers.last, before = float(samples[0]), Remembers.last
+        return super().compute(samples, sample_rate_hz) + before
+
+class Loudness(Level):
+    def compute(self, samples, sample_rate_hz):
+        with np.errstate(all="ignore"):
+            return np.log(super().compute(samples, sample_rate_hz)[1:].repeat(2, axis=0))
+
+class Dither(Level):
+    def compute(self, samples, sample_rate_hz):
+        return super().compute(samples + np.random.normal(0, 1e-3, len(samples)), sample_rate_hz)
+
+class Constant(Level):
+    def compute(self, samples, sample_rate_hz): return np.zeros((2, 5))
+
 class Net(nn.Module):
     def __init__(self, classes: int):
         super().__init__()
@@ -64,6 +94,15 @@ class DeadWeight(Net):
     def __init__(self, classes: int):
         super().__init__(classes)
         self.unused = nn.Linear(3, 3)
+
+class Gated(Net):
+    def __init__(self, classes: int):
+        super().__init__(classes)
+        self.gate, self.drop = nn.Linear(1, 1), nn.Dropout(0.3)
+    def forward(self, x):
+        steps = self.pool(x).flatten(1)
+        weights = self.gate(self.drop(steps)[:, :, None])[:, :, 0].softmax(dim=1)  # whatever the gate's bias
+        return self.head(steps * weights)
 
 class Restless(Net):
     def forward(self, x): return super().forward(x + torch.rand_like(x))
@@ -85,6 +124,17 @@ class Attends(Net):
 def test_built_in_augmentations_keep_their_contract(name: str) -> None:
     broken = [outcome for outcome in outcomes(augmentation_checks(AUGMENTATIONS[name]())) if not outcome.passed]
     assert not broken
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+def test_built_in_features_keep_their_contract(kind: str, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {}
+    if kind == "embedding":
+        export(tmp_path / "levels.onnx", Levels(), torch.zeros(2, 800))
+        model = str(tmp_path / "levels.onnx")
+        settings = {"model": model, "size": SIZE, "sample_rate_hz": 8000, "window_s": 0.1, "windows": 3}
+    checks = feature_checks(recorded_recipe({"kind": kind} | settings))
+    assert not [outcome for outcome in outcomes(checks) if not outcome.passed]
 
 
 def test_every_built_in_network_is_checked() -> None:
@@ -135,7 +185,43 @@ def _broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 "expected finite samples, got NaN or infinite ones (drawn: {'factor': 0.5188}) "
             ],
         ),
+        ("Level", []),
+        (
+            "Misshapen",
+            [
+                f"{check}: OwnPartError: mine.py:Misshapen: compute: expected floats of the sha"
+                for check in (
+                    "tensors as the recipe declares them",
+                    "the same clip gives the same bytes",
+                    "a clip is the same alone and after another",
+                    "finite for silence, noise and clips of any length",
+                    "travels to workers",
+                    "time per clip",
+                )
+            ],
+        ),
+        (
+            "Remembers",
+            [
+                "a clip is the same alone and after another: expected the same bytes after another clip, got others",
+                "travels to workers: expected the same bytes in a worker, got others",
+            ],
+        ),
+        (
+            "Loudness",
+            ["finite for silence, noise and clips of any length: OwnPartError: mine.py:Loudness: compute: exp"],
+        ),
+        (
+            "Dither",
+            [
+                "the same clip gives the same bytes: expected draws from the generator that is given, got some from",
+                "a clip is the same alone and after another: expected the same bytes after another clip, got others",
+                "travels to workers: expected the same bytes in a worker, got others",
+            ],
+        ),
+        ("Constant", ["a clip is the same alone and after another: expected other values for another clip, got"]),
         ("Net", []),
+        ("Gated", []),
         ("OverTheBatch", ["a clip by itself has the logits that it has in a batch: expected 1e-05 at most, got "]),
         ("DeadWeight", ["every weight learns: expected a gradient for every weight, got none for unused.weight, "]),
         (
@@ -168,10 +254,10 @@ def test_what_is_broken_is_told(
         (["mine.py:None_"], "mine.py: no class None_ in it; known there: Gain, "),
         (
             ["mine.py:Net", "width=3"],
-            "check: experiments.x.model.width: unknown key; known here: class, reads, ",
+            "check: width: unknown key; known here: class, reads, ",
         ),
         (["mine.py:Net", "width"], "check: expected settings as KEY=VALUE, got 'width'"),
-        (["noise", "snr_db=[3, 1]"], "check: recipes.music.variants.noise.snr_db: the lower end 3 is above"),
+        (["noise", "snr_db=[3, 1]"], "check: snr_db: the lower end 3 is above"),
         (["nothing"], "expected FILE.py:CLASS, got 'nothing'"),
     ],
 )

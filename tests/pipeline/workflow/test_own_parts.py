@@ -1,6 +1,7 @@
 """Parts of a user's own by the commands as a user types them: the examples, an edit of each, and mistakes."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     return folder
 
 
+def otogura(folder: Folder, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Type an `otogura` command in the folder."""
+    command = [sys.executable, "-m", "pipeline.commands.main", *words]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command, cwd=folder.path, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
 def test_the_examples_are_short() -> None:
     for path in EXAMPLES.glob("*.py"):
         assert len(path.read_text().splitlines()) < 60
@@ -63,18 +73,12 @@ def test_the_variant_is_in_the_store_with_what_was_drawn(folder: Folder) -> None
 
 
 def test_the_model_answers_until_its_file_has_changed(folder: Folder) -> None:
-    def predicted() -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "pipeline.commands.main", "predict", "mine", "corpus/a/0.wav"]
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        return subprocess.run(
-            command, cwd=folder.path, env=environment, capture_output=True, text=True, check=False, timeout=120
-        )
-
-    assert "corpus/a/0.wav" in predicted().stdout
+    answer = ("predict", "mine", "corpus/a/0.wav")
+    assert "corpus/a/0.wav" in otogura(folder, *answer).stdout
     file = folder.path / "parts" / "transformer.py"
     before = file.read_text()
     file.write_text(before + "# edited\n")
-    refused = predicted()
+    refused = otogura(folder, *answer)
     file.write_text(before)
     assert refused.returncode == 2
     assert "model.version: expected " in refused.stderr
@@ -95,9 +99,17 @@ def test_an_edit_runs_again_what_depends_on_it_and_nothing_else(folder: Folder) 
     assert "index_corpus" in planned or "Indexing" in planned
     with open(folder.path / "parts" / "reverb.py", "a") as file:
         file.write("# edited\n")
+    told = otogura(folder, "why", "--configfile", "mine.yaml").stdout
+    assert re.sub("[0-9a-f]{8}", "#", told).splitlines() == [
+        "index corpus-#: parts/wav_scp.py:KaldiFolder has changed (version # → #)",
+        "features short: parts/reverb.py:Reverb has changed (version # → #)",
+        "train mine: parts/transformer.py:AudioTransformer has changed (version # → #)",
+    ]
     assert folder.computed(folder.run("features")) == [CLIPS]
     folder.run("train_mine")
     assert "Nothing to be done" in folder.run("train_mine")
+    told = otogura(folder, "why", "--configfile", "mine.yaml").stdout
+    assert told == "mine.yaml: no file of your own has changed since it was used\n"
 
 
 def test_mistakes_are_one_line_before_anything_is_computed(folder: Folder, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from training.models.build import build
 from training.models.crops import Standard
 
 NET = """
+import torch
 from typing import Annotated
 from pydantic import Field
 from torch import nn
@@ -54,6 +55,18 @@ class Fails(Wide):
 class Tuple(Wide):
     def forward(self, x):
         return (x,)
+
+class Attends(Net):
+    def __init__(self, classes: int, how: str):
+        super().__init__(classes)
+        self.how = how
+    def attention_over_time(self, features):
+        from training.models.network import Attention
+        one = torch.ones(len(features), 5)
+        return {
+            "tensor": one, "none": None, "long": Attention(torch.ones(len(features), 25), None),
+            "flat": Attention(None, one), "right": Attention(one, one[:, None]),
+        }[self.how]
 
 class Named(nn.Module):
     def __init__(self, classes: int, reads: str = "x"): ...
@@ -188,6 +201,22 @@ def test_one_channel_is_standardised_and_cut_as_for_networks_that_are_there() ->
 def test_networks_that_fail_are_told_before_anything_is_trained(name: str, message: str) -> None:
     with pytest.raises(TrainingError, match=message):
         build(model(name), CLASSES, recorded_recipe(FOUR))
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("tensor", "a training.models.network.Attention, got Tensor"),
+        ("none", "a training.models.network.Attention, got NoneType"),
+        ("long", "pooling (clips, steps) of 2 clips and at most 24 steps, got (2, 25)"),
+        ("flat", "received (clips, heads, steps) of 2 clips and at most 24 steps, got (2, 5)"),
+    ],
+)
+def test_attention_that_the_report_cannot_draw_is_told_before_anything_is_trained(how: str, message: str) -> None:
+    build(model("Attends", how="right"), CLASSES, recorded_recipe(FOUR))
+    with pytest.raises(TrainingError) as told:
+        build(model("Attends", how=how), CLASSES, recorded_recipe(FOUR))
+    assert str(told.value) == f"mine.py:Attends: attention_over_time: expected {message}"
 
 
 def test_its_version_stands_for_its_code() -> None:
