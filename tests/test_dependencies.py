@@ -32,6 +32,17 @@ def test_the_service_says_what_it_needs_there() -> None:
     assert refused.stderr == said
 
 
+def test_an_embedding_says_what_it_needs_there(tmp_path: Path) -> None:
+    (tmp_path / "mine.onnx").write_bytes(b"a model")
+    settings = {"model": "mine.onnx", "size": 2, "sample_rate_hz": 8000, "window_s": 1}
+    command = [str(core_python()), "-m", "pipeline.commands.main", "check", "embedding"]
+    command += [f"{name}={value}" for name, value in settings.items()]
+    refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    said = "mine.onnx: the package onnxruntime is not installed; to install it: pip install 'otogura[embedding]'\n"
+    assert refused.stderr == f"otogura: {said}"
+
+
 def test_the_words_of_tags_can_be_read_there() -> None:
     run("from pipeline.labels.words import Tokeniser; assert Tokeniser().words('美しい')")
 

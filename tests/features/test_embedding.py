@@ -275,6 +275,10 @@ def test_a_model_that_does_not_fit_is_told_before_the_first_clip(settings: dict[
         ({"model": "none.onnx"}, "model: none.onnx: no such file; its path is relative to where the command runs"),
         ({"model": "empty.onnx"}, "model: empty.onnx: expected a model in ONNX, got an empty file"),
         ({"modle": "levels.onnx"}, "modle: unknown key; did you mean 'model'?"),
+        (
+            {"sample_rate_hz": None},
+            "sample_rate_hz: input should be a valid integer, got None; see docs/configuration.md",
+        ),
         ({"size": 0}, "size: input should be greater than 0, got 0; see docs/configuration.md"),
         ({"size": None}, "size: input should be a valid integer, got None; see docs/configuration.md"),
     ],
@@ -284,6 +288,14 @@ def test_mistakes_in_a_configuration_are_one_line(settings: dict[str, Any], mess
     with pytest.raises(InputError) as told:
         parse({"experiments": {"x": {"recipe": "mine"}}, "recipes": {"mine": section}}, "c.yaml")
     assert str(told.value) == f"c.yaml: recipes.mine.{message}"
+
+
+@pytest.mark.parametrize("setting", sorted(FITTING))
+def test_what_a_model_expects_has_no_default(setting: str) -> None:
+    section = {"kind": "embedding"} | FITTING
+    del section[setting]
+    with pytest.raises(InputError, match=rf"^c: recipes\.mine\.{setting}: expected a value, got none; add this key$"):
+        parse({"experiments": {"x": {"recipe": "mine"}}, "recipes": {"mine": section}}, "c")
 
 
 def test_an_experiment_on_an_embedding_has_the_linear_probe() -> None:

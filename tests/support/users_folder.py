@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from core_environment import core_python
+from core_environment import core_requirements, python_with
 
 from stores import open_store
 
@@ -25,10 +25,14 @@ EXPERIMENT = {
 
 
 class Folder:
-    """A user's folder with a corpus and a configuration."""
+    """A user's folder with a corpus and a configuration.
 
-    def __init__(self, path: Path, code: Path = ROOT) -> None:
+    Commands run with nothing but the core dependencies, as `make demo` installs them, and with those of some extras.
+    """
+
+    def __init__(self, path: Path, code: Path = ROOT, extras: tuple[str, ...] = ()) -> None:
         self.path, self.code = path, code
+        self.python = python_with(*map(str, core_requirements()), *extras)
         self.config: dict[str, Any] = {
             "clips_per_shard": 8,
             "experiments": {"genre": dict(EXPERIMENT)},
@@ -40,8 +44,7 @@ class Folder:
         (self.path / "mine.yaml").write_text(yaml.safe_dump(self.config))
         if cores is not None:
             arguments = ("--cores", str(cores), *arguments)
-        # With nothing but the core dependencies, as `make demo` installs them.
-        snakemake = [str(core_python()), "-m", "snakemake", "--snakefile", str(self.code / "Snakefile")]
+        snakemake = [str(self.python), "-m", "snakemake", "--snakefile", str(self.code / "Snakefile")]
         return [*snakemake, *arguments, "--configfile", "mine.yaml"]
 
     def run(self, *arguments: str, ok: bool = True, cores: int | None = 1) -> str:

@@ -1,5 +1,6 @@
 """The recipe of embeddings."""
 
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -55,7 +56,7 @@ class EmbeddingRecipe(SoundRecipe):
     model: str
     version: str | None = None
     size: Positive
-    sample_rate_hz: Positive
+    sample_rate_hz: Positive = field()  # without the default of the base
     window_s: PositiveSeconds
     hop_s: PositiveSeconds | None = None
     windows: Positive = 1

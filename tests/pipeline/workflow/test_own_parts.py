@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from corpora import write_corpus
 from users_folder import EXPERIMENT, RECIPE, ROOT, Folder
 
@@ -16,6 +17,7 @@ from stores import open_store
 
 EXAMPLES = ROOT / "examples" / "own"
 CLIPS = 24
+ONE_VARIANT = dict.fromkeys(["noise", "stretch", "pitch", "rolloff"])
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +112,61 @@ def test_an_edit_runs_again_what_depends_on_it_and_nothing_else(folder: Folder) 
     assert "Nothing to be done" in folder.run("train_mine")
     told = otogura(folder, "why", "--configfile", "mine.yaml").stdout
     assert told == "mine.yaml: no file of your own has changed since it was used\n"
+
+
+def test_a_feature_is_computed_learned_and_answered_and_an_edit_computes_it_alone(folder: Folder) -> None:
+    chroma = {"class": "parts/chroma.py:Chroma", "seconds": 1, "octaves": 5, "variants": ONE_VARIANT}
+    folder.config["experiments"]["keys"] = EXPERIMENT | {
+        "recipe": "chroma",
+        "model": {"name": "resnet18", "width": 0.125, "crop": None},
+    }
+    folder.config["recipes"]["chroma"] = chroma
+    assert folder.computed(folder.run("train_keys", cores=2)) == [2 * CLIPS]
+    (family,) = (folder.path / "work" / "stores").glob("*-chroma-*")
+    store = open_store(family)
+    assert store.clip_shape == (12, 44, 1)
+    assert store.variants == ("original", "shift")
+    assert "corpus/a/0.wav" in otogura(folder, "predict", "keys", "corpus/a/0.wav").stdout
+    with open(folder.path / "parts" / "chroma.py", "a") as file:
+        file.write("# edited\n")
+    told = otogura(folder, "why", "--configfile", "mine.yaml")
+    lines = [line for line in told.stdout.splitlines() if line.startswith("features chroma")]
+    assert len(lines) == 1, told
+    assert "features chroma: parts/chroma.py:Chroma has changed (version " in lines[0]
+    refused = otogura(folder, "predict", "keys", "corpus/a/0.wav")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "Chroma has changed; put the file of then back, or type the command again" in refused.stderr
+    assert folder.computed(folder.run("features")) == [2 * CLIPS]
+
+
+def test_an_exported_network_is_an_embedding_whose_probe_stands_in_reports(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, extras=("onnxruntime",))
+    write_corpus(tmp_path / "corpus", "abc", CLIPS // 3)
+    net = {"recipe": "mel", "model": {"name": "cnn8", "crop": None}}
+    mel = {"kind": "log_mel", "sample_rate_hz": 22050, "frames": 32, "n_mels": 32, "variants": ONE_VARIANT}
+    folder.config["experiments"] = {"net": EXPERIMENT | net}
+    folder.config["recipes"] = {"mel": mel}
+    assert folder.computed(folder.run("train_net")) == [2 * CLIPS]
+    export = [sys.executable, str(EXAMPLES / "export_onnx.py"), "work/runs/net", "net.onnx"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    printed = subprocess.run(export, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    recipe = yaml.safe_load(printed.splitlines()[-1])["embedding"]
+    folder.config["recipes"]["learned"] = recipe
+    folder.config["experiments"]["probe"] = {key: EXPERIMENT[key] for key in ("corpus", "training")} | {
+        "recipe": "learned"
+    }
+    said = folder.run("train_net")
+    assert folder.computed(said) == [CLIPS]
+    assert said.index("Training probe") < said.index("Training net")
+    assert "\nepoch " not in said[said.index("Training net") :]  # its weights are there
+    probe = folder.metrics("net")["probes"]["probe"]
+    assert probe["accuracy"] == folder.metrics("probe")["accuracy"]
+    assert "Beside probe" in (tmp_path / "work" / "runs" / "net" / "report.html").read_text()
+    assert "corpus/a/0.wav" in otogura(folder, "predict", "probe", "corpus/a/0.wav").stdout
+    os.rename(tmp_path / "net.onnx", tmp_path / "gone.onnx")
+    refused = otogura(folder, "predict", "probe", "corpus/a/0.wav")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "net.onnx: no such file" in refused.stderr
 
 
 def test_mistakes_are_one_line_before_anything_is_computed(folder: Folder, tmp_path: Path) -> None:
