@@ -171,6 +171,13 @@ def _place(error: Exception, path: str, file: str) -> str:
     return f"{file}:{lines[-1]}" if lines else file
 
 
+def raise_own_fault(error: ValidationError) -> None:
+    """Raise the `OwnPartError` that validation has ended with, if it is one."""
+    cause = error.errors(include_url=False)[0].get("ctx", {}).get("error")
+    if isinstance(cause, OwnPartError):
+        raise cause from None
+
+
 def line_of(error: Exception) -> str:
     """Return an error in one line."""
     text = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())

@@ -9,8 +9,9 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow as pa
+from pydantic import ValidationError
 
-from features.own import OwnPartError
+from features.own import OwnPartError, raise_own_fault
 from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
 from pipeline.support.lock import exclusive
@@ -168,6 +169,14 @@ JOBS: dict[str, Callable[[str, argparse.Namespace], None]] = {
 }
 
 
+def _run(arguments: argparse.Namespace) -> None:
+    try:
+        JOBS[arguments.job](arguments.text, arguments)
+    except ValidationError as error:  # of JSON that was valid when it was written: a user's file was edited since
+        raise_own_fault(error)
+        raise
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
     parser.add_argument("job", choices=JOBS)
@@ -189,7 +198,7 @@ def main() -> int:
     pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own would reserve a gigabyte for tables of a few MB
     try:
         with exclusive(arguments.lock) if arguments.lock else nullcontext():
-            JOBS[arguments.job](arguments.text, arguments)
+            _run(arguments)
     except (InputError, OwnPartError, StoreError, TrainingError) as error:
         log.error("otogura: %s", error)
         return 1

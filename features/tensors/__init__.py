@@ -8,9 +8,16 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
 
-from pydantic import Field, SerializeAsAny, TypeAdapter, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
-from features.own import CLASS
+from features.own import CLASS, raise_own_fault
 from features.own_dataclass import REFERENCE
 from features.recipe import SoundRecipe, TensorRecipe
 from features.tensors.own.recipe import OWN, OwnRecipe, own_recipe
@@ -66,8 +73,20 @@ else:
 
 
 def recorded_recipe(described: dict[str, Any]) -> TensorRecipe:
-    """Return the recipe that `dataclasses.asdict` described. Raises `pydantic.ValidationError` for anything else."""
-    return TypeAdapter(AnyRecipe).validate_python(described)
+    """Return the recipe that `dataclasses.asdict` described.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        For anything else.
+    features.own.OwnPartError
+        If a part of a user's own cannot be used, or is another version of it.
+    """
+    try:
+        return TypeAdapter(AnyRecipe).validate_python(described)
+    except ValidationError as error:
+        raise_own_fault(error)
+        raise
 
 
 def assembly_of(recipe: TensorRecipe) -> "TensorAssembly":

@@ -273,6 +273,13 @@ def test_an_error_of_its_own_stays_what_it_is() -> None:
         computed(recipe("Wrong", how="own error"), noise())
 
 
+def test_a_recorded_one_of_another_version_is_one_line() -> None:
+    described = asdict(recipe())
+    Path("mine.py").write_text(FILE + "# edited\n")
+    with pytest.raises(OwnPartError, match=r"^version: expected .*: mine\.py:Blocks has changed; put the file of then"):
+        recorded_recipe(described)
+
+
 class TestWhichNetworksReadIt:
     def test_those_of_one_channel_read_two_axes(self) -> None:
         section = {"class": "mine.py:Blocks"}

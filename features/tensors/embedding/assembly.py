@@ -27,6 +27,7 @@ class Assembly:
 
     def __init__(self, recipe: EmbeddingRecipe) -> None:
         self.recipe = recipe
+        self.path = Path(recipe.model).expanduser().absolute()  # workers may stand in another folder
         silence = np.zeros(recipe.samples, np.float32)
         self._embedded(silence)
 
@@ -40,7 +41,7 @@ class Assembly:
 
     @cached_property
     def model(self) -> "Model":
-        return Model(self.recipe)
+        return Model(self.recipe, self.path)
 
     def _embedded(self, samples: np.ndarray) -> np.ndarray:
         """Return the vectors `(windows, size)` float32 of `(samples,)` float32."""
@@ -49,15 +50,15 @@ class Assembly:
         return self.model.vectors(windows)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"recipe": self.recipe}  # a model does not travel
+        return {"recipe": self.recipe, "path": self.path}  # a model does not travel
 
 
 class Model:
     """Model of a recipe, loaded, with its input and output. Raises `OwnPartError` where it does not fit."""
 
-    def __init__(self, recipe: EmbeddingRecipe) -> None:
+    def __init__(self, recipe: EmbeddingRecipe, path: Path) -> None:
         self.recipe = recipe
-        self._session = _loaded(recipe.model, str(recipe.version))
+        self._session = _loaded(path, str(recipe.version))
         self._input = self._named(self._session.get_inputs(), recipe.input, "input")
         self._output = self._named(self._session.get_outputs(), recipe.output, "output")
         self._check_input()
@@ -129,7 +130,7 @@ class Model:
 
 
 @lru_cache(maxsize=2)  # a worker gets the recipe anew with every shard
-def _loaded(path: str, version: str) -> "InferenceSession":
+def _loaded(path: Path, version: str) -> "InferenceSession":
     """Return the model of that version, which computes on one thread, so that its sums have one order."""
     try:
         import onnxruntime
@@ -137,8 +138,7 @@ def _loaded(path: str, version: str) -> "InferenceSession":
         raise OwnPartError(f"{path}: {INSTALL}") from None
     from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NotImplemented
 
-    file = Path(path).expanduser()
-    if (found := model_hash(file)) != version:
+    if (found := model_hash(path)) != version:
         raise OwnPartError(
             f"{path}: expected the version {version}, got {found}: the model has changed; put the file of then back, "
             "or type the command again that it was used by"
@@ -148,6 +148,6 @@ def _loaded(path: str, version: str) -> "InferenceSession":
     options.use_deterministic_compute = True
     options.log_severity_level = 4  # of what fails an error says the same
     try:
-        return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except (Fail, InvalidGraph, InvalidProtobuf, NotImplemented) as error:
         raise OwnPartError(f"{path}: cannot be loaded: {' '.join(str(error).split())[:300]}") from None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from features.own import OwnPartError
 
+RELATIVE = "its path is relative to where the command runs"
 # An entry of `external_data` in the protocol buffer: the key "location", and a name of at most 127 bytes.
 LOCATION = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])", re.DOTALL)
 
@@ -25,7 +26,8 @@ def model_hash(path: Path) -> str:
 def model_files(path: Path) -> list[Path]:
     """Return the file of a model and those of its weights, if it names any; see `model_hash`."""
     if not path.is_file():
-        raise OwnPartError(f"{path}: no such file; its path is relative to where the command runs")
+        where = "it has to be there for every worker" if path.is_absolute() else RELATIVE
+        raise OwnPartError(f"{path}: no such file; {where}")
     if not path.stat().st_size:
         raise OwnPartError(f"{path}: expected a model in ONNX, got an empty file")
     with open(path, "rb") as model, mmap.mmap(model.fileno(), 0, access=mmap.ACCESS_READ) as data:

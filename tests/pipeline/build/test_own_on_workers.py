@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from corpora import tree, write_corpus
 from dask.distributed import LocalCluster
-from stores_of import indexed
+from onnx_models import SIZE, Levels, export
+from stores_of import indexed, plan_of_tones
 from users_folder import ROOT
 from waiting import wait_until
 
 from features.own import OwnPartError
 from features.tensors import AnyRecipe, recorded_recipe
+from pipeline.__main__ import main
 from pipeline.build.store import build_store
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
@@ -37,7 +40,13 @@ class Gain:
     def apply(self, clip, parameters, rng):
         from later import signed
         return signed(clip.samples) * np.float32(parameters["factor"])
+
+class Peak:
+    shape, axes, units = (1, 1), ("row", "frame"), "1"
+    def compute(self, samples, sample_rate_hz):
+        return MOST * np.abs(samples).max(keepdims=True)[None]
 """
+FOUR = {"kind": "four_channel", "frames": 8, "n_mels": 16}
 LATER = "def signed(samples):\n    return -samples\n"
 
 
@@ -78,10 +87,10 @@ def write_part(folder: Path, text: str) -> None:
     (folder / "parts" / "later.py").write_text(LATER)
 
 
-def recipe() -> AnyRecipe:
+def recipe(features: dict[str, Any] = FOUR) -> AnyRecipe:
     others = dict.fromkeys(["noise", "shift", "stretch", "pitch", "rolloff"])
     gain = {"class": "parts/gain.py:Gain", "least": 1.0}
-    return recorded_recipe({"kind": "four_channel", "frames": 8, "n_mels": 16, "variants": others | {"gain": gain}})
+    return recorded_recipe(features | {"variants": others | {"gain": gain}})
 
 
 def built(folder: Path, recipe: AnyRecipe, engine: TaskRunner) -> Path:
@@ -100,9 +109,19 @@ def edit(folder: Path) -> None:
     (folder / "parts" / "later.py").write_text(LATER.replace("-samples", "+samples"))
 
 
-def test_workers_in_other_folders_write_the_same_bytes(folder: Path, scheduler: str) -> None:
-    here = built(folder, recipe(), TaskRunner("threads"))
-    there = built(folder, recipe(), TaskRunner("dask", WORKERS, scheduler))
+@pytest.mark.parametrize(
+    "features",
+    [
+        FOUR,
+        {"class": "parts/gain.py:Peak", "seconds": 0.1},
+        {"kind": "embedding", "model": "levels.onnx", "size": SIZE, "sample_rate_hz": 8000, "window_s": 0.1},
+    ],
+)
+def test_workers_in_other_folders_write_the_same_bytes(folder: Path, scheduler: str, features: dict[str, Any]) -> None:
+    if "model" in features:
+        export(folder / "levels.onnx", Levels(), torch.zeros(2, 800))
+    here = built(folder, recipe(features), TaskRunner("threads"))
+    there = built(folder, recipe(features), TaskRunner("dask", WORKERS, scheduler))
     assert tree(here) == tree(there)
     assert set(open_store(there).variants) == {"original", "gain"}
 
@@ -136,3 +155,17 @@ def test_a_package_that_workers_lack_is_one_line(folder: Path, scheduler: str, m
     with pytest.raises(OwnPartError) as told:
         built(folder, recipe(), TaskRunner("dask", WORKERS, scheduler))
     assert str(told.value) == "parts/gain.py:1: ModuleNotFoundError: No module named 'only_here'"
+
+
+def test_a_job_whose_file_was_edited_since_it_was_planned_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gain = {"class": "parts/gain.py:Gain", "least": 1.0}
+    job = plan_of_tones(folder, gain=gain).experiments["x"].store.job
+    edit(folder)
+    (folder / "parts" / "gain.py").write_text(PART)
+    monkeypatch.setattr(sys, "argv", ["pipeline", "build", job])
+    assert main() == 1
+    (said,) = caplog.messages
+    assert said.startswith("otogura: gain.version: expected ")
+    assert "\n" not in said
