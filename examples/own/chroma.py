@@ -1,9 +1,11 @@
 """Chroma: the energy of the twelve pitch classes over time, from a constant-Q transform.
 
-experiments:
-keys: {corpus: {root: songs}, recipe: chroma, model: cnn4}
-recipes:
-chroma: {class: examples/own/chroma.py:Chroma, seconds: 10}
+In a configuration:
+
+    experiments:
+      keys: {corpus: {root: songs}, recipe: chroma, model: {name: resnet18, crop: null}}
+    recipes:
+      chroma: {class: examples/own/chroma.py:Chroma, seconds: 10}
 """
 
 from typing import Annotated

@@ -2,7 +2,7 @@
 
     python examples/own/export_onnx.py work/runs/environment environment.onnx
 
-prints the section of `recipes:` that reads the file. It needs the packages onnx and onnxscript.
+It prints the section of `recipes:` that reads the file, and needs the packages onnx and onnxscript.
 """
 
 import sys

@@ -1,8 +1,10 @@
 """Reverberation: convolution with noise that decays exponentially, by a drawn time.
 
-recipes:
-music:
-variants: {reverb: {class: examples/own/reverb.py:Reverb, decay_s: [0.1, 0.6]}}
+In a configuration:
+
+    recipes:
+      music:
+        variants: {reverb: {class: examples/own/reverb.py:Reverb, decay_s: [0.1, 0.6]}}
 """
 
 from typing import Annotated

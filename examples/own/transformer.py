@@ -1,8 +1,10 @@
 """A small audio transformer: patches of 16 rows × 4 frames of all four channels, and attention over them in time.
 
-experiments:
-mine:
-model: {class: examples/own/transformer.py:AudioTransformer, reads: four_channel, width: 64}
+In a configuration:
+
+    experiments:
+      mine:
+        model: {class: examples/own/transformer.py:AudioTransformer, reads: four_channel, width: 64}
 """
 
 from typing import Annotated

@@ -1,8 +1,10 @@
 """A Kaldi folder: `wav.scp` with an id and a file on each line, `utt2label` with labels, and perhaps `utt2spk`.
 
-experiments:
-mine:
-corpus: {class: examples/own/wav_scp.py:KaldiFolder, root: data/train}
+In a configuration:
+
+    experiments:
+      mine:
+        corpus: {class: examples/own/wav_scp.py:KaldiFolder, root: data/train}
 """
 
 from collections.abc import Iterator
