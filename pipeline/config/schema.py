@@ -97,7 +97,8 @@ class Config(Section):
             BeforeValidator(_empty),
         ],
     ]
-    """Recipes by their names: your own, or changes to those that are there already."""
+    """Recipes by their names: your own, or changes to those that are there already. `{class: FILE.py:CLASS}` is a
+    feature of yours, see *Write your own*."""
 
     @model_validator(mode="before")
     @classmethod

@@ -14,8 +14,8 @@ EXPLANATION = (
     "nothing of what comes when."
 )
 PROBE = (
-    "{} is a linear probe: a logistic regression on the mean over time of each row of its own recipe, such as an "
-    "embedding, learned from the same training clips."
+    "The experiment {} is a linear probe: a logistic regression on the mean over time of each row of its own recipe, "
+    "such as an embedding, learned from the same training clips."
 )
 PAIRED = (
     " Both scores of a difference are of the same recordings, and its interval is that of resamples of their groups, "
@@ -40,11 +40,13 @@ def _figure(name: str, section: Mapping[str, Any]) -> KeyFigure:
 def baseline_panels(metrics: Mapping[str, Any]) -> list[Panel]:
     """Return the table of all scores that are compared with each baseline, of what metrics.json holds."""
     network, probes = metrics.get("mean", metrics), metrics.get("probes", {})
-    panels = [_panel("logistic regression", metrics["linear_baseline"], network, EXPLANATION)]
-    return panels + [_panel(name, section, network, PROBE.format(name)) for name, section in probes.items()]
+    panels = [_panel("a logistic regression", "logistic regression", metrics["linear_baseline"], network, EXPLANATION)]
+    return panels + [
+        _panel(f"the probe {name}", name, section, network, PROBE.format(name)) for name, section in probes.items()
+    ]
 
 
-def _panel(name: str, section: Mapping[str, Any], network: Mapping[str, float], explanation: str) -> Panel:
+def _panel(title: str, name: str, section: Mapping[str, Any], network: Mapping[str, float], explanation: str) -> Panel:
     rows = [
         [
             label,
@@ -58,5 +60,4 @@ def _panel(name: str, section: Mapping[str, Any], network: Mapping[str, float], 
         if name in section["verdicts"]
     ]
     columns = ("", "network", name, "difference", "its 95 % interval", "the network is")
-    beside = f"Beside {'a ' if explanation is EXPLANATION else ''}{name}"
-    return Panel(beside, explanation + PAIRED, columns=columns, rows=rows)
+    return Panel(f"Beside {title}", explanation + PAIRED, columns=columns, rows=rows)

@@ -55,8 +55,8 @@ def test_a_run_is_compared_with_the_probe(store: Store, tmp_path: Path) -> None:
     assert section["difference_intervals"]["accuracy"] == [between.low, between.high]
     assert section["verdicts"]["accuracy"] == between.verdict
     page = (tmp_path / "net" / "report.html").read_text()
-    assert "<h2>Beside probe</h2>" in page
-    assert "probe is a linear probe: a logistic regression on the mean over time of each row" in page
+    assert "<h2>Beside the probe probe</h2>" in page
+    assert "The experiment probe is a linear probe: a logistic regression on the mean over time of each row" in page
     assert "probe accuracy" in page
 
 
@@ -67,8 +67,8 @@ def test_folds_are_compared_with_those_of_the_probe(store: Store, tmp_path: Path
     assert section["accuracy"] == probed["mean"]["accuracy"]
     assert section["differences"]["accuracy"] == pytest.approx(metrics["mean"]["accuracy"] - section["accuracy"])
     assert metrics["mean"]["probes"]["probe"]["accuracy"] == pytest.approx(section["accuracy"])
-    assert "<h2>Beside probe</h2>" in (tmp_path / "net" / "report.html").read_text()
-    assert "<h2>Beside probe</h2>" in (tmp_path / "net" / "fold-2" / "report.html").read_text()
+    assert "<h2>Beside the probe probe</h2>" in (tmp_path / "net" / "report.html").read_text()
+    assert "<h2>Beside the probe probe</h2>" in (tmp_path / "net" / "fold-2" / "report.html").read_text()
 
 
 def test_a_probe_of_other_recordings_is_left_out(

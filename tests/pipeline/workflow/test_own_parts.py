@@ -161,7 +161,7 @@ def test_an_exported_network_is_an_embedding_whose_probe_stands_in_reports(tmp_p
     assert "\nepoch " not in said[said.index("Training net") :]  # its weights are there
     probe = folder.metrics("net")["probes"]["probe"]
     assert probe["accuracy"] == folder.metrics("probe")["accuracy"]
-    assert "Beside probe" in (tmp_path / "work" / "runs" / "net" / "report.html").read_text()
+    assert "Beside the probe probe" in (tmp_path / "work" / "runs" / "net" / "report.html").read_text()
     assert "corpus/a/0.wav" in otogura(folder, "predict", "probe", "corpus/a/0.wav").stdout
     os.rename(tmp_path / "net.onnx", tmp_path / "gone.onnx")
     refused = otogura(folder, "predict", "probe", "corpus/a/0.wav")
