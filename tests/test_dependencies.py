@@ -40,7 +40,7 @@ def test_an_embedding_says_what_it_needs_there(tmp_path: Path) -> None:
     refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     said = "mine.onnx: the package onnxruntime is not installed; to install it: pip install 'otogura[embedding]'\n"
-    assert refused.stderr == f"otogura: {said}"
+    assert refused.stderr == f"otogura: {tmp_path}/{said}"
 
 
 def test_the_words_of_tags_can_be_read_there() -> None:
