@@ -68,7 +68,7 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
             mine, theirs = compared(ours, peer, clips, folder / module)
             yield row(name, UNIT, mine, theirs, other_name)
         if wanted(cold):
-            files = sorted(store.path.glob("tensors.zarr/original/c.*"))
+            files = sorted(Path(store.path).glob("tensors.zarr/original/c.*"))
             blocks = taken(streamed(store, block=BLOCK))
             mine, theirs = medians(blocks, lambda: read(files), before=lambda: forget(files))
             unit = "ms per batch of 16 clips of 1.35 MB, not in the page cache, two cores"
@@ -86,7 +86,7 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
             store = written(folder / which, clips, Recipe(), which)
             check(streamed(store), clips)
             mine, theirs = (seconds / BATCHES for seconds in medians(taken(streamed(store)), plain))
-            size = sum(file.stat().st_size for file in store.path.glob("tensors.zarr/original/c.*")) / CLIPS / 1e6
+            size = sum(file.stat().st_size for file in Path(store.path).glob("tensors.zarr/original/c.*")) / CLIPS / 1e6
             unit = UNIT.replace("1.35 MB", f"{size:.2f} MB, five seconds in tensors of thirty")
             yield row(name, unit, mine, theirs, "the dense store of the same, 1.35 MB a clip")
 

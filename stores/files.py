@@ -80,7 +80,11 @@ def write_bytes(path: Path, data: bytes) -> bool:
 
 def write_json(path: Path, value: Any) -> bool:
     """Write indented JSON with its keys in order. Return False if the file holds just that already."""
-    return write_bytes(path, (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+    return write_bytes(path, _json_bytes(value))
+
+
+def _json_bytes(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def read_json(path: Path) -> Any:
@@ -89,21 +93,33 @@ def read_json(path: Path) -> Any:
 
 def write_checked(path: Path, value: dict[str, Any]) -> bool:
     """Write JSON with a checksum of all other keys. Return False if the file holds just that already."""
-    return write_json(path, {**value, CHECKSUM: _checksum(value)})
+    return write_bytes(path, checked_bytes(value))
+
+
+def checked_bytes(value: dict[str, Any]) -> bytes:
+    """Return JSON with a checksum of all other keys."""
+    return _json_bytes({**value, CHECKSUM: _checksum(value)})
 
 
 def read_checked(path: Path) -> dict[str, Any]:
     """Read what `write_checked` wrote. Raises `StoreError` for anything else."""
     try:
-        value = read_json(path)
-        checksum = value.pop(CHECKSUM)
+        data = path.read_bytes()
     except FileNotFoundError:
         raise damaged(path, "this file is missing") from None
-    except (ValueError, AttributeError, KeyError):  # no UTF-8, no JSON, no object, no checksum
-        checksum = value = None
-    if checksum is None or checksum != _checksum(value):
+    if (value := parse_checked(data)) is None:
         raise damaged(path, "it does not match its checksum")
-    return dict(value)
+    return value
+
+
+def parse_checked(data: bytes) -> dict[str, Any] | None:
+    """Return what `write_checked` wrote, without its checksum; None for anything else."""
+    try:
+        value = json.loads(data)
+        checksum = value.pop(CHECKSUM)
+    except (ValueError, AttributeError, KeyError, TypeError):  # no UTF-8, no JSON, no object, no checksum
+        return None
+    return dict(value) if checksum == _checksum(value) else None
 
 
 def _checksum(value: dict[str, Any]) -> str:

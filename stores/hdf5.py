@@ -36,7 +36,7 @@ def export(store: Store, path: Path) -> None:
         for variant, spec in store.specs.items():
             shape, chunk = (len(store), *spec.clip_shape), (1, *spec.clip_shape)
             array = file.create_dataset(variant, shape, spec.dtype, chunks=chunk, fillvalue=np.nan)
-            metadata = read_json(Layout(store.path).group / variant / "zarr.json")
+            metadata = read_json(Layout(Path(store.path)).group / variant / "zarr.json")
             for axis, name in enumerate(metadata["dimension_names"]):
                 array.dims[axis].label = name
             for name, value in metadata["attributes"].items():

@@ -1,24 +1,44 @@
 """Opening a store, whatever it is stored as."""
 
+import os
 from pathlib import Path
 
 from stores.errors import StoreError
-from stores.files import read_checked
+from stores.files import parse_checked, read_checked
 from stores.folder import FolderStorage
 from stores.layout import POINTER, Layout
 from stores.reader import Store
+from stores.remote.objects import Objects, is_address
+
+CACHE_BYTES = 50 * 10**9
 
 
-def open_store(path: str | Path, *, check: bool = False, direct: bool = False) -> Store:
+def open_store(
+    path: str | Path,
+    *,
+    check: bool = False,
+    direct: bool = False,
+    cache: str | Path | None = None,
+    cache_bytes: int = CACHE_BYTES,
+) -> Store:
     """Open a complete store, the current one of a folder of stores that belong together, or an HDF5 export of one.
+
+    What lies in object storage is read by ranges and kept in a local cache, and every clip is compared with its
+    checksum.
 
     Parameters
     ----------
-    path : path
+    path : path or str
+        A folder, a file, or an address such as `s3://bucket/stores/genres`. Credentials and endpoints come from the
+        environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL`).
     check : bool
         Compare each clip that is read with its checksum, and read it by its position.
     direct : bool
         Read past the page cache, where the system can: for stores many times the size of memory.
+    cache : path, optional
+        Folder of the cache; by default `otogura` in the user's folder of caches (`XDG_CACHE_HOME`).
+    cache_bytes : int
+        Size of the cache, over all stores and processes that use it; with 0 nothing is kept.
 
     Returns
     -------
@@ -49,6 +69,8 @@ def open_store(path: str | Path, *, check: bool = False, direct: bool = False) -
     >>> store.clip(0, "noise").shape
     (128, 216, 4)
     """
+    if is_address(path):
+        return _open_remote(str(path), cache, cache_bytes)
     folder = Path(path)
     if folder.is_file():
         from stores.hdf5 import Hdf5Storage  # h5py is for those who have such a file
@@ -65,3 +87,17 @@ def open_store(path: str | Path, *, check: bool = False, direct: bool = False) -
     store = Store(storage)
     storage.check_sizes(store.specs.values(), len(store))
     return store
+
+
+def _open_remote(address: str, cache: str | Path | None, cache_bytes: int) -> Store:
+    from stores.remote.storage import RemoteStorage
+
+    objects = Objects(address)
+    try:
+        pointer = parse_checked(objects.get(POINTER))
+    except FileNotFoundError:
+        pointer = None
+    if pointer is not None:
+        objects = objects.below(pointer["store"])
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Store(RemoteStorage(objects, home / "otogura" if cache is None else Path(cache), cache_bytes))

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import count
-from pathlib import Path
 from typing import Any, cast
 from weakref import finalize
 
@@ -24,7 +23,8 @@ class Store:
 
     Attributes
     ----------
-    path : Path
+    path : Path or str
+        Folder, file or address.
     manifest : dict
         Identity, recipe, shape, and the versions that the store was written with.
     clip_shape : tuple
@@ -38,7 +38,7 @@ class Store:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self.path: Path = storage.path
+        self.path = storage.path
         self.manifest = storage.manifest()
         self.clip_shape: tuple[int, ...] = tuple(self.manifest["shape"][1:])
         self.dtype = np.dtype(self.manifest["dtype"])
@@ -92,6 +92,9 @@ class Store:
         from stores.gather import gather, suits  # with numba, which only batches need
 
         self._refuse_unfit(len(rows), len(variants), values)
+        if self._storage.fetches:
+            for row, variant in zip(rows, variants, strict=True):
+                self.announce(row, variant)
         fast = suits(values)
         readers: list[ClipReader] = []  # addresses are valid as long as these are referred to
         sources: list[int] = []

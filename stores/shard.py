@@ -5,7 +5,8 @@ with its CRC32C. Source: the Zarr v3 specification, sharding codec 1.0. Unless t
 they are in memory, so that a clip can be memory-mapped.
 """
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 
 import google_crc32c
@@ -13,6 +14,7 @@ import numpy as np
 
 from stores.codec import codec
 from stores.direct import DirectFile
+from stores.errors import StoreError
 from stores.files import damaged
 from stores.layout import INDEX_CHECKSUM_BYTES, ArraySpec
 from stores.positioned import ALIGNMENT, File
@@ -69,11 +71,12 @@ def open_shard(path: Path, spec: ArraySpec, count: int, direct: bool = False) ->
         return file, index_places(file, spec, count)
     if (size := file.size) != (expected := count * spec.clip_bytes + spec.index_bytes):
         raise damaged(path, f"expected {expected} bytes, found {size}")
-    return file, _equal_places(spec.clip_bytes, count)
+    return file, equal_places(spec.clip_bytes, count)
 
 
 @lru_cache(64)
-def _equal_places(clip_bytes: int, count: int) -> np.ndarray:
+def equal_places(clip_bytes: int, count: int) -> np.ndarray:
+    """Return offset and byte count of clips that are not compressed, `(count, 2)` int64."""
     places = np.full((count, 2), clip_bytes, np.int64)
     places[:, 0] *= np.arange(count)
     places.flags.writeable = False  # shared by all shards of that size
@@ -86,22 +89,33 @@ def index_places(file: File, spec: ArraySpec, count: int) -> np.ndarray:
     Raises `StoreError` unless they lie one after the other, fill the file and, if they are not compressed, are as they
     are in memory.
     """
-    path = file.path
-    end = file.size - spec.index_bytes
-    if end < 0:
-        raise damaged(path, f"{file.size} bytes are too few for the index of {spec.clips_per_shard} clips")
+    size = file.size
     data = bytearray(spec.index_bytes)
-    file.read_into(end, memoryview(data))
+    if size >= len(data):
+        file.read_into(size - len(data), memoryview(data))
+    return places_of_index(bytes(data), size, spec, count, partial(damaged, file.path))
+
+
+def places_of_index(
+    data: bytes, size: int, spec: ArraySpec, count: int, fault: Callable[[str], StoreError]
+) -> np.ndarray:
+    """Return offset and byte count of each clip from the last bytes of a shard of a size, as `index_places` does.
+
+    `fault` makes the error of what is wrong.
+    """
+    end = size - spec.index_bytes
+    if end < 0:
+        raise fault(f"{size} bytes are too few for the index of {spec.clips_per_shard} clips")
     index, checksum = data[:-INDEX_CHECKSUM_BYTES], int.from_bytes(data[-INDEX_CHECKSUM_BYTES:], "little")
-    if google_crc32c.value(bytes(index)) != checksum:
-        raise damaged(path, "the index does not match its checksum")
+    if google_crc32c.value(index) != checksum:
+        raise fault("the index does not match its checksum")
     entries = np.frombuffer(index, dtype="<u8").reshape(-1, 2)
     places = entries[:count].astype(np.int64)
     sizes = places[:, 1] if spec.compression else np.full(count, spec.clip_bytes)
     expected = np.stack([np.cumsum(sizes) - sizes, sizes], axis=1)
     if not np.array_equal(places, expected) or (entries[count:] != EMPTY).any():
         kind = "clips" if spec.compression else f"uncompressed clips of {spec.clip_bytes} bytes"
-        raise damaged(path, f"expected {count} {kind}, one after the other")
+        raise fault(f"expected {count} {kind}, one after the other")
     if end != sizes.sum():
-        raise damaged(path, f"expected {sizes.sum() + spec.index_bytes} bytes, found {end + spec.index_bytes}")
+        raise fault(f"expected {sizes.sum() + spec.index_bytes} bytes, found {size}")
     return places

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +18,11 @@ Manifest = dict[str, Any]
 class Storage(Protocol):
     """Parts of one complete store, wherever they lie. Processes may be sent one by pickle."""
 
+    fetches: ClassVar[bool]  # clips are fetched once they are announced, which whoever reads several does first
+
     @property
-    def path(self) -> Path:
-        """The store's folder or file, for messages as well."""
+    def path(self) -> Path | str:
+        """The store's folder, file or address, for messages as well."""
         ...
 
     def manifest(self) -> Manifest:
@@ -56,6 +58,8 @@ class LocalStorage:
     direct : bool
         Read past the page cache, where the system can.
     """
+
+    fetches: ClassVar[bool] = False
 
     path: Path
     check: bool = False

@@ -60,10 +60,12 @@ def verify(path: Path) -> Iterator[Damage]:
     hashes = store.rows["content_hash"].to_pylist()
     for spec in store.specs.values():
         for shard, rows in enumerate(store.shards):
-            yield from _shard(layout, spec, shard, hashes[rows.start : rows.stop])
+            yield from damage_of_shard(layout, spec, shard, hashes[rows.start : rows.stop])
 
 
-def _shard(layout: Layout, spec: ArraySpec, shard: int, content_hashes: Sequence[str]) -> Iterator[Damage]:
+def damage_of_shard(layout: Layout, spec: ArraySpec, shard: int, content_hashes: Sequence[str]) -> Iterator[Damage]:
+    """Yield all damage to one shard of these recordings; every byte is read."""
+
     def damage(path: Path, what: str) -> Damage:
         return Damage(path, what, spec.variant, shard)
 

@@ -77,7 +77,7 @@ def _find(content: bytes, recording: Path, variant: str, stores: Path) -> tuple[
         known = sorted({name for store, _ in holding for name in store.variants})
         raise InputError(f"{recording}: expected one of the variants {', '.join(known)}, got {variant!r}")
     if len({store.manifest["identities"][variant] for store, _ in matches}) > 1:
-        names = ", ".join(str(store.path.parent) for store, _ in matches)
+        names = ", ".join(str(Path(store.path).parent) for store, _ in matches)
         raise InputError(f"{recording}: stores of several recipes hold it; choose one with --store: {names}")
     return matches[0]
 

@@ -1,0 +1,1 @@
+"""Stores in object storage: the same layout, read by ranges and kept in a local cache."""

@@ -1,0 +1,147 @@
+"""Clips of a shard in object storage, fetched by ranges and kept in the local cache."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from threading import Lock
+
+import google_crc32c
+import numpy as np
+
+from stores.clips import MappedClips
+from stores.clips.base import as_bytes, copy_of
+from stores.errors import StoreError
+from stores.layout import ArraySpec
+from stores.remote.cache import Cache, CachedShard
+from stores.remote.objects import Objects
+
+FETCHES = 3  # of a clip whose bytes do not match their checksum
+
+
+class RemoteClips:
+    """Reader of one shard. Every clip that comes over the network or out of the cache is compared with its checksum.
+
+    Parameters
+    ----------
+    objects : Objects
+        Those of the store.
+    name : str
+        Name of the shard's object.
+    spec : ArraySpec
+    places : array of int64, shape (clips, 2)
+        Offset and size in bytes of each clip in the object.
+    checksums : callable
+        Returns the CRC32C of each clip as it is stored; called once something is read.
+    open_cached : callable
+        Returns the shard's place in the cache, anew where it has been removed; None if nothing is kept.
+    cache : Cache or None
+    pool : ThreadPoolExecutor
+        Whose threads fetch what is announced.
+    """
+
+    def __init__(
+        self,
+        objects: Objects,
+        name: str,
+        spec: ArraySpec,
+        places: np.ndarray,
+        checksums: Callable[[], list[int]],
+        open_cached: Callable[[], CachedShard] | None,
+        cache: Cache | None,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self._objects, self._name = objects, name
+        self._spec, self._places, self._read_checksums = spec, places, checksums
+        self._open_cached, self._cache, self._pool = open_cached, cache, pool
+        self._checked = np.zeros(len(places), bool)  # in this process
+        self._coming: dict[int, Future[np.ndarray]] = {}
+        self._lock = Lock()
+        self._kept = None if open_cached is None else _Kept(open_cached(), spec, places)
+
+    @cached_property
+    def _checksums(self) -> list[int]:
+        return self._read_checksums()
+
+    def read_into(self, number: int, values: np.ndarray) -> None:
+        np.copyto(as_bytes(values), self.stored(number))
+
+    def clip(self, number: int) -> np.ndarray:
+        return copy_of(self, number, self._spec)
+
+    def stored(self, number: int) -> np.ndarray:
+        """Return the stored bytes of a clip, out of the cache or over the network."""
+        if (kept := self._held(number)) is not None:
+            return kept
+        with self._lock:
+            future = self._coming.pop(number, None)
+        return self._fetched(number) if future is None else future.result()
+
+    def address(self, number: int) -> int | None:
+        kept = self._held(number)
+        return None if kept is None else int(kept.ctypes.data)
+
+    def announce(self, number: int) -> None:
+        """Begin to fetch a clip, unless it is there or on its way."""
+        if self._held(number) is None:
+            with self._lock:
+                if number not in self._coming:
+                    self._coming[number] = self._pool.submit(self._fetched, number)
+
+    def _held(self, number: int) -> np.ndarray | None:
+        """Return the bytes of a clip in the cache, if they are there and right."""
+        kept = self._current()
+        if kept is None or not kept.shard.held[number]:
+            return None
+        stored = kept.mapped.stored(number)
+        if not self._checked[number]:
+            if google_crc32c.value(stored) != self._checksums[number]:
+                kept.shard.forget(number)
+                return None
+            self._checked[number] = True
+        return stored
+
+    def _current(self) -> "_Kept | None":
+        """Return the shard's place in the cache; a new one where it has been removed to make room."""
+        kept = self._kept
+        if kept is None or not kept.shard.removed:
+            return kept
+        assert self._open_cached is not None
+        with self._lock:
+            if self._kept is kept:
+                self._kept, self._checked = _Kept(self._open_cached(), self._spec, self._places), self._checked & False
+            return self._kept
+
+    def _fetched(self, number: int) -> np.ndarray:
+        """Return the bytes of a clip over the network, and keep them."""
+        start, count = self._places[number].tolist()
+        for _ in range(FETCHES):
+            data = self._objects.get_range(self._name, start, count)
+            if google_crc32c.value(data) == self._checksums[number]:
+                break
+        else:
+            raise StoreError(
+                f"{self._objects.address}/{self._name}: clip {number} does not match its checksum; push the store again"
+            )
+        if (kept := self._current()) is not None:
+            assert self._cache is not None
+            try:
+                kept.shard.write(number, start, data.data)
+            except OSError as error:
+                raise StoreError(
+                    f"{kept.shard.path}: the cache cannot be written ({error.strerror}); make room, or say "
+                    "cache_bytes=0"
+                ) from None
+            self._checked[number] = True
+            self._cache.wrote(count)
+        return data
+
+
+class _Kept:
+    """Place of a shard in the cache, mapped once something is read of it."""
+
+    def __init__(self, shard: CachedShard, spec: ArraySpec, places: np.ndarray) -> None:
+        self.shard, self._spec, self._places = shard, spec, places
+
+    @cached_property
+    def mapped(self) -> MappedClips:
+        return MappedClips(self.shard, self._spec, self._places)

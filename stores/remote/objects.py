@@ -1,0 +1,181 @@
+"""Objects below an address, such as `s3://bucket/stores`: read, listed and written, by obstore."""
+
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from stores.errors import StoreError
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+ATTEMPTS = 5  # of a request, beside those that obstore makes by itself
+PAUSE_S = 0.2  # before the second attempt; twice as long before each further one
+TIMEOUT_S = {"connect": 5, "request": 60}
+INSTALL = "the package obstore is not installed; to install it: pip install 'otogura[remote]'"
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+
+Result = TypeVar("Result")
+
+
+def is_address(path: object) -> bool:
+    """Return True for addresses of object storage, in place of local paths."""
+    return isinstance(path, str) and "://" in path
+
+
+class Objects:
+    """Objects below an address. Threads may share it, and processes may be sent it by pickle.
+
+    Credentials and endpoints come from the environment, as `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
+    `AWS_ENDPOINT_URL`; they are never part of a message.
+
+    Parameters
+    ----------
+    address : str
+        `s3://bucket/folder`, or what else obstore knows: `gs://`, `az://`, `https://` (to be read alone), `file://`.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address.rstrip("/")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Objects, (self.address,)
+
+    def below(self, name: str) -> "Objects":
+        """Return the objects of a folder."""
+        return Objects(f"{self.address}/{name}")
+
+    @cached_property
+    def _store(self) -> "ObjectStore":
+        try:
+            from obstore.store import from_url
+        except ImportError:
+            raise StoreError(f"{self.address}: {INSTALL}") from None
+        scheme = self.address.split("://")[0]
+        options: dict[str, Any] = {}
+        if scheme not in ("file", "memory"):
+            plain = scheme == "http" or (scheme == "s3" and _endpoint().startswith("http://"))
+            options["client_options"] = {
+                "allow_http": plain,
+                "connect_timeout": timedelta(seconds=TIMEOUT_S["connect"]),
+                "timeout": timedelta(seconds=TIMEOUT_S["request"]),
+            }
+            # The retries here end sooner, and cover bodies that are cut short as well.
+            options["retry_config"] = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
+        try:
+            return from_url(self.address, **options)
+        except _errors() as error:
+            raise StoreError(f"{self.address}: expected an address of object storage: {_line(error)}") from None
+
+    def get(self, name: str) -> bytes:
+        """Return an object. Raises `FileNotFoundError` if there is none, and `StoreError` if it cannot be read."""
+        import obstore
+
+        return self._tried(name, "read", lambda: bytes(obstore.get(self._store, name).bytes()))
+
+    def get_range(self, name: str, start: int, length: int) -> np.ndarray:
+        """Return a part of an object, `(length,)` uint8; errors as in `get`."""
+        import obstore
+
+        def part() -> np.ndarray:
+            got = obstore.get_range(self._store, name, start=start, length=length)
+            data = np.frombuffer(memoryview(got), np.uint8)
+            if len(data) != length:
+                raise TruncatedError(f"expected {length} bytes from {start} on, got {len(data)}")
+            return data
+
+        return self._tried(name, "read", part)
+
+    def get_end(self, name: str, length: int) -> tuple[bytes, int]:
+        """Return the last bytes of an object, and its size; errors as in `get`."""
+        import obstore
+
+        def end() -> tuple[bytes, int]:
+            result = obstore.get(self._store, name, options={"range": {"suffix": length}})
+            return bytes(result.bytes()), result.meta["size"]
+
+        return self._tried(name, "read", end)
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        """Return the sizes of all objects of a folder in bytes, by their names."""
+        import obstore
+
+        def listed() -> dict[str, int]:
+            pages = obstore.list(self._store, prefix=folder or None)
+            return {item["path"]: item["size"] for page in pages for item in page}
+
+        return self._tried(folder, "listed", listed)
+
+    def put(self, name: str, data: Any, *, create: bool = False) -> bool:
+        """Write an object from bytes, a path or an open file, whole or not at all.
+
+        Return False, and leave the object as it is, if there is one already and `create` says that it must be new.
+        """
+        import obstore
+        from obstore.exceptions import AlreadyExistsError
+
+        def written() -> bool:
+            try:
+                if create:
+                    obstore.put(self._store, name, data, mode="create", use_multipart=False)
+                else:
+                    obstore.put(self._store, name, data)
+            except AlreadyExistsError:
+                return False
+            return True
+
+        return self._tried(name, "written", written)
+
+    def _tried(self, name: str, verb: str, call: Callable[[], Result]) -> Result:
+        """Return the result of a request; one that fails for whatever passes is made again, after a pause."""
+        where = f"{self.address}/{name}" if name else self.address
+        for attempt in range(ATTEMPTS):
+            try:
+                return call()
+            except FileNotFoundError:
+                raise FileNotFoundError(f"{where}: no such object") from None
+            except _final() as error:
+                raise StoreError(f"{where}: cannot be {verb}: {_line(error)}") from None
+            except (_errors(), TruncatedError, OSError) as error:
+                failed = error
+            time.sleep(PAUSE_S * 2**attempt * random.uniform(0.5, 1.5))  # so that clients spread
+        raise StoreError(f"{where}: cannot be {verb}, after {ATTEMPTS} attempts: {_line(failed)}")
+
+
+class TruncatedError(Exception):
+    """Body of an answer that ends too early."""
+
+
+def _endpoint(environment: Mapping[str, str] = os.environ) -> str:
+    return next((environment[name] for name in ENDPOINTS if name in environment), "")
+
+
+def _errors() -> type[Exception]:
+    from obstore.exceptions import BaseError
+
+    return BaseError
+
+
+def _final() -> tuple[type[Exception], ...]:
+    """Return the errors that another attempt does not mend."""
+    from obstore import exceptions
+
+    return (
+        exceptions.PermissionDeniedError,
+        exceptions.UnauthenticatedError,
+        exceptions.InvalidPathError,
+        exceptions.NotSupportedError,
+        exceptions.UnknownConfigurationKeyError,
+    )
+
+
+def _line(error: Exception) -> str:
+    """Return what obstore says in one line, without the debugging form that follows."""
+    return " ".join(re.split(r"\n\nDebug source|: <\?xml", str(error))[0].split())[:300]
