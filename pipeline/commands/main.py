@@ -12,6 +12,7 @@ from pipeline.commands.predict import predict
 from pipeline.commands.runs import runs, track
 from pipeline.commands.serve import serve
 from pipeline.commands.stores import export, prune, stores, verify, why
+from pipeline.commands.transfer import pull, push
 from pipeline.support.errors import InputError
 from stores.errors import StoreError
 
@@ -29,6 +30,8 @@ for command in (
     verify,
     prune,
     export,
+    push,
+    pull,
     replay,
     labels,
     runs,

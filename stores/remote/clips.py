@@ -13,9 +13,7 @@ from stores.clips.base import as_bytes, copy_of
 from stores.errors import StoreError
 from stores.layout import ArraySpec
 from stores.remote.cache import Cache, CachedShard
-from stores.remote.objects import Objects
-
-FETCHES = 3  # of a clip whose bytes do not match their checksum
+from stores.remote.objects import FETCHES, Objects
 
 
 class RemoteClips:
@@ -55,12 +53,15 @@ class RemoteClips:
         self._open_cached, self._cache, self._pool = open_cached, cache, pool
         self._checked = np.zeros(len(places), bool)  # in this process
         self._coming: dict[int, Future[np.ndarray]] = {}
-        self._lock = Lock()
+        self._lock, self._reading = Lock(), Lock()
+        self._checksums: list[int] | None = None
         self._kept = None if open_cached is None else _Kept(open_cached(), spec, places)
 
-    @cached_property
-    def _checksums(self) -> list[int]:
-        return self._read_checksums()
+    def _checksum(self, number: int) -> int:
+        with self._reading:  # one thread reads them for all
+            if self._checksums is None:
+                self._checksums = self._read_checksums()
+        return self._checksums[number]
 
     def read_into(self, number: int, values: np.ndarray) -> None:
         np.copyto(as_bytes(values), self.stored(number))
@@ -94,7 +95,7 @@ class RemoteClips:
             return None
         stored = kept.mapped.stored(number)
         if not self._checked[number]:
-            if google_crc32c.value(stored) != self._checksums[number]:
+            if google_crc32c.value(stored) != self._checksum(number):
                 kept.shard.forget(number)
                 return None
             self._checked[number] = True
@@ -115,8 +116,11 @@ class RemoteClips:
         """Return the bytes of a clip over the network, and keep them."""
         start, count = self._places[number].tolist()
         for _ in range(FETCHES):
-            data = self._objects.get_range(self._name, start, count)
-            if google_crc32c.value(data) == self._checksums[number]:
+            try:
+                data = self._objects.get_range(self._name, start, count)
+            except FileNotFoundError as error:
+                raise StoreError(f"{error}; push the store again") from None
+            if google_crc32c.value(data) == self._checksum(number):
                 break
         else:
             raise StoreError(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 ATTEMPTS = 5  # of a request, beside those that obstore makes by itself
+FETCHES = 3  # of what does not match its checksum
 PAUSE_S = 0.2  # before the second attempt; twice as long before each further one
 TIMEOUT_S = {"connect": 5, "request": 60}
 INSTALL = "the package obstore is not installed; to install it: pip install 'otogura[remote]'"

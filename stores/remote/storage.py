@@ -18,7 +18,7 @@ from stores.files import digest, parse_checked, replacing
 from stores.layout import ArraySpec, Layout, shard_ranges
 from stores.remote.cache import Cache, CachedShard
 from stores.remote.clips import RemoteClips
-from stores.remote.objects import Objects
+from stores.remote.objects import FETCHES, Objects
 from stores.shard import equal_places, places_of_index
 from stores.storage import Manifest
 
@@ -60,13 +60,14 @@ class RemoteStorage:
 
     @cached_property
     def _manifest(self) -> Manifest:
-        try:
-            data = self.objects.get(RELATIVE.manifest.as_posix())
-        except FileNotFoundError:
-            raise StoreError(f"{self.path}: no complete store: it has no {RELATIVE.manifest}") from None
-        if (manifest := parse_checked(data)) is None:
-            raise self._damaged(RELATIVE.manifest.as_posix())
-        return manifest
+        for _ in range(FETCHES):
+            try:
+                data = self.objects.get(RELATIVE.manifest.as_posix())
+            except FileNotFoundError:
+                raise StoreError(f"{self.path}: no complete store: it has no {RELATIVE.manifest}") from None
+            if (manifest := parse_checked(data)) is not None:
+                return manifest
+        raise self._damaged(RELATIVE.manifest.as_posix())
 
     def rows(self, manifest: Manifest) -> pa.Table:
         name = RELATIVE.rows.as_posix()
@@ -135,11 +136,14 @@ class RemoteStorage:
         kept = None if self._folder is None else self._folder / name
         if kept is not None and kept.is_file() and right(data := kept.read_bytes()):
             return data
-        try:
-            data = self.objects.get(name)
-        except FileNotFoundError as error:
-            raise StoreError(f"{error}; push the store again") from None
-        if not right(data):
+        for _ in range(FETCHES):
+            try:
+                data = self.objects.get(name)
+            except FileNotFoundError as error:
+                raise StoreError(f"{error}; push the store again") from None
+            if right(data):
+                break
+        else:
             raise self._damaged(name)
         if kept is not None:
             kept.parent.mkdir(parents=True, exist_ok=True)
