@@ -101,6 +101,7 @@ def test_stores_have_no_circle_of_later_imports_either() -> None:
 
 # Packages of the extra `serve`, and starlette, on which FastAPI and h11, on which uvicorn is built.
 SERVE_IMPORTS = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "starlette", "h11")
+IMPORTS_OF_EXTRAS = {"embedding": {"onnxruntime"}, "remote": {"obstore"}}  # by folder
 
 
 def test_every_import_is_a_declared_dependency() -> None:
@@ -109,12 +110,11 @@ def test_every_import_is_a_declared_dependency() -> None:
     distributions = packages_distributions()
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for path in [ROOT / "otogura.py", *(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))]:
-        # A tracker of an extra has its name, and need not be installed. The service and embeddings are extras.
+        # A tracker of an extra has its name, and need not be installed. The service is an extra as well.
         extra = {path.stem} if path.parent.name == "trackers" and path.stem in extras else set()
         if ROOT / "pipeline" / "serve" in path.parents:
             extra |= set(SERVE_IMPORTS)
-        if path.parent.name == "embedding":
-            extra |= {"onnxruntime"}
+        extra |= IMPORTS_OF_EXTRAS.get(path.parent.name, set())
         for name in imported(path) - sys.stdlib_module_names - {*MAY_IMPORT, "otogura"} - extra:
             owners = {canonicalize_name(owner) for owner in distributions[name]}
             assert owners & declared, f"{path}: {name} is of {owners}, which pyproject.toml does not declare"

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -137,6 +137,8 @@ class Objects:
     def _tried(self, name: str, verb: str, call: Callable[[], Result]) -> Result:
         """Return the result of a request; one that fails for whatever passes is made again, after a pause."""
         where = f"{self.address}/{name}" if name else self.address
+        if _first_process() != os.getpid():
+            raise StoreError(f"{where}: cannot be {verb} in a process that was forked from one that has; spawn it")
         for attempt in range(ATTEMPTS):
             try:
                 return call()
@@ -148,6 +150,12 @@ class Objects:
                 failed = error
             time.sleep(PAUSE_S * 2**attempt * random.uniform(0.5, 1.5))  # so that clients spread
         raise StoreError(f"{where}: cannot be {verb}, after {ATTEMPTS} attempts: {_line(failed)}")
+
+
+@cache
+def _first_process() -> int:
+    """Return the process in which obstore was used first: its threads do not live on in one that is forked from it."""
+    return os.getpid()
 
 
 class TruncatedError(Exception):

@@ -122,6 +122,24 @@ def test_processes_share_the_cache(local: Store, there: Bucket, tmp_path: Path) 
     assert there.requests["GET"] == 2  # the pointer and the manifest
 
 
+def _said(store: Store, answers: Any) -> None:
+    try:
+        store.clip(0)
+    except StoreError as error:
+        answers.put(str(error))
+
+
+def test_a_forked_process_is_told_and_does_not_hang(there: Bucket, tmp_path: Path) -> None:
+    store = opened(there, tmp_path, cache_bytes=0)
+    forking = multiprocessing.get_context("fork")
+    answers = forking.Queue()
+    process = forking.Process(target=_said, args=(store, answers))
+    process.start()
+    said = answers.get(timeout=60)
+    process.join()
+    assert "cannot be read in a process that was forked from one that has; spawn it" in said
+
+
 class TestFaults:
     @pytest.mark.parametrize("fault", FAULTS)
     def test_what_passes_is_tried_again(self, local: Store, there: Bucket, tmp_path: Path, fault: str) -> None:
