@@ -92,13 +92,12 @@ class Store:
         from stores.gather import gather, suits  # with numba, which only batches need
 
         self._refuse_unfit(len(rows), len(variants), values)
-        if self._storage.fetches:
-            for row, variant in zip(rows, variants, strict=True):
-                self.announce(row, variant)
+        fetches = self._storage.fetches
         fast = suits(values)
         readers: list[ClipReader] = []  # addresses are valid as long as these are referred to
         sources: list[int] = []
         targets: list[int] = []
+        rest: list[tuple[ClipReader, int, int]] = []
         for place, (row, variant) in enumerate(zip(rows, variants, strict=True)):
             file, number = self._place(row, variant)
             clips = self._clips(variant, file)
@@ -107,7 +106,11 @@ class Store:
                 sources.append(address)
                 targets.append(place)
             else:
-                clips.read_into(number, values[place])
+                if fetches:
+                    clips.announce(number)  # all of them are on their way before the first is waited for
+                rest.append((clips, number, place))
+        for clips, number, place in rest:
+            clips.read_into(number, values[place])
         if readers:
             gather(sources, values, targets)
 

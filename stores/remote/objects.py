@@ -54,7 +54,8 @@ class Objects:
         return Objects(f"{self.address}/{name}")
 
     @cached_property
-    def _store(self) -> "ObjectStore":
+    def store(self) -> "ObjectStore":
+        """Return obstore's store. Raises `StoreError` for an address that it does not know."""
         try:
             from obstore.store import from_url
         except ImportError:
@@ -79,14 +80,14 @@ class Objects:
         """Return an object. Raises `FileNotFoundError` if there is none, and `StoreError` if it cannot be read."""
         import obstore
 
-        return self._tried(name, "read", lambda: bytes(obstore.get(self._store, name).bytes()))
+        return self._tried(name, "read", lambda: bytes(obstore.get(self.store, name).bytes()))
 
     def get_range(self, name: str, start: int, length: int) -> np.ndarray:
         """Return a part of an object, `(length,)` uint8; errors as in `get`."""
         import obstore
 
         def part() -> np.ndarray:
-            got = obstore.get_range(self._store, name, start=start, length=length)
+            got = obstore.get_range(self.store, name, start=start, length=length)
             data = np.frombuffer(memoryview(got), np.uint8)
             if len(data) != length:
                 raise TruncatedError(f"expected {length} bytes from {start} on, got {len(data)}")
@@ -99,7 +100,7 @@ class Objects:
         import obstore
 
         def end() -> tuple[bytes, int]:
-            result = obstore.get(self._store, name, options={"range": {"suffix": length}})
+            result = obstore.get(self.store, name, options={"range": {"suffix": length}})
             return bytes(result.bytes()), result.meta["size"]
 
         return self._tried(name, "read", end)
@@ -109,7 +110,7 @@ class Objects:
         import obstore
 
         def listed() -> dict[str, int]:
-            pages = obstore.list(self._store, prefix=folder or None)
+            pages = obstore.list(self.store, prefix=folder or None)
             return {item["path"]: item["size"] for page in pages for item in page}
 
         return self._tried(folder, "listed", listed)
@@ -125,9 +126,9 @@ class Objects:
         def written() -> bool:
             try:
                 if create:
-                    obstore.put(self._store, name, data, mode="create", use_multipart=False)
+                    obstore.put(self.store, name, data, mode="create", use_multipart=False)
                 else:
-                    obstore.put(self._store, name, data)
+                    obstore.put(self.store, name, data)
             except AlreadyExistsError:
                 return False
             return True
