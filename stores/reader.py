@@ -92,12 +92,11 @@ class Store:
         from stores.gather import gather, suits  # with numba, which only batches need
 
         self._refuse_unfit(len(rows), len(variants), values)
-        fetches = self._storage.fetches
         fast = suits(values)
         readers: list[ClipReader] = []  # addresses are valid as long as these are referred to
         sources: list[int] = []
         targets: list[int] = []
-        rest: list[tuple[ClipReader, int, int]] = []
+        coming: list[tuple[ClipReader, int, int]] = []
         for place, (row, variant) in enumerate(zip(rows, variants, strict=True)):
             file, number = self._place(row, variant)
             clips = self._clips(variant, file)
@@ -105,11 +104,12 @@ class Store:
                 readers.append(clips)
                 sources.append(address)
                 targets.append(place)
+            elif self._storage.fetches:
+                clips.announce(number)  # all of them are on their way before the first is waited for
+                coming.append((clips, number, place))
             else:
-                if fetches:
-                    clips.announce(number)  # all of them are on their way before the first is waited for
-                rest.append((clips, number, place))
-        for clips, number, place in rest:
+                clips.read_into(number, values[place])
+        for clips, number, place in coming:
             clips.read_into(number, values[place])
         if readers:
             gather(sources, values, targets)
