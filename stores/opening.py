@@ -89,15 +89,21 @@ def open_store(
     return store
 
 
-def _open_remote(address: str, cache: str | Path | None, cache_bytes: int) -> Store:
-    from stores.remote.storage import RemoteStorage
-
+def store_objects(address: str) -> Objects:
+    """Return the objects of the store at an address, or of the current one of a folder of stores."""
     objects = Objects(address)
     try:
         pointer = parse_checked(objects.get(POINTER))
     except FileNotFoundError:
-        pointer = None
-    if pointer is not None:
-        objects = objects.below(pointer["store"])
+        return objects
+    if pointer is None:
+        raise StoreError(f"{address}/{POINTER}: it does not match its checksum; push the store again")
+    return objects.below(pointer["store"])
+
+
+def _open_remote(address: str, cache: str | Path | None, cache_bytes: int) -> Store:
+    from stores.remote.storage import RemoteStorage
+
+    objects = store_objects(address)
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Store(RemoteStorage(objects, home / "otogura" if cache is None else Path(cache), cache_bytes))

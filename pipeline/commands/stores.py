@@ -10,6 +10,7 @@ import typer
 from pipeline.commands.options import Configfile, StorePath, Work
 from pipeline.support.errors import InputError
 from stores.errors import StoreError
+from stores.remote.objects import is_address
 
 
 def stores(
@@ -64,7 +65,7 @@ def why(
 
 
 def verify(
-    path: StorePath,
+    path: Annotated[str, typer.Argument(help="Store, or folder of stores, below work/stores; or an address as s3://…")],
     mend: Annotated[bool, typer.Option("--repair", help="Compute damaged tensors again, from the recordings.")] = False,
     accept_new_bytes: Annotated[
         bool,
@@ -83,20 +84,40 @@ def verify(
 
     if accept_new_bytes and not mend:
         raise InputError("--accept-new-bytes: expected together with --repair, which is what writes")
-    damages = list(damages_in(path))
+    if is_address(path):
+        _verify_remote(path, mend)
+        return
+    store = Path(path)
+    damages = list(damages_in(store))
     while damages:
         for damage in damages:
             print(damage)
         if not mend:
             print(f"{path}: {len(damages)} damaged; to mend it: otogura verify {path} --repair", file=sys.stderr)
             raise typer.Exit(1)
-        done = repair(path, damages, plan_of(configfile or []), cores, accept_new_bytes)
+        done = repair(store, damages, plan_of(configfile or []), cores, accept_new_bytes)
         print(f"{path}: {done.computed} tensors computed again, {done.copied} beside them kept")
-        left = list(damages_in(path))  # what hangs on a damaged manifest or row table shows only now
+        left = list(damages_in(store))  # what hangs on a damaged manifest or row table shows only now
         if set(left) & set(damages):
             raise StoreError(f"{path}: still damaged after a repair: {left[0]}; is the disk sound?")
         damages = left
     print(f"{path}: whole")
+
+
+def _verify_remote(address: str, mend: bool) -> None:
+    from stores.opening import store_objects
+    from stores.remote.verify import verify_remote
+
+    if mend:
+        raise InputError(f"{address}: expected a folder to be repaired; repair the store there, and push it again")
+    objects = store_objects(address)
+    damages = list(verify_remote(objects))
+    for damage in damages:
+        print(damage)
+    if damages:
+        print(f"{objects.address}: {len(damages)} damaged; push the store again", file=sys.stderr)
+        raise typer.Exit(1)
+    print(f"{objects.address}: whole")
 
 
 def prune(

@@ -32,16 +32,17 @@ class RemoteStorage:
     Parameters
     ----------
     objects : Objects
-    cache_folder : Path
+    cache_folder : Path or None
+        None keeps nothing.
     cache_bytes : int
         Size of the cache, which is shared by all stores and processes; nothing is kept with 0.
     """
 
     fetches: ClassVar[bool] = True
 
-    def __init__(self, objects: Objects, cache_folder: Path, cache_bytes: int) -> None:
+    def __init__(self, objects: Objects, cache_folder: Path | None, cache_bytes: int) -> None:
         self.objects, self._cache_folder, self._cache_bytes = objects, cache_folder, cache_bytes
-        self._cache = Cache(cache_folder, cache_bytes) if cache_bytes else None
+        self._cache = None if cache_folder is None or not cache_bytes else Cache(cache_folder, cache_bytes)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return RemoteStorage, (self.objects, self._cache_folder, self._cache_bytes)
@@ -53,7 +54,7 @@ class RemoteStorage:
     @cached_property
     def _folder(self) -> Path | None:
         """Folder of the cache for this store, by its identity."""
-        return None if self._cache is None else self._cache_folder / "stores" / self.manifest()["identity"]
+        return None if self._cache is None else self._cache.folder / "stores" / self.manifest()["identity"]
 
     def manifest(self) -> Manifest:
         return self._manifest

@@ -13,7 +13,7 @@ from stores.layout import POINTER, ArraySpec, Layout
 from stores.opening import open_store
 from stores.remote.objects import Objects
 from stores.remote.storage import RELATIVE, RemoteStorage
-from stores.shard import equal_places, places_of_index
+from stores.remote.verify import is_shard, names_of, shards_of
 from stores.verify import damage_of_shard
 
 TRANSFERS = 4  # shards at a time, each in memory as a whole when it is pulled
@@ -113,7 +113,7 @@ class Pull:
 
     def __init__(self, address: str, folder: Path) -> None:
         store = open_store(address, cache_bytes=0)
-        self._storage = RemoteStorage(Objects(str(store.path)), folder, 0)
+        self._storage = RemoteStorage(Objects(str(store.path)), None, 0)
         self._store, self._folder = store, folder
         self._layout = Layout(folder / self._storage.objects.address.rsplit("/", 1)[1])
 
@@ -131,13 +131,8 @@ class Pull:
         """Pull, and yield each shard once it is there. Raises `StoreError` where something is missing or damaged."""
         if self._layout.manifest.is_file():
             return
-        jobs = [
-            (spec, shard, len(rows))
-            for spec in self._store.specs.values()
-            for shard, rows in enumerate(self._store.shards)
-        ]
         with ThreadPoolExecutor(TRANSFERS) as threads:
-            yield from threads.map(lambda job: self._pull_shard(*job), jobs)
+            yield from threads.map(lambda job: self._pull_shard(*job), list(shards_of(self._store)))
         for name, expected in self._store.manifest["files"].items():
             data = self._storage.whole(name, lambda data, expected=expected: digest(data) == expected)  # type: ignore[misc]
             self._write(self._layout.path / name, data)
@@ -150,31 +145,12 @@ class Pull:
         if marker_path.is_file():  # written after what it speaks of
             return Moved(0)
         marker = self._storage.marker(spec, shard)
-        name = RELATIVE.shard(spec, shard).as_posix()
-
-        def right(data: bytes) -> bool:
-            try:
-                places = (
-                    places_of_index(data[-spec.index_bytes :], len(data), spec, count, StoreError)
-                    if spec.compression
-                    else equal_places(spec.clip_bytes, count)
-                )
-            except StoreError:
-                return False
-            ends = places[:, 0] + places[:, 1]
-            sums = [
-                google_crc32c.value(data[start:end])
-                for start, end in zip(places[:, 0].tolist(), ends.tolist(), strict=True)
-            ]
-            return sums == marker["crc32c"] and len(data) == ends[-1] + spec.index_bytes
-
-        data = self._storage.whole(name, right)
+        tensors, statistics, marker_name = names_of(spec, shard)
+        data = self._storage.whole(tensors, lambda data: is_shard(data, spec, count, marker))
         self._write(self._layout.shard(spec, shard), data)
-        statistics = RELATIVE.statistics_chunk(spec, shard).as_posix()
         expected = marker["statistics_crc32c"]
         part = self._storage.whole(statistics, lambda data: google_crc32c.value(data) == expected)
         self._write(self._layout.statistics_chunk(spec, shard), part)
-        marker_name = RELATIVE.marker(spec.variant, shard).as_posix()
         self._write(marker_path, self._storage.whole(marker_name, lambda data: parse_checked(data) is not None))
         return Moved(len(data) + len(part))
 

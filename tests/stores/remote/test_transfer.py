@@ -15,8 +15,10 @@ from pipeline.commands.main import main
 from stores import Store, open_store
 from stores.errors import StoreError
 from stores.files import read_json, write_checked
+from stores.opening import store_objects
 from stores.remote.objects import Objects
 from stores.remote.transfer import Pull, Push
+from stores.remote.verify import verify_remote
 from stores.verify import verify
 
 
@@ -127,6 +129,26 @@ def test_another_store_of_that_name_stays(local: Store, there: Bucket) -> None:
     assert read_json(manifest)["clips"] == 3
 
 
+def test_verify_names_what_is_missing_and_what_is_damaged(local: Store, there: Bucket) -> None:
+    pushed(local, there)
+    objects = store_objects(there.address())
+    assert list(verify_remote(objects)) == []
+    folder = next((there.folder / "family").glob("*/"))
+    (folder / "markers" / "pitch" / "2.json").unlink()
+    for name in ("tensors.zarr/noise/c.1.0.0.0", "tensors.zarr/statistics/shift/c.0.0.0", "rows.parquet"):
+        data = bytearray((folder / name).read_bytes())
+        data[5] ^= 1
+        (folder / name).write_bytes(data)
+    (folder / "markers" / "stretch" / "0.json").write_text("{}")
+    assert [line.removeprefix(f"{objects.address}/") for line in verify_remote(objects)] == [
+        "markers/pitch/2.json: this object is missing",
+        "rows.parquet: it does not match its checksum",
+        "tensors.zarr/noise/c.1.0.0.0: it does not match its checksum",
+        "tensors.zarr/statistics/shift/c.0.0.0: it does not match its checksum",
+        "markers/stretch/0.json: it does not match its checksum",
+    ]
+
+
 def test_the_commands(
     local: Store, there: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,6 +165,15 @@ def test_the_commands(
     assert "GB sent; open_store('s3://stores/family') reads it" in capsys.readouterr().out
     assert typed("pull", there.address(), str(tmp_path / "pulled")) == 0
     assert f"{tmp_path}/pulled/{Path(local.path).name}: 0.00 GB received" in capsys.readouterr().out
+    assert typed("verify", there.address()) == 0
+    assert capsys.readouterr().out == f"{there.address()}/{Path(local.path).name}: whole\n"
+    next((there.folder / "family").rglob("c.1.0.0.0")).unlink()
+    assert typed("verify", there.address()) == 1
+    captured = capsys.readouterr()
+    assert captured.out.count("this object is missing") == 1
+    assert "1 damaged; push the store again" in captured.err
+    assert typed("verify", there.address(), "--repair") == 1
+    assert "repair the store there, and push it again" in capsys.readouterr().err
     assert typed("push", family, "folder") == 1
     assert capsys.readouterr().err == "otogura: folder: expected an address such as s3://bucket/folder\n"
     assert typed("pull", "s3://stores/none", str(tmp_path / "other")) == 1
