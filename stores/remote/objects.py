@@ -21,6 +21,11 @@ FETCHES = 3  # of what does not match its checksum
 PAUSE_S = 0.2  # before the second attempt; twice as long before each further one
 TIMEOUT_S = {"connect": 5, "request": 60}
 INSTALL = "the package obstore is not installed; to install it: pip install 'otogura[remote]'"
+METADATA_HOST = "169.254.169.254"  # of a machine in Amazon's cloud, which is asked where there are no others
+NO_CREDENTIALS = (
+    "there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true for a "
+    "public bucket"
+)
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 Result = TypeVar("Result")
@@ -188,4 +193,6 @@ def _final() -> tuple[type[Exception], ...]:
 
 def _line(error: Exception) -> str:
     """Return what obstore says in one line, without the debugging form that follows."""
+    if METADATA_HOST in str(error):
+        return NO_CREDENTIALS
     return " ".join(re.split(r"\n\nDebug source|: <\?xml", str(error))[0].split())[:300]

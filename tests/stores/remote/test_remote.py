@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from buckets import FAULTS, Bucket, bucket
+from obstore.exceptions import GenericError
 from stores_of import random_store, small_store
 
 import stores.remote.objects
 from stores import Store, open_store
 from stores.errors import StoreError
 from stores.remote.cache import HELD, Cache
-from stores.remote.objects import ATTEMPTS, FETCHES, Objects
+from stores.remote.objects import ATTEMPTS, FETCHES, METADATA_HOST, Objects
 from stores.remote.transfer import Push
 from training.stream import ClipStream
 
@@ -180,6 +181,16 @@ class TestFaults:
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
         with pytest.raises(StoreError, match=r"^s3://stores/family/current.json: cannot be read, after 5 attempts: "):
             open_store(there.address())
+
+    def test_missing_credentials_are_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def asked(*arguments: Any, **options: Any) -> None:
+            raise GenericError(f"Generic S3 error: Error performing PUT http://{METADATA_HOST}/latest/api/token")
+
+        monkeypatch.setattr("obstore.get", asked)
+        with pytest.raises(
+            StoreError, match=r"there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_K"
+        ):
+            Objects("s3://stores/family").get("manifest.json")
 
     def test_a_missing_shard_is_one_line(self, local: Store, there: Bucket, tmp_path: Path) -> None:
         (shard,) = (there.folder / "family" / Path(local.path).name).glob("tensors.zarr/original/c.0.*")
