@@ -1,8 +1,10 @@
-"""Demo of struck parts: short waveforms in JSON files of all three forms, one in six of a defective part.
+"""Demo of struck parts: short waveforms in JSON files of all three forms, one in three of a cracked part.
 
-A part rings with seven modes. Each source, a test stand, has parts of its own size, a sensor with a resonance of its
-own, and its own noise; every strike excites the modes otherwise. A defect is one of three: a crack lowers
-one mode and lets it fade sooner, a loose part rattles, or the sides of a crack hit each other a little later.
+A part rings with seven modes and chatters meanwhile. Each source, a test stand, has parts of its own size, a sensor
+with a resonance of its own, and its own noise; every strike excites the modes otherwise. A sound part bounces on its
+support: most bursts of the chatter begin at once and fade. In a cracked part the faces of the crack stick and slip:
+most bursts swell and break off. All levels, spectra and times are drawn alike, so the order within the bursts alone
+tells the two apart. Means and standard deviations over time do not show it.
 """
 
 import json
@@ -17,11 +19,16 @@ from stores.files import write_bytes, write_json
 RATE_HZ = 22050
 SECONDS = 0.5
 SOURCES, STRIKES = 120, 6  # strikes of each source
-DEFECTIVE_EVERY = 6
-VERSION = 2  # raised whenever the sound changes
+DEFECTIVE_EVERY = 3
+VERSION = 3  # raised whenever the sound changes
 
 MODES_HZ = np.array([540.0, 1160.0, 1870.0, 2750.0, 3920.0, 5230.0, 6800.0])
 DECAYS_S = np.array([0.11, 0.10, 0.08, 0.06, 0.045, 0.03, 0.02])
+CHATTER_LEVELS = (0.1, 0.5)  # of the peak of the ringing
+CHATTER_DECAY_S = 0.3
+BURSTS_S, INTERVALS_S = (0.012, 0.02), (0.025, 0.04)  # lengths, and times between the centres of their energy
+BURST_FADES = (1.0, 4.0)  # nepers over the length of a burst
+ODD_BURSTS = 1 / 6  # share of the bursts that slip in a sound part and bounce in a cracked one
 
 
 def corpus(root: Path) -> dict[str, Any]:
@@ -42,21 +49,11 @@ def synthesise(source: int, number: int) -> np.ndarray:
     resonance_hz, resonance = stand.uniform(800, 6000), stand.uniform(0.5, 3)
     sensor = 1 + resonance / (1 + ((modes_hz - resonance_hz) / 500) ** 2)
     levels = sensor * rng.lognormal(0, 0.5, len(MODES_HZ)) * modes_hz ** -rng.uniform(0.2, 0.7)
-    kind = (source + number // DEFECTIVE_EVERY) % 3 if defective(number) else None
-    if kind == 0:
-        cracked = rng.integers(2, 6)
-        modes_hz[cracked] *= rng.uniform(0.82, 0.9)
-        decays_s[cracked] *= 0.5
     t = np.arange(round(SECONDS * RATE_HZ)) / RATE_HZ
     onset_s = rng.uniform(0.01, 0.05)
     strike = _ringing(t - onset_s, modes_hz, decays_s, levels, rng)
     peak = np.abs(strike).max()
-    if kind == 1:
-        strike += 0.3 * peak * _rattling(t - onset_s, modes_hz[0], rng)
-    elif kind == 2:
-        strike += rng.uniform(0.4, 0.8) * _ringing(
-            t - onset_s - rng.uniform(0.01, 0.03), modes_hz, decays_s, levels, rng
-        )
+    strike += rng.uniform(*CHATTER_LEVELS) * peak * _chatter(t - onset_s, defective(number), rng)
     strike += 10 ** stand.uniform(-3.2, -2.2) * peak * rng.standard_normal(len(t))
     return rng.uniform(0.2, 0.9) * strike / np.abs(strike).max()
 
@@ -71,10 +68,23 @@ def _ringing(
     return (t >= 0) * (levels[:, None] * waves).sum(axis=0)
 
 
-def _rattling(t: np.ndarray, lowest_hz: float, rng: np.random.Generator) -> np.ndarray:
-    """Return bursts of noise, one every few periods of the lowest mode, that fade with it."""
-    bursts = np.maximum(0, np.sin(2 * np.pi * lowest_hz / rng.uniform(3, 6) * t)) ** 8
-    return (t >= 0) * bursts * np.exp(-np.maximum(t, 0) / 0.12) * rng.standard_normal(len(t))
+def _chatter(t: np.ndarray, cracked: bool, rng: np.random.Generator) -> np.ndarray:
+    """Return bursts of noise after time 0, ever weaker; those that slip are mirrored in time.
+
+    They are mirrored at the centre of their energy, so that no class has its energy earlier.
+    """
+    fade = rng.uniform(*BURST_FADES)
+    centre = 1 / (2 * fade) - 1 / np.expm1(2 * fade)  # of the energy of exp(-fade * age), ages from 0 to 1
+    chatter = np.zeros_like(t)
+    centre_s = rng.uniform(*INTERVALS_S)
+    while centre_s < t[-1]:
+        later = (t - centre_s) / rng.uniform(*BURSTS_S)
+        slips = (rng.uniform() < ODD_BURSTS) != cracked
+        age = centre + (-later if slips else later)
+        burst = np.where((age >= 0) & (age < 1), np.exp(-fade * age), 0)
+        chatter += np.exp(-centre_s / CHATTER_DECAY_S) * rng.lognormal(0, 0.3) * burst
+        centre_s += rng.uniform(*INTERVALS_S)
+    return chatter * rng.standard_normal(len(t))
 
 
 def write(root: Path, done: Path) -> None:

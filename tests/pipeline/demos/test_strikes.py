@@ -1,9 +1,11 @@
-"""The demo of struck parts: deterministic, in all three JSON forms, five good parts to a defective one."""
+"""The demo of struck parts: deterministic, in all three JSON forms, and not to be solved without the order in time."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.signal
+import scipy.stats
 
 from pipeline.corpus.sources.json.settings import JsonCorpus
 from pipeline.corpus.sources.json.source import JsonSource
@@ -42,3 +44,48 @@ def test_files_have_the_three_forms_and_two_bad_records(tmp_path: Path, monkeypa
     before = [path.read_bytes() for path in files]
     strikes.write(tmp_path / "strikes", tmp_path / "strikes.json")
     assert [path.read_bytes() for path in files] == before
+
+
+def test_no_simple_model_of_levels_tells_a_crack() -> None:
+    """Moments over time of all bins' levels leave both a linear model and a forest near chance, for stands left out."""
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import GroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    stands, cracked, numbers = [], [], []
+    for stand in range(40):
+        for number in range(strikes.STRIKES):
+            strike = strikes.synthesise(stand, number)
+            strike /= np.abs(strike).max()
+            _, _, spectrum = scipy.signal.stft(strike, strikes.RATE_HZ, nperseg=512, noverlap=384)
+            levels_db = 20 * np.log10(np.abs(spectrum) + 1e-6)
+            moments = [np.mean, np.std, scipy.stats.skew, scipy.stats.kurtosis]
+            shape = [strike.std(), scipy.stats.skew(strike), scipy.stats.kurtosis(strike)]
+            numbers.append(np.concatenate([*(moment(levels_db, axis=1) for moment in moments), shape]))
+            cracked.append(strikes.defective(number))
+            stands.append(stand)
+    linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+    for model in (linear, RandomForestClassifier(50, random_state=0)):
+        scores = cross_val_predict(
+            model, np.array(numbers), cracked, groups=stands, cv=GroupKFold(5), method="predict_proba"
+        )
+        assert 0.3 < roc_auc_score(cracked, scores[:, 1]) < 0.7
+
+
+def test_the_order_within_the_bursts_tells_a_crack() -> None:
+    """The envelope of a good part rises faster than it falls, that of a cracked one falls faster than it rises."""
+    from sklearn.metrics import roc_auc_score
+
+    highpass = scipy.signal.butter(4, 3000, "highpass", fs=strikes.RATE_HZ, output="sos")
+    cracked, skews = [], []
+    for stand in range(20):
+        for number in range(strikes.STRIKES):
+            strike = strikes.synthesise(stand, number)
+            chatter = scipy.signal.sosfilt(highpass, strike)[np.argmax(np.abs(strike)) + 600 :]
+            envelope = np.abs(chatter[: len(chatter) // 64 * 64]).reshape(-1, 64).mean(axis=1)
+            skews.append(scipy.stats.skew(np.diff(envelope)))
+            cracked.append(strikes.defective(number))
+    assert roc_auc_score(cracked, -np.array(skews)) > 0.9
