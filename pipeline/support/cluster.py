@@ -78,11 +78,10 @@ def run_on_cluster(
         If no scheduler answers, if all the workers that there are first cannot be used, or if a task kills one worker
         after the other.
     """
-    import dask
-
-    dask.config.set({"logging.distributed": "critical"})  # it tells of every worker that comes and goes
     from dask.distributed import Client, LocalCluster
 
+    for name in ("distributed", "distributed.client"):  # which tell of every worker that comes and goes
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with ExitStack() as resources:
         if scheduler is None:
             cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, **NO_DASHBOARD)

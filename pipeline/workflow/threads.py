@@ -8,8 +8,8 @@ from typing import Any
 def threads_of_job(workflow: Any, environment: Mapping[str, str] = os.environ) -> int:
     """Return the threads of a job that takes all it can get.
 
-    Without an executor that submits jobs these are the cores given to Snakemake. With one, `cores` is the number that each
-    job asks for, and Snakemake plans the job again on its machine: with what it has there, of which Slurm grants a part.
+    Without an executor that submits jobs these are the cores given to Snakemake. With one, `cores` is what each job
+    asks for. Snakemake plans the job again on its machine, with the cores there, of which Slurm grants a part.
 
     Parameters
     ----------
