@@ -110,12 +110,16 @@ class StoreWriter:
         from stores.metadata import create_arrays  # zarr is not needed to write shards, so workers do without
 
         make_folder(self.layout.path)
-        remove_partials(self.layout.path.rglob("*"))
+        self.sweep()
         with replacing(self.layout.rows) as file:
             pq.write_table(rows, file)
         create_arrays(self.layout, list(self.specs.values()), len(rows), attributes)
         for variant in self.specs:
             make_folder(self.layout.markers(variant))
+
+    def sweep(self) -> None:
+        """Remove what writers that were interrupted have left half-written."""
+        remove_partials(self.layout.path.rglob("*"))
 
     def missing(self, redo: Collection[tuple[str, int]] = ()) -> dict[int, list[str]]:
         """Return the variants that each shard lacks: no marker, no file of the right size, or to be redone."""

@@ -18,7 +18,7 @@ from pipeline.build.environment import environment
 from pipeline.corpus.recordings import Part, Recording
 from pipeline.corpus.sources.base import Recordings
 from pipeline.support.errors import InputError
-from pipeline.support.executors import TaskRunner
+from pipeline.support.executors import Needs, TaskRunner
 from pipeline.support.progress import Meter
 from stores.codec import Compression
 from stores.errors import StoreError
@@ -95,10 +95,12 @@ def build_store(
         pending = sum(len(writer.shards[shard]) * len(variants) for shard, variants in missing.items())
         tasks = _tasks(writer, missing, pool.find(writer, missing), recordings, recipe, accept_new_bytes)
         with Meter(f"{name}: tensors", pending) as meter:
-            for done, fresh in engine.run(build_shard, tasks, len(missing)):
+            shards = engine.run(build_shard, tasks, len(missing), needs=_needs, count_workers=meter.show_workers)
+            for done, fresh in shards:
                 computed += fresh
                 copied += done - fresh
                 meter.advance(done)
+        writer.sweep()  # after workers that were killed, whose shards others have written
         writer.finish(_manifest(identity, name, len(clips), recipe, specs))
     pointer = family / POINTER
     if redo is None or not pointer.is_file() or read_checked(pointer)["store"] == identity:  # else an old one is mended
@@ -151,6 +153,11 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
                 shards[variant].append(tensor.values, tensor.statistics, [environment()])
                 computed += 1
     return len(task.recordings) * len(variants), computed
+
+
+def _needs(task: ShardTask) -> Needs:
+    """Return paths that tell a worker with the same storage: the row table was written just now."""
+    return Needs(read=(task.layout.rows, task.recordings[0].path), written=(task.layout.path,))
 
 
 def _copied(held: HeldClip | None, shard: VariantShard) -> bool:

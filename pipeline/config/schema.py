@@ -73,7 +73,8 @@ class Config(Section):
     """Library that spreads the shards of a store over workers. Both write the same bytes."""
 
     scheduler: str | None = None
-    """Address `tcp://…` of a dask scheduler that runs already; of the engine `dask` alone."""
+    """Address `tcp://…` of a dask scheduler that runs already, or the `.json` file that it wrote for its clients; of
+    the engine `dask` alone."""
 
     clips_per_shard: Positive = 64
     """Clips in one file of a store."""

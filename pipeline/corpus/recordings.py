@@ -1,6 +1,7 @@
 """Interface of recordings, which know the place of their samples and how to decode them, and names of their parts."""
 
 import re
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -13,6 +14,11 @@ class Recording(Protocol):
 
     A frozen dataclass of paths and numbers implements it, since recordings are sent to other processes.
     """
+
+    @property
+    def path(self) -> Path:
+        """Return the file that it is in."""
+        ...
 
     def decode(self) -> tuple[np.ndarray, int]:
         """Return the samples, `(samples,)` float32, and their rate in Hz.

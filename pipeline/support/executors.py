@@ -1,28 +1,19 @@
 """Running independent tasks in workers, by joblib or by dask. Every worker computes with one thread."""
 
-import logging
-import pickle
 import warnings
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import BrokenExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from itertools import chain, islice
-from threading import Timer
-from typing import Any, Literal, TypeVar
+from itertools import chain
+from pathlib import Path
+from typing import Literal, TypeVar
 
 from threadpoolctl import threadpool_limits
 
 from pipeline.support.errors import InputError
 
-log = logging.getLogger("otogura")
-
-PATIENCE_S = 4  # with a scheduler that does not answer, and with workers that do not come back
-# Of a cluster; its scheduler answers some requests nevertheless, unless told otherwise at port 8787 of every network.
-NO_DASHBOARD: dict[str, Any] = {"dashboard_address": None, "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}}
-START_WORKERS = "start them by `dask worker {} --nthreads 1 --nworkers …`"
 WORKER_LOST = "a worker process was killed, perhaps for want of memory; with fewer --cores, type the same command again"
 
 Task = TypeVar("Task")
@@ -30,8 +21,16 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
+class Needs:
+    """Absolute paths that a worker has to see for a task: those that it reads, and folders that it writes to."""
+
+    read: tuple[Path, ...] = ()
+    written: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
 class TaskRunner:
-    """`workers` processes or threads here, or those of a dask scheduler that runs already."""
+    """Runner of tasks in `workers` processes or threads here, or in those of a dask scheduler that runs already."""
 
     name: Literal["joblib", "dask", "threads"] = "joblib"
     workers: int = 1
@@ -39,17 +38,40 @@ class TaskRunner:
 
     @classmethod
     def named(cls, text: str, workers: int) -> "TaskRunner":
-        """Return the runner that is named `joblib` or `dask`, or whose scheduler has this address."""
+        """Return the runner that is named `joblib` or `dask`, or whose scheduler has this address or file."""
         if text in ("joblib", "dask"):
             return cls(text, workers)  # type: ignore[arg-type]
         return cls("dask", workers, text)
 
     def run(
-        self, function: Callable[[Task], Result], tasks: Iterable[Task], count: int
+        self,
+        function: Callable[[Task], Result],
+        tasks: Iterable[Task],
+        count: int,
+        *,
+        needs: Callable[[Task], Needs] = lambda task: Needs(),
+        count_workers: Callable[[int], None] = lambda count: None,
     ) -> Generator[Result, None, None]:
-        """Results of `count` tasks in the order in which they finish; only a few tasks wait at a time."""
-        if count:
-            yield from (self._dask if self.name == "dask" else self._joblib)(function, tasks, min(self.workers, count))
+        """Results of `count` tasks in the order in which they finish; only a few tasks wait at a time.
+
+        A worker of a cluster that does not see the `needs` of a task gets none; `count_workers` is called with the
+        number of workers of a cluster whenever it has changed.
+        """
+        workers = min(self.workers, count)
+        if count and self.name == "dask":
+            from pipeline.support.cluster import run_on_cluster
+
+            yield from run_on_cluster(
+                function,
+                tasks,
+                count,
+                scheduler=self.scheduler,
+                workers=workers,
+                needs=needs,
+                count_workers=count_workers,
+            )
+        elif count:
+            yield from self._joblib(function, tasks, workers)
 
     def _joblib(
         self, function: Callable[[Task], Result], tasks: Iterable[Task], workers: int
@@ -75,85 +97,6 @@ class TaskRunner:
                     warnings.simplefilter("ignore", UserWarning)
                     results.close()
 
-    def _dask(
-        self, function: Callable[[Task], Result], tasks: Iterable[Task], workers: int
-    ) -> Generator[Result, None, None]:
-        import dask
-
-        dask.config.set({"logging.distributed": "critical"})  # it tells of every worker that comes and goes
-        from dask.distributed import CancelledError, Client, KilledWorker, LocalCluster, wait
-
-        with ExitStack() as resources:
-            if self.scheduler is not None:
-                client = resources.enter_context(_connected(self.scheduler))
-                workers = _workers_of(client, self.scheduler)
-            else:
-                cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, **NO_DASHBOARD)
-                client = resources.enter_context(Client(resources.enter_context(cluster)))
-            waiting = iter(tasks)
-
-            def submit(some: Iterable[Task]) -> set[Any]:
-                return {client.submit(_unpickled, pickle.dumps((function, task)), pure=False) for task in some}
-
-            pending = submit(islice(waiting, 2 * workers))
-            alone = False
-            while pending:
-                future = None
-                try:
-                    future = wait(pending, timeout=PATIENCE_S, return_when="FIRST_COMPLETED").done.pop()
-                    result = future.result(timeout=PATIENCE_S)  # it can be lost with the worker that had it
-                except TimeoutError:  # a long task, or every worker has gone
-                    if future is not None and future.status == "error":
-                        raise  # by the task itself
-                    before, alone = alone, not client.ncores()
-                    if alone and not before:
-                        _announce(self.scheduler or client.scheduler.address)
-                    continue
-                except KilledWorker:
-                    raise InputError(WORKER_LOST) from None
-                except CancelledError:
-                    raise InputError(f"scheduler: lost {self.scheduler}; start it and type the same command") from None
-                pending.remove(future)
-                pending |= submit(islice(waiting, 1))
-                yield result
-
-
-def _connected(scheduler: str) -> Any:
-    """A client of a dask scheduler. Raises `InputError` where none answers."""
-    from dask.distributed import Client
-
-    # dask waits without end for a server of another kind that takes its call.
-    doubt = f"no answer yet at {scheduler}; is that the address of a dask scheduler, and not of its dashboard?"
-    timer = Timer(2 * PATIENCE_S, log.info, [doubt])
-    timer.start()
-    try:
-        return Client(scheduler, timeout=PATIENCE_S)
-    except (OSError, ValueError) as error:  # nobody listens there, or it is no address
-        raise InputError(
-            f"scheduler: expected a dask scheduler at {scheduler}, got no answer ({' '.join(str(error).split())}); "
-            "start one by `dask scheduler`, or leave scheduler out"
-        ) from None
-    finally:
-        timer.cancel()
-
-
-def _workers_of(client: Any, scheduler: str) -> int:
-    """Number of workers, once there are any. Raises `InputError` where they have several threads."""
-    if not client.ncores():
-        _announce(scheduler)
-        client.wait_for_workers(1)
-    threads: dict[str, int] = client.ncores()
-    if max(threads.values()) > 1:
-        raise InputError(
-            f"scheduler: expected workers of one thread each at {scheduler}, found one of {max(threads.values())}; "
-            f"{START_WORKERS.format(scheduler)}"
-        )
-    return len(threads)
-
-
-def _announce(scheduler: str) -> None:
-    log.info("waiting for workers at %s; %s", scheduler, START_WORKERS.format(scheduler))
-
 
 class _Nothing(Enum):
     """The result of a call that only wakes a worker; there is one of it in every process."""
@@ -171,9 +114,3 @@ def _nothing(function: Callable[[Task], Result]) -> _Nothing:
 def _single_threaded(function: Callable[[Task], Result], task: Task) -> Result:
     with threadpool_limits(limits=1):
         return function(task)
-
-
-def _unpickled(pickled: bytes) -> Any:
-    """Return the result of a call; only here it is unpickled, not in the scheduler, so that its errors are its own."""
-    function, task = pickle.loads(pickled)  # noqa: S301  # of the client
-    return _single_threaded(function, task)

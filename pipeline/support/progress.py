@@ -26,6 +26,7 @@ class Meter:
         self._what = what
         self._total = total
         self._done = 0
+        self._workers = ""
         self._started = self._printed_at_s = time.monotonic()
         console = bar_console()
         self._bar = None if console is None else self._make_bar(console)
@@ -53,7 +54,14 @@ class Meter:
         if self._bar is not None:
             self._bar.stop()
 
+    def show_workers(self, count: int) -> None:
+        """Show the number of workers of a cluster from now on."""
+        self._workers = f", {count} worker{'' if count == 1 else 's'}"
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], description=f"{self._what}{self._workers}")
+
     def advance(self, count: int) -> None:
+        """Count finished things."""
         self._done += count
         if self._bar is not None:
             self._bar.advance(self._bar.task_ids[0], count)
@@ -62,8 +70,9 @@ class Meter:
         if self._done == self._total or now - self._printed_at_s >= SECONDS_BETWEEN_LINES:
             self._printed_at_s = now
             rate = self._done / max(now - self._started, 1e-9)
-            text = f"{self._what}: {self._done}, {rate:.1f}/s"
+            text = f"{self._what}: {self._done}{self._workers}, {rate:.1f}/s"
             if self._total is not None:
                 left_s = (self._total - self._done) / rate
-                text = f"{self._what}: {self._done}/{self._total}, {rate:.1f}/s, {left_s:.0f} s left"
+                of_all = f"{self._done}/{self._total}{self._workers}"
+                text = f"{self._what}: {of_all}, {rate:.1f}/s, {left_s:.0f} s left"
             print(text, file=sys.stderr, flush=True)

@@ -65,7 +65,7 @@ rule index_corpus:
         lock=f"{WORK}/locks/index-{{corpus}}.lock",
     resources:
         config_path=lambda wildcards: PLAN.corpora[wildcards.corpus].config_path,
-    threads: workflow.cores
+    threads: THREADS
     shell:
         "{PYTHON:q} -m pipeline index {params.job:q} --lock {params.lock:q} --config-path {resources.config_path:q} "
         "--workers {threads} --log {log:q}"
@@ -87,7 +87,7 @@ rule build_store:
     resources:
         engine=PLAN.engine,
         learners=lambda wildcards: PLAN.stores[wildcards.store].learners,
-    threads: workflow.cores
+    threads: THREADS
     shell:
         # glibc gives large buffers and the heap's end back after use, and the kernel would zero them anew for the next
         # clip, in small pages: a fifth of the time of the six variants.

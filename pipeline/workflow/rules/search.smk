@@ -16,7 +16,7 @@ rule search:
         lock=f"{WORK}/locks/search-{{experiment}}.lock",
     resources:
         config_path=lambda wildcards: PLAN.experiments[wildcards.experiment].config_path,
-    threads: workflow.cores
+    threads: THREADS
     shell:
         # As in training: large buffers are kept.
         "MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=17179869184 "

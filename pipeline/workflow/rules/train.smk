@@ -18,7 +18,7 @@ rule train:
     resources:
         config_path=lambda wildcards: PLAN.experiments[wildcards.experiment].config_path,
         tracking=PLAN.tracking,
-    threads: workflow.cores
+    threads: THREADS
     shell:
         # glibc gives every buffer above 32 MB back after use, and the kernel zeroes it anew for the next layer: for
         # full-size tensors a good part of the time of training on a CPU, unless it is told to keep them.

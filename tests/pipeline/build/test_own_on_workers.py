@@ -23,7 +23,8 @@ from pipeline.__main__ import main
 from pipeline.build.store import build_store
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
-from pipeline.support.executors import NO_DASHBOARD, TaskRunner
+from pipeline.support.executors import TaskRunner
+from pipeline.support.scheduler import NO_DASHBOARD
 from stores import open_store
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside dask's own cluster

@@ -161,8 +161,8 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, corpus: Path, monkeypatch:
     whole = build(tmp_path, work="whole")
     run = TaskRunner.run
 
-    def two_shards(self: TaskRunner, function: Any, tasks: Any, count: int) -> Any:
-        for number, result in enumerate(run(self, function, tasks, count)):
+    def two_shards(self: TaskRunner, function: Any, tasks: Any, count: int, **options: Any) -> Any:
+        for number, result in enumerate(run(self, function, tasks, count, **options)):
             if function is build_shard and number == 2:
                 raise KeyboardInterrupt
             yield result

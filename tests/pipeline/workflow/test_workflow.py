@@ -23,7 +23,7 @@ from serving import archive, serving
 from users_folder import EXPERIMENT, RECIPE, ROOT, Folder
 from waiting import wait_until
 
-from pipeline.support.executors import NO_DASHBOARD
+from pipeline.support.scheduler import NO_DASHBOARD
 
 
 @pytest.fixture(scope="module")
