@@ -124,6 +124,18 @@ class Training(Section):
     """Type of the numbers in training. `auto` is bfloat16 where the hardware computes it itself, else float16 on a GPU
     and float32 on a CPU."""
 
+    devices: Literal["auto"] | Positive = 1
+    """Number of processes that train together on a machine, each on a GPU of its own or, without one, on a part of the
+    CPU; `auto` is the number of GPUs. `batch_size` is that of all of them together. It changes no result, but for
+    rounding, and what batch norms (see `sync_batchnorm`) and dropout see."""
+
+    nodes: Positive = 1
+    """Number of machines that train together, `devices` processes on each; see *Train on several GPUs*."""
+
+    sync_batchnorm: bool = False
+    """True if batch norms take mean and variance of the batch of all processes together, as one alone would. False: of
+    the part that each process has."""
+
     max_time: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
     """Longest time of a run: seconds, or hours:minutes:seconds as in `11:30:00`. Training stops before the step that
     would go beyond it, and the same command goes on. Null: no limit."""
