@@ -5,6 +5,7 @@ import torch
 from pipeline.config.checks import refuse_uneven
 from pipeline.support.errors import InputError
 from training.devices import device_of
+from training.ranks import Ranks
 from training.settings import Training
 
 
@@ -21,12 +22,21 @@ def rank_count(training: Training, config_path: str) -> int:
         raise InputError(
             f"{config_path}.training.devices: expected at most {gpus}, the GPUs that torch finds here, got {count}"
         )
-    checked_count(training, count, config_path)
+    _refuse_uneven(training, count, config_path)
     return count
 
 
-def checked_count(training: Training, count: int, config_path: str) -> None:
-    """Raise `InputError` where a batch cannot be shared by so many ranks."""
+def check_shared(training: Training, ranks: Ranks, config_path: str) -> None:
+    """Raise `InputError` where the ranks that were started are not those of the settings, or cannot share a batch."""
+    if ranks.size > 1 and training.devices != "auto" and training.devices * training.nodes != ranks.size:
+        raise InputError(
+            f"{config_path}.training: expected {training.devices * training.nodes} processes (devices × nodes), "
+            f"got {ranks.size} from torchrun; change one of them"
+        )
+    _refuse_uneven(training, ranks.size, config_path)
+
+
+def _refuse_uneven(training: Training, count: int, config_path: str) -> None:
     try:
         refuse_uneven(training, count, config_path)
     except ValueError as error:

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from tempfile import TemporaryFile
@@ -57,11 +57,13 @@ def run_ranks(command: Sequence[str], count: int, *, threads: int, held: Sequenc
         "OMP_NUM_THREADS": max(1, threads // count),
     }
     environment = {"GLOO_SOCKET_IFNAME": "lo"} | os.environ | {name: str(value) for name, value in shared.items()}
-    ranks = []
-    for number in range(count):
-        own = {name: str(number) for name in ("RANK", "LOCAL_RANK", STARTED)}
-        ranks.append(_Rank.started(number, command, environment | own, held))
-    with _forwarding(ranks) as forwarded:  # a signal before that ends this process, and so the ranks
+    with ExitStack() as stack:
+        ranks = []
+        for number in range(count):
+            own = {name: str(number) for name in ("RANK", "LOCAL_RANK", STARTED)}
+            ranks.append(_Rank.started(number, command, environment | own, held))
+            stack.callback(ranks[-1].close)
+        forwarded = stack.enter_context(_forwarding(ranks))  # a signal before that ends this process, and so the ranks
         return _Supervision(ranks, forwarded).exit_code()
 
 
@@ -77,18 +79,22 @@ class _Rank:
     def started(cls, number: int, command: Sequence[str], environment: dict[str, str], held: Sequence[int]) -> "_Rank":
         printed = TemporaryFile() if number else None  # noqa: SIM115  # until all ranks have ended
         # A session of its own: Ctrl-C comes to this process alone, which passes it on once.
-        options: dict[str, Any] = {"start_new_session": True, "pass_fds": held, "env": environment}
+        options: dict[str, Any] = {"start_new_session": True, "pass_fds": held, "env": environment, "bufsize": 0}
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=printed, stderr=printed, **options)
         return cls(number, process, printed)
 
     def tell(self, reason: str) -> None:
         """Tell the rank why another has ended."""
         assert self.process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):  # it has ended as well
             self.process.stdin.write(f"{reason}\n".encode())
-            self.process.stdin.flush()
-        except BrokenPipeError:  # it has ended as well
-            pass
+
+    def close(self) -> None:
+        """Close the files between this process and the rank: one that has not ended takes it for the end."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        if self.printed is not None:
+            self.printed.close()
 
     def signal(self, number: int) -> None:
         """Send a signal, if the rank has not ended."""
