@@ -1,4 +1,4 @@
-"""Places in the epochs of a stream."""
+"""Places in the epochs of a stream, and in its batches."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,3 +23,8 @@ class Epoch:
     number: int
     order: Order
     start: int
+
+
+def part_of(batch: int, rank: int, ranks: int) -> tuple[int, int]:
+    """Return where the part of a rank begins and ends in a batch of all ranks; parts differ by one clip at most."""
+    return batch * rank // ranks, batch * (rank + 1) // ranks

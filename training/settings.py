@@ -63,7 +63,7 @@ class Training(Section):
     """Number of passes over the training clips; `patience` may end training earlier."""
 
     batch_size: Positive = 16
-    """Number of tensors in a batch."""
+    """Number of tensors in a batch, over all `devices`."""
 
     accumulate: Positive = 1
     """Number of batches whose gradients are added up before a step."""
@@ -126,15 +126,14 @@ class Training(Section):
 
     devices: Literal["auto"] | Positive = 1
     """Number of processes that train together on a machine, each on a GPU of its own or, without one, on a part of the
-    CPU; `auto` is the number of GPUs. `batch_size` is that of all of them together. It changes no result, but for
-    rounding, and what batch norms (see `sync_batchnorm`) and dropout see."""
+    CPU; `auto` is the number of GPUs. `batch_size` is that of all of them together. See *Train on several GPUs*."""
 
     nodes: Positive = 1
-    """Number of machines that train together, `devices` processes on each; see *Train on several GPUs*."""
+    """Number of machines that train together, with `devices` processes on each."""
 
     sync_batchnorm: bool = False
-    """True if batch norms take mean and variance of the batch of all processes together, as one alone would. False: of
-    the part that each process has."""
+    """True if batch norms take mean and variance of the batch of all `devices`, as one alone would. False: of the part
+    that each process has."""
 
     max_time: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
     """Longest time of a run: seconds, or hours:minutes:seconds as in `11:30:00`. Training stops before the step that

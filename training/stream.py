@@ -14,7 +14,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from stores.reader import Store
 from training.batches import BatchReader
 from training.order import Blocks, Items, Permutation
-from training.position import Epoch, Order, Position
+from training.position import Epoch, Order, Position, part_of
 
 READ_AHEAD = 3  # batches that are assembled while the model works on one
 WINDOW = 16  # runs of neighbouring clips whose members are shuffled together
@@ -117,7 +117,6 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         self._shuffle = shuffle
         self._block = block
         self._seed = seed
-        self._rank, self._world_size = rank, world_size
         self.epoch = 0
         self._start = 0  # of the next iteration
         self._position = Position(0, 0)
@@ -138,6 +137,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         self.global_batch = batch_size * world_size
         if shuffle:  # fewer clips than a batch are one smaller batch
             self.global_batch = min(self.global_batch, len(self._items))
+        self._part = part_of(self.global_batch, rank, world_size)
         largest = -(-self.global_batch // world_size)
         self._reader = BatchReader(
             store, self._items, largest, seed=seed, pin=pin, expand=expand, statistics=statistics
@@ -219,12 +219,6 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         """Return the positions in an epoch of this rank's part of a batch."""
         start, (begin, end) = epoch.start + number * self.global_batch, self._part
         return np.arange(start + begin, min(start + end, len(self._items)))
-
-    @property
-    def _part(self) -> tuple[int, int]:
-        """Return begin and end of this rank's part in a batch of all ranks."""
-        first, second = (self.global_batch * rank // self._world_size for rank in (self._rank, self._rank + 1))
-        return first, second
 
     def _batch(self, number: int, epoch: Epoch) -> dict[str, Any]:
         if self._shuffle and self._block > 1:

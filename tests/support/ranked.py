@@ -103,7 +103,8 @@ def trained(
     labels = np.unique(store.rows["label"].to_pylist(), return_inverse=True)[1]
     part: dict[str, Any] = {"rank": ranks.rank, "world_size": ranks.size}
     part |= {"batch_size": training.batch_size // ranks.size}
-    train = ClipStream(store, np.arange(clips), labels, variants=store.variants[:variants], shuffle=True, **part)
+    shown: dict[str, Any] = {"variants": store.variants[:variants], "pin": training.device == "cuda"}
+    train = ClipStream(store, np.arange(clips), labels, shuffle=True, **shown, **part)
     validation = ClipStream(store, np.arange(12, 17), labels, **part)
     given: list[tuple[int, int]] = []
     losses: list[float] = []
