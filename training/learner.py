@@ -120,6 +120,10 @@ class Learner:
     def validate(self, batch: dict[str, Tensor]) -> None:
         """Score a batch of clips that validate."""
         network, batch = self.kept_network.eval(), self._moved(batch)
+        if not len(batch["label"]):  # the last batch of all ranks may have no clip for this one
+            none = batch["label"].sum()
+            self._count("validation", none.float(), none, 0)
+            return
         with autocast(self.device, self._dtype):
             self.loss("validation", network(features_for(network, batch).float()), batch["label"])
 
@@ -153,13 +157,18 @@ class Learner:
         smoothing = self._settings.label_smoothing if side == "train" else 0.0
         summed = F.cross_entropy(logits, target, self._class_weights, reduction="sum", label_smoothing=smoothing)
         right = (logits.argmax(dim=1) == target.argmax(dim=1)).sum()
-        total, right, clips = self._ranks.totals(summed.detach(), right, label.new_full((), len(label)))
-        for metric, value in (("clips", clips), ("loss", total), ("accuracy", right)):
+        clips = self._count(side, summed.detach(), right, len(label))
+        return summed / len(label) if self._ranks.size == 1 else summed * self._ranks.size / clips
+
+    def _count(self, side: str, loss: Tensor, right: Tensor, clips: int) -> Tensor:
+        """Add the sums of a batch, over all ranks, to those of the epoch; return how many clips all ranks have."""
+        total, right, count = self._ranks.totals(loss, right, right.new_full((), clips))
+        for metric, value in (("clips", count), ("loss", total), ("accuracy", right)):
             self._add(f"{side} {metric}", value)
         if side == "train":  # batches before the first that is not finite: no wait for the GPU
             finite = self._sums.get("train finite", torch.zeros_like(total))
             self._sums["train finite"] = finite + (torch.isfinite(total) & (finite == self.batches))
-        return summed / len(label) if self._ranks.size == 1 else summed * self._ranks.size / clips
+        return count
 
     def mean(self, side: str, metric: str) -> float:
         """Return the mean of a sum over the clips of a side in this epoch."""

@@ -92,9 +92,11 @@ def trained(
     until: float | None = None,
     weights: Any = None,
     signal_after: int | None = None,
+    validated: int = 5,
+    model: Any = None,
     **settings: Any,
 ) -> dict[str, Any]:
-    """Train on the first clips of a store, and validate on the rest; return what was given, and what came of it.
+    """Train on the first clips of a store, and validate on some others; return what was given, and what came of it.
 
     `given` are row and variant of each item, `losses` the sum over the clips of the epoch so far after each batch.
     The last rank gets SIGTERM after `signal_after` batches.
@@ -105,7 +107,7 @@ def trained(
     part |= {"batch_size": training.batch_size // ranks.size}
     shown: dict[str, Any] = {"variants": store.variants[:variants], "pin": training.device == "cuda"}
     train = ClipStream(store, np.arange(clips), labels, shuffle=True, **shown, **part)
-    validation = ClipStream(store, np.arange(12, 17), labels, **part)
+    validation = ClipStream(store, np.arange(12, 12 + validated), labels, **part)
     given: list[tuple[int, int]] = []
     losses: list[float] = []
     learn = Learner.learn
@@ -117,7 +119,7 @@ def trained(
         if signal_after == len(losses) and ranks.rank == ranks.size - 1:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    model = CnnModel(depth=2, width=16, dense=(8,), dropout=dropout)
+    model = model or CnnModel(depth=2, width=16, dense=(8,), dropout=dropout)
     options: dict[str, Any] = {"classes": ["a", "b", "c"], "model": model, "training": training, "identity": {}}
     outcome: dict[str, Any] = {"given": given, "losses": losses}
     with patch.object(Learner, "learn", watched):

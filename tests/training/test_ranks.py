@@ -12,6 +12,7 @@ from torch import nn
 
 from stores import Store
 from training.checkpoints import Checkpoints
+from training.models.resnet_attention.settings import ResNetAttentionModel
 from training.ranks import ALONE
 from training.settings import Training
 
@@ -94,6 +95,17 @@ def test_two_ranks_that_were_stopped_end_as_two_that_were_not(
     for rank in resumed:  # whose batch norms have counted different clips
         for name, value in whole["weights"].items():
             np.testing.assert_array_equal(rank["weights"][name], value, err_msg=name)
+
+
+def test_a_rank_may_have_no_clip_to_validate(pair: RankGroup, family: Path, tmp_path: Path) -> None:
+    model = ResNetAttentionModel(width=0.125, blocks=(1, 1, 1), attention_blocks=1)
+    options: dict[str, Any] = {"validated": 2, "epochs": 1, "model": model}
+    first, second = pair(trained, tmp_path / "pair", family, **options)
+    assert first["history"] == second["history"]
+    assert first["predictions"].rows.tolist() == [12, 13]
+    logits = torch.from_numpy(first["predictions"].logits)
+    loss = nn.functional.cross_entropy(logits, torch.from_numpy(first["predictions"].labels))
+    assert first["history"][0]["validation_loss"] == pytest.approx(float(loss), rel=1e-5)
 
 
 def test_what_one_has_trained_several_do_not_train_again(pair: RankGroup, family: Path, tmp_path: Path) -> None:
