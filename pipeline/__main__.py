@@ -3,9 +3,10 @@
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from pipeline.support.executors import TaskRunner
 from pipeline.support.lock import exclusive
 from stores.errors import StoreError
 from training.errors import TrainingError
+from training.rank_link import STARTED
 
 log = logging.getLogger("otogura")
 
@@ -117,15 +119,29 @@ def _split(text: str, options: argparse.Namespace) -> None:
     log.info("%s: %s", job.record, shown)
 
 
-def _train(text: str, options: argparse.Namespace) -> None:
+def _train(text: str, options: argparse.Namespace) -> int:
     import torch
 
+    from pipeline.runs.rank_count import rank_count
+    from pipeline.support.rank_starter import own_command, run_ranks
     from pipeline.workflow.jobs import TrainJob
     from pipeline.workflow.train_job import run_train_job
+    from training.rank_link import RankLink
+    from training.ranks import ALONE, Ranks, joined
 
-    torch.set_num_threads(options.workers)
     job = TrainJob.model_validate_json(text)
-    run_train_job(job, config_path=options.config_path, tracking=json.loads(options.tracking))
+    training = job.setup.training
+    if STARTED in os.environ:
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        group: AbstractContextManager[Ranks] = joined(training.device, RankLink())
+    elif (count := rank_count(training, options.config_path)) > 1:
+        return run_ranks(own_command(), count, threads=options.workers, held=options.held)
+    else:
+        torch.set_num_threads(options.workers)
+        group = nullcontext(ALONE)
+    with group as ranks:
+        run_train_job(job, config_path=options.config_path, tracking=json.loads(options.tracking), ranks=ranks)
+    return 0
 
 
 def _search(text: str, options: argparse.Namespace) -> None:
@@ -156,7 +172,7 @@ def _report(text: str, options: argparse.Namespace) -> None:
     compare(job.folder, job.runs, job.unfinished, training_cost)
 
 
-JOBS: dict[str, Callable[[str, argparse.Namespace], None]] = {
+JOBS: dict[str, Callable[[str, argparse.Namespace], int | None]] = {  # returns an exit code, or None for 0
     "demo": _demo,
     "fetch": _fetch,
     "labels": _labels,
@@ -169,9 +185,9 @@ JOBS: dict[str, Callable[[str, argparse.Namespace], None]] = {
 }
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _run(arguments: argparse.Namespace) -> int:
     try:
-        JOBS[arguments.job](arguments.text, arguments)
+        return JOBS[arguments.job](arguments.text, arguments) or 0
     except ValidationError as error:  # of JSON that was valid when it was written: a user's file was edited since
         raise_own_fault(error)
         raise
@@ -190,15 +206,19 @@ def main() -> int:
     parser.add_argument("--lock", type=Path, help="held while the job runs: nobody else writes the same files")
     parser.add_argument("--log", type=Path, help="what is said on the terminal, but for progress, also goes here")
     arguments = parser.parse_args()
+    rank = int(os.environ.get(STARTED, -1))  # of a process that a job started as one of several
     handlers: list[logging.Handler] = [logging.StreamHandler()]
-    if arguments.log:
-        handlers.append(logging.FileHandler(arguments.log, mode="w"))
+    if arguments.log and rank <= 0:
+        if rank < 0:
+            arguments.log.write_bytes(b"")
+        handlers.append(logging.FileHandler(arguments.log))  # which the job and its first rank share
     logging.basicConfig(format="%(message)s", handlers=handlers)
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.ERROR if rank > 0 else logging.INFO)
     pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own would reserve a gigabyte for tables of a few MB
     try:
-        with exclusive(arguments.lock) if arguments.lock else nullcontext():
-            _run(arguments)
+        with exclusive(arguments.lock) if arguments.lock and rank < 0 else nullcontext() as lock:
+            arguments.held = [] if lock is None else [lock]
+            return _run(arguments)
     except (InputError, OwnPartError, StoreError, TrainingError) as error:
         log.error("otogura: %s", error)
         return 1
@@ -208,7 +228,6 @@ def main() -> int:
     except (KeyboardInterrupt, SystemExit) as ended:  # the second after SIGTERM
         log.error("otogura: interrupted; the same command goes on from here")
         return ended.code if isinstance(ended, SystemExit) and isinstance(ended.code, int) else 130
-    return 0
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ What is drawn depends on the clip's content, the variant, the view, the epoch an
 every device, in every order and after an interruption. (What a clip is mixed with is the next one of its batch.)
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from scipy.special import betaincinv
@@ -112,8 +114,11 @@ def mixture(keys: Tensor, alpha: float) -> Tensor:
     return torch.from_numpy(betaincinv(alpha, alpha, uniform(keys, MIXTURE, 1)[:, 0].numpy())).float()
 
 
-def mixed(images: Tensor, share: Tensor) -> Tensor:
-    """Mix each item with the next of the batch, whose order is random (mixup: Zhang and others, 2018); float32."""
+def mixed(images: Tensor, share: Tensor, following: Callable[[Tensor], Tensor]) -> Tensor:
+    """Mix each item with the next of the batch, whose order is random (mixup: Zhang and others, 2018); float32.
+
+    `following` returns the next ones of a batch.
+    """
     images = images.float()  # torch's autocast on a CPU rolls no float16
     share = share.view(-1, *[1] * (images.ndim - 1))
-    return share * images + (1 - share) * images.roll(-1, dims=0)
+    return share * images + (1 - share) * following(images)

@@ -6,19 +6,22 @@ import numpy as np
 
 from features.recipe import ORIGINAL
 from training.errors import NotFinite, TrainingError
+from training.ranks import Ranks
 from training.stream import ClipStream
 
 NAMED = 5  # clips, at most
 
 
-def divergence(train: ClipStream, error: NotFinite) -> TrainingError:
+def divergence(train: ClipStream, error: NotFinite, ranks: Ranks) -> TrainingError:
     """Return the error that names the clips of the first batch whose loss is not finite, read once more.
 
-    Their own tensors are to blame where they are not finite; elsewhere the weights are.
+    Their own tensors are to blame where they are not finite; elsewhere the weights are. Of several ranks, the first one
+    names the clips of all.
     """
     train.load_state_dict({"epoch": error.epoch, "seen": 0})
     rows, variants, _ = next(islice(train.items(), error.batch, None))
     finite = np.array([_is_finite(train, row, variant) for row, variant in zip(rows, variants, strict=True)])
+    rows, variants, finite = map(np.concatenate, zip(*ranks.gathered((rows, variants, finite)), strict=True))
     if finite.all():
         clips = _names(train, rows, variants)
         return TrainingError(f"{error}; lower training.learning_rate, or look at the clips of that batch: {clips}")

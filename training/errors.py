@@ -6,6 +6,10 @@ class OutOfTime(TrainingError):
     """Training whose `max_time` has come; the same command goes on."""
 
 
+class RankError(TrainingError):
+    """Training of several ranks of which one has ended."""
+
+
 class NotFinite(TrainingError):
     """Training loss that is not finite from a batch of an epoch on; both count from 0."""
 

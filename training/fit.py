@@ -23,11 +23,15 @@ from training.models.build import build
 from training.models.crops import Standard
 from training.models.own import OwnModel
 from training.normalise import TrainStatistics
+from training.ranks import ALONE, Ranks
 from training.settings import Training
 from training.start import start_from
 from training.stream import ClipStream
 
 log = logging.getLogger("otogura")
+
+# Settings that change no result: a run goes on with others.
+NO_IDENTITY = {"max_time", "checkpoint_every", "leak_meter", "devices", "nodes"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ def fit(
     before_epoch: BeforeEpoch | None = None,
     until: float | None = None,
     label: str = "",
+    ranks: Ranks = ALONE,
 ) -> Fitted:
     """Train, or go on training, or load the weights if the same has been trained in this folder before.
 
@@ -78,15 +83,20 @@ def fit(
         When `max_time` will have come, on the monotonic clock; one step is trained in any case.
     label : str, optional
         Name of the run among others, for its progress.
+    ranks : Ranks, optional
+        Processes that train together; each calls this with streams of its own part. The first one reads and writes the
+        folder.
 
     Raises `TrainingError` when it has come, or training has gone astray.
     """
-    settings = training.model_dump(mode="json", exclude={"max_time", "checkpoint_every", "leak_meter"})
+    settings = training.model_dump(mode="json", exclude=NO_IDENTITY)
+    if not training.sync_batchnorm:  # as in runs from before there was this setting
+        del settings["sync_batchnorm"]
     state = {**identity, "model": model.model_dump(mode="json"), "training": settings, "class_weights": class_weights}
     state |= {"code": code_digest(model)} | ({} if start is None else {"start": start.weights_digest})
     state_path = folder / "run.json"
     checkpoints = Checkpoints(folder / "checkpoints", training)
-    if not state_path.is_file() or read_json(state_path) != json.loads(json.dumps(state)):
+    if ranks.first and (not state_path.is_file() or read_json(state_path) != json.loads(json.dumps(state))):
         checkpoints.clear()
         write_json(state_path, state)
     torch.manual_seed(training.seed)
@@ -95,17 +105,16 @@ def fit(
     if start is not None:
         kept_classes = start_from(network, start, model=model, classes=list(classes), recipe=recipe)
         log.info("starting from %s, with the rows of %s", start.folder, ", ".join(kept_classes) or "no class")
-    saved = checkpoints.load()
+    saved = ranks.from_first(checkpoints.load() if ranks.first else None)
     if saved is None or not checkpoints.ended(saved.history):
-        learner = Learner(network, training, class_weights)
+        learner = Learner(network, training, class_weights, ranks)
         if saved is not None:
             learner.load_state_dict(saved.learner)
             train.load_state_dict(saved.stream)
             log.info("going on in epoch %d, after %d batches", len(learner.history) + 1, learner.batches)
-        run_epochs(
-            learner, train, validation, training, checkpoints, before_epoch=before_epoch, until=until, label=label
-        )
-        saved = checkpoints.load()
+        stopping: dict[str, Any] = {"before_epoch": before_epoch, "until": until}
+        run_epochs(learner, train, validation, training, checkpoints, **stopping, label=label, ranks=ranks)
+        saved = ranks.from_first(checkpoints.load() if ranks.first else None)
     assert saved is not None
     assert saved.kept is not None
     network.cpu().load_state_dict(saved.kept)

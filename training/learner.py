@@ -15,8 +15,10 @@ from training.errors import NotFinite
 from training.models.crops import Crops
 from training.normalise import features_for
 from training.optimizer import AdamW
+from training.ranks import ALONE, Ranks
 from training.schedule import Schedule
 from training.settings import Training
+from training.sync_batchnorm import synchronise
 
 Epoch = dict[str, float]  # of the history: `epoch`, `learning_rate`, and loss and accuracy of each side
 
@@ -34,6 +36,8 @@ class Learner:
     settings : Training
     class_weights : sequence of float, optional
         In the loss. Their mean over the training clips is 1, so that no batch needs a mean of its own.
+    ranks : Ranks, optional
+        Processes that learn together: each is given its part of every batch, and all else is the same in all of them.
 
     Attributes
     ----------
@@ -43,12 +47,20 @@ class Learner:
         Number of batches of the epoch in progress that it has learned from.
     """
 
-    def __init__(self, network: nn.Module, settings: Training, class_weights: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        settings: Training,
+        class_weights: Sequence[float] | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
         self.device, self._dtype = device_of(settings), dtype_of(settings)
         network.to(self.device)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+        if settings.sync_batchnorm and ranks.size > 1:
+            synchronise(network)
         self.network = network
-        self._settings = settings
+        self._settings, self._ranks = settings, ranks
         self._class_weights = None if class_weights is None else torch.tensor(class_weights, device=self.device)
         self.optimizer = AdamW(network.parameters(), settings.learning_rate, settings.weight_decay)
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=self._dtype == torch.float16)
@@ -57,6 +69,7 @@ class Learner:
         if settings.average:
             averaging = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]  # torch's
             self._average = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True)
+        self._parallel = ranks.parallel(network)
         self.history: list[Epoch] = []
         self.batches = 0
         self._sums: dict[str, Tensor] = {}
@@ -66,26 +79,31 @@ class Learner:
         """The network to be kept: the weights' moving average, if the settings ask for it, or else the network."""
         return self.network if self._average is None else self._average.module
 
-    def learn(self, batch: dict[str, Tensor], addends: int = 1) -> None:
-        """Add the gradient of a batch to that of the step, which is of `addends` batches, all equally large."""
-        self.network.train()
-        settings, share = self._settings, None
+    def learn(self, batch: dict[str, Tensor], addends: int = 1, *, last: bool = True) -> None:
+        """Add the gradient of a batch to that of the step, which is of `addends` batches, all equally large.
+
+        With the `last` of them, several ranks exchange their gradients.
+        """
+        self._parallel.train()
+        settings, share, ranks = self._settings, None, self._ranks
+        ranks.draw_apart(settings.seed, len(self.history), self.batches)
         if settings.augment.mixup:  # drawn on the CPU
             share = mixture(batch["key"], settings.augment.mixup).to(self.device)
         batch = self._moved(batch)
+        with ranks.adding_up(self._parallel, last=last):
+            loss = self._loss_of(batch, share)
+            self._scaler.scale(loss / addends).backward()  # type: ignore[no-untyped-call]  # torch's
+        self.batches += 1
+
+    def _loss_of(self, batch: dict[str, Tensor], share: Tensor | None) -> Tensor:
+        settings = self._settings
         with autocast(self.device, self._dtype):
             features = features_for(self.network, batch)
             if isinstance(self.network, Crops):
                 features = augmented(features, settings.augment, self.network.size, self.network.mean, batch["key"])
             if share is not None:
-                features = mixed(features, share)
-            loss = self.loss("train", self.network(features.float()), batch["label"], share)
-        finite = self._sums.get(
-            "train finite", torch.zeros_like(loss)
-        )  # batches before the first that is not: no wait for the GPU
-        self._sums["train finite"] = finite + (torch.isfinite(loss.detach()) & (finite == self.batches))
-        self._scaler.scale(loss / addends).backward()  # type: ignore[no-untyped-call]  # torch's
-        self.batches += 1
+                features = mixed(features, share, self._ranks.following)
+            return self.loss("train", self._parallel(features.float()), batch["label"], share)
 
     def step(self) -> None:
         """Change the weights by the gradients that were added up."""
@@ -94,6 +112,7 @@ class Learner:
         self._scaler.step(self.optimizer)  # type: ignore[arg-type]
         self._scaler.update()
         self.optimizer.zero_grad()
+        self._ranks.share_buffers(self.network)
         if self._average is not None:
             self._average.update_parameters(self.network)
 
@@ -101,6 +120,10 @@ class Learner:
     def validate(self, batch: dict[str, Tensor]) -> None:
         """Score a batch of clips that validate."""
         network, batch = self.kept_network.eval(), self._moved(batch)
+        if not len(batch["label"]):  # the last batch of all ranks may have no clip for this one
+            none = batch["label"].sum()
+            self._count("validation", none.float(), none, 0)
+            return
         with autocast(self.device, self._dtype):
             self.loss("validation", network(features_for(network, batch).float()), batch["label"])
 
@@ -124,18 +147,28 @@ class Learner:
     def loss(self, side: str, logits: Tensor, label: Tensor, share: Tensor | None = None) -> Tensor:
         """Return the mean loss of a batch, and add it to the sums of the epoch.
 
-        `share` `(batch,)` is that of each item that was mixed with the next.
+        Of several ranks, the mean of what they return is the mean loss of their batch. `share` `(batch,)` is that of
+        each item that was mixed with the next.
         """
         logits = logits.float()
         target = F.one_hot(label, logits.shape[1]).float()
         if share is not None:
-            target = share[:, None] * target + (1 - share[:, None]) * target.roll(-1, dims=0)
+            target = share[:, None] * target + (1 - share[:, None]) * self._ranks.following(target)
         smoothing = self._settings.label_smoothing if side == "train" else 0.0
         summed = F.cross_entropy(logits, target, self._class_weights, reduction="sum", label_smoothing=smoothing)
-        self._add(f"{side} clips", label.new_full((), len(label)))
-        self._add(f"{side} loss", summed.detach())
-        self._add(f"{side} accuracy", (logits.argmax(dim=1) == target.argmax(dim=1)).sum())
-        return summed / len(label)
+        right = (logits.argmax(dim=1) == target.argmax(dim=1)).sum()
+        clips = self._count(side, summed.detach(), right, len(label))
+        return summed / len(label) if self._ranks.size == 1 else summed * self._ranks.size / clips
+
+    def _count(self, side: str, loss: Tensor, right: Tensor, clips: int) -> Tensor:
+        """Add the sums of a batch, over all ranks, to those of the epoch; return how many clips all ranks have."""
+        total, right, count = self._ranks.totals(loss, right, right.new_full((), clips))
+        for metric, value in (("clips", count), ("loss", total), ("accuracy", right)):
+            self._add(f"{side} {metric}", value)
+        if side == "train":  # batches before the first that is not finite: no wait for the GPU
+            finite = self._sums.get("train finite", torch.zeros_like(total))
+            self._sums["train finite"] = finite + (torch.isfinite(total) & (finite == self.batches))
+        return count
 
     def mean(self, side: str, metric: str) -> float:
         """Return the mean of a sum over the clips of a side in this epoch."""

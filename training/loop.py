@@ -2,6 +2,7 @@
 
 import logging
 import math
+import signal
 import time
 from collections.abc import Callable, Sequence
 
@@ -14,6 +15,7 @@ from training.history import best_epoch
 from training.interruption import Interruption
 from training.learner import Epoch, Learner
 from training.progress import EpochBar, epoch_name
+from training.ranks import ALONE, Ranks
 from training.settings import Training
 from training.stream import ClipStream
 
@@ -32,22 +34,30 @@ def run_epochs(
     before_epoch: BeforeEpoch | None = None,
     until: float | None = None,
     label: str = "",
+    ranks: Ranks = ALONE,
 ) -> None:
     """Train from where the learner and its stream are until the last epoch, or until patience ends.
 
-    `label` names the run among others, such as its fold, before the number of each epoch.
+    `label` names the run among others, such as its fold, before the number of each epoch. Of several ranks the first
+    one writes checkpoints and lines, and all stop after one step.
 
     Raises `OutOfTime` when `until` comes on the monotonic clock, and ends the process as others end where it is
     interrupted: in both cases after a checkpoint, and one step at least.
     """
     with Interruption() as interruption:
 
+        def save() -> None:
+            if ranks.first:
+                checkpoints.save(learner, train)
+
         def stop_if_asked(ends_at: float) -> None:
             """Stop if interrupted, or if what comes next would end too late."""
-            late = until is not None and ends_at > until
-            if not late and interruption.signal is None:
+            late, number = ranks.largest(until is not None and ends_at > until, interruption.signal or 0)
+            if not late and not number:
                 return
-            checkpoints.save(learner, train)
+            save()
+            ranks.wait()  # the first one may still be writing
+            interruption.signal = signal.Signals(number) if number else None
             interruption.end()
             place = f"epoch {len(learner.history) + 1} of {settings.epochs}, after {learner.batches} batches"
             raise OutOfTime(f"max_time has come in {place}; the same command goes on")
@@ -57,19 +67,21 @@ def run_epochs(
                 before_epoch(learner.history, learner.network)
             epoch_began = began = saved = time.monotonic()
             train.set_epoch(len(learner.history))
-            with EpochBar(learner.history, settings, label, len(train), train.batch_size) as bar:
+            with EpochBar(learner.history, settings, label, len(train), train.global_batch) as bar:
                 bar.begin(learner.batches)
                 for batch in train:
                     first = learner.batches // settings.accumulate * settings.accumulate  # of this step
-                    learner.learn(batch, addends=min(settings.accumulate, len(train) - first))
-                    if learner.batches % settings.accumulate and learner.batches < len(train):
+                    addends = min(settings.accumulate, len(train) - first)
+                    last = learner.batches + 1 == first + addends
+                    learner.learn(batch, addends=addends, last=last)
+                    if not last:
                         continue
                     learner.step()
                     bar.advance(learner.batches)
                     now = time.monotonic()
                     stop_if_asked(ends_at=now + (now - began))
                     if now - saved >= settings.checkpoint_every.total_seconds():
-                        checkpoints.save(learner, train)
+                        save()
                         now = saved = time.monotonic()
                     began = now
             for batch in () if validation is None else validation:
@@ -78,10 +90,11 @@ def run_epochs(
             try:
                 epoch = learner.end_epoch()
             except NotFinite as error:
-                raise divergence(train, error) from None
+                raise divergence(train, error, ranks) from None
             _log_epoch(epoch, settings, label, time.monotonic() - epoch_began)
             train.set_epoch(len(learner.history))
-            checkpoints.save_epoch(learner, train)
+            if ranks.first:
+                checkpoints.save_epoch(learner, train)
             if not checkpoints.ended(learner.history):
                 stop_if_asked(ends_at=time.monotonic())
         interruption.end()

@@ -63,7 +63,7 @@ class Training(Section):
     """Number of passes over the training clips; `patience` may end training earlier."""
 
     batch_size: Positive = 16
-    """Number of tensors in a batch."""
+    """Number of tensors in a batch, over all `devices`."""
 
     accumulate: Positive = 1
     """Number of batches whose gradients are added up before a step."""
@@ -123,6 +123,17 @@ class Training(Section):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Type of the numbers in training. `auto` is bfloat16 where the hardware computes it itself, else float16 on a GPU
     and float32 on a CPU."""
+
+    devices: Literal["auto"] | Positive = 1
+    """Number of processes that train together on a machine, each on a GPU of its own or, without one, on a part of the
+    CPU; `auto` is the number of GPUs. `batch_size` is that of all of them together. See *Train on several GPUs*."""
+
+    nodes: Positive = 1
+    """Number of machines that train together, with `devices` processes on each."""
+
+    sync_batchnorm: bool = False
+    """True if batch norms take mean and variance of the batch of all `devices`, as one alone would. False: of the part
+    that each process has."""
 
     max_time: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
     """Longest time of a run: seconds, or hours:minutes:seconds as in `11:30:00`. Training stops before the step that

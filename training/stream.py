@@ -1,9 +1,9 @@
 """The stream of batches that a model learns from, read by threads ahead of it."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal
 
 import numpy as np
@@ -14,28 +14,10 @@ from torch.utils.data import IterableDataset, get_worker_info
 from stores.reader import Store
 from training.batches import BatchReader
 from training.order import Blocks, Items, Permutation
+from training.position import Epoch, Order, Position, part_of
 
 READ_AHEAD = 3  # batches that are assembled while the model works on one
 WINDOW = 16  # runs of neighbouring clips whose members are shuffled together
-
-Order = Callable[[np.ndarray], np.ndarray]  # numbers of `Items` at some positions of an epoch
-
-
-@dataclass(frozen=True)
-class Position:
-    """Position in an epoch, in clips over all ranks."""
-
-    epoch: int
-    seen: int
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One pass over the items, from position `start` on."""
-
-    number: int
-    order: Order
-    start: int
 
 
 class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
@@ -76,8 +58,8 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         depends on the clips' content alone and not on the rows in which they lie.
     seed : int
     rank, world_size : int
-        Every rank gets its own part of the clips and, when shuffling, equally many whole batches; smaller ones where
-        there are fewer clips than a batch of each rank.
+        Every rank gets its own part of each batch of all ranks and, when shuffling, equally many of them. Where there
+        are fewer clips than such a batch, the parts are as equal as they can be.
     pin : bool
         Batches in pinned memory, for faster copies to a GPU.
     expand : bool
@@ -93,6 +75,11 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
     ValueError
         If a number is out of range, the store lacks a variant, a clip shows none, or not every rank can be given a clip
         to train on.
+
+    Attributes
+    ----------
+    global_batch : int
+        Clips of a batch over all ranks.
     """
 
     def __init__(
@@ -130,7 +117,6 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         self._shuffle = shuffle
         self._block = block
         self._seed = seed
-        self._rank, self._world_size = rank, world_size
         self.epoch = 0
         self._start = 0  # of the next iteration
         self._position = Position(0, 0)
@@ -146,15 +132,15 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         rows, shown = rows[order], None if shown is None else shown[order]
         by_variant = shuffle and block > 1
         self._items = Items(rows, labels, tuple(variants), choice, views, f"{seed}", by_variant, shown)
+        if shuffle and len(self._items) < world_size:
+            raise ValueError(f"rows: expected a clip or more for each of {world_size} ranks, got {len(self._items)}")
+        self.global_batch = batch_size * world_size
         if shuffle:  # fewer clips than a batch are one smaller batch
-            if len(self._items) < world_size:
-                raise ValueError(
-                    f"rows: expected a clip or more for each of {world_size} ranks, got {len(self._items)}"
-                )
-            batch_size = min(batch_size, len(self._items) // world_size)
-        self.batch_size = batch_size
+            self.global_batch = min(self.global_batch, len(self._items))
+        self._part = part_of(self.global_batch, rank, world_size)
+        largest = -(-self.global_batch // world_size)
         self._reader = BatchReader(
-            store, self._items, batch_size, seed=seed, pin=pin, expand=expand, statistics=statistics
+            store, self._items, largest, seed=seed, pin=pin, expand=expand, statistics=statistics
         )
 
     def __len__(self) -> int:
@@ -213,15 +199,15 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         return epoch
 
     def _advance(self, number: int, epoch: Epoch) -> None:
-        self._position = Position(epoch.number, epoch.start + (number + 1) * self.batch_size * self._world_size)
+        self._position = Position(epoch.number, epoch.start + (number + 1) * self.global_batch)
 
     def _at(self, number: int, epoch: Epoch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self._items.at(epoch.order(self._positions(number, epoch)), epoch.number)
 
     def _batches(self, start: int) -> int:
         """Return the number of batches of this rank when an epoch goes on from `start`."""
-        left, global_batch = len(self._items) - start, self.batch_size * self._world_size
-        return left // global_batch if self._shuffle else -(-left // global_batch)
+        left = len(self._items) - start
+        return left // self.global_batch if self._shuffle else -(-left // self.global_batch)
 
     def _order(self) -> Order:
         count, key = len(self._items), f"{self._seed} {self.epoch}"
@@ -231,8 +217,8 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
 
     def _positions(self, number: int, epoch: Epoch) -> np.ndarray:
         """Return the positions in an epoch of this rank's part of a batch."""
-        start = epoch.start + (number * self._world_size + self._rank) * self.batch_size
-        return np.arange(start, min(start + self.batch_size, len(self._items)))
+        start, (begin, end) = epoch.start + number * self.global_batch, self._part
+        return np.arange(start + begin, min(start + end, len(self._items)))
 
     def _batch(self, number: int, epoch: Epoch) -> dict[str, Any]:
         if self._shuffle and self._block > 1:
@@ -241,9 +227,9 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
 
     def _announce(self, number: int, epoch: Epoch) -> None:
         """Have the system read as much of the next window as this batch takes of its own, in the order of the disk."""
-        span, global_batch = self._block * WINDOW, self.batch_size * self._world_size
-        begin = epoch.start + number * global_batch
-        end = min(begin + global_batch, len(self._items))
+        span = self._block * WINDOW
+        begin = epoch.start + number * self.global_batch
+        end = min(begin + self.global_batch, len(self._items))
         for window in range(begin // span, -(-end // span)):
             rows, variants = self._on_disk(window + 1, epoch)
             part = [min(max(place - window * span, 0), span) * len(rows) // span for place in (begin, end)]
@@ -254,7 +240,8 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         """Return row and variant number of this rank's clips in a window, in the order of the disk."""
         span = self._block * WINDOW
         positions = np.arange(window * span, min((window + 1) * span, len(self._items)))
-        mine = (positions - epoch.start) // self.batch_size % self._world_size == self._rank
+        (first, last), places = self._part, (positions - epoch.start) % self.global_batch
+        mine = (first <= places) & (places < last)
         rows, variants, _ = self._items.at(epoch.order(positions[mine]), epoch.number)
         order = np.lexsort([rows, variants])
         return rows[order], variants[order]

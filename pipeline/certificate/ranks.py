@@ -88,7 +88,7 @@ def _given_with_change(before: Sequence[ClipStream], after: Sequence[ClipStream]
 
 def _left_over(streams: Sequence[ClipStream]) -> int:
     """Return how many items too few for a batch of all ranks there may be."""
-    return len(streams) * streams[0].batch_size - 1
+    return streams[0].global_batch - 1
 
 
 def _read(streams: Sequence[ClipStream]) -> bool:

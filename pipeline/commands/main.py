@@ -12,6 +12,7 @@ from pipeline.commands.predict import predict
 from pipeline.commands.runs import runs, track
 from pipeline.commands.serve import serve
 from pipeline.commands.stores import export, prune, stores, verify, why
+from pipeline.commands.train import train
 from pipeline.commands.transfer import pull, push
 from pipeline.support.errors import InputError
 from stores.errors import StoreError
@@ -34,6 +35,7 @@ for command in (
     pull,
     replay,
     labels,
+    train,
     runs,
     track,
     predict,

@@ -8,6 +8,7 @@ from features.tensors import AnyRecipe
 from features.tensors.spectrogram import SpectrogramRecipe
 from pipeline.config.experiment import Experiment
 from training.models.base import OneChannelModel
+from training.settings import Training
 
 
 def refuse_unfit(recipe: AnyRecipe, experiment: Experiment, config_path: str) -> None:
@@ -25,6 +26,8 @@ def refuse_unfit(recipe: AnyRecipe, experiment: Experiment, config_path: str) ->
             f"{config_path}.corpus.values: expected the {values} values of the recipe {experiment.recipe}, "
             f"got {corpus.spectrogram_values}; change one of them"
         )
+    if experiment.training.devices != "auto":
+        refuse_uneven(experiment.training, experiment.training.devices * experiment.training.nodes, config_path)
     if experiment.training.augment.of_spectrograms and not isinstance(model, OneChannelModel):
         raise ValueError(
             f"{config_path}.training.augment: masks, shifts and filters are for networks of one spectrogram channel, "
@@ -52,6 +55,15 @@ def refuse_unfit(recipe: AnyRecipe, experiment: Experiment, config_path: str) ->
         raise ValueError(
             f"{config_path}.model.crop: {model.name} needs at least {model.smallest} rows and frames, "
             f"got {rows} and {frames}"
+        )
+
+
+def refuse_uneven(training: Training, ranks: int, config_path: str) -> None:
+    """Raise `ValueError` where a batch cannot be shared equally by so many processes."""
+    if training.batch_size % ranks:
+        raise ValueError(
+            f"{config_path}.training.batch_size: expected a multiple of {ranks}, the processes that share a batch "
+            f"(devices × nodes), got {training.batch_size}"
         )
 
 

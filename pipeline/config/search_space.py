@@ -27,6 +27,7 @@ FIXED = {
     "training.max_time": "a trial has no time of its own",
     "training.checkpoint_every": "it changes no weight",
     "training.leak_meter": "it changes no weight",
+    **dict.fromkeys(("training.devices", "training.nodes", "training.sync_batchnorm"), "a trial is one process"),
     "training.device": "it changes no structure",
 }
 

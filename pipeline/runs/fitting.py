@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from features.recipe import ORIGINAL
-from pipeline.corpus.sides import TRAIN, VALIDATION, Sides
+from pipeline.corpus.sides import SIDES, TRAIN, VALIDATION, Sides
 from pipeline.runs.copies import CopySplit
 from pipeline.runs.run import Run
 from training.artefact import read_artefact
 from training.devices import device_of
+from training.evaluation.predict import gathered, predict
+from training.evaluation.predictions import Predictions
 from training.fit import Fitted, fit
 from training.loop import BeforeEpoch
 from training.models.base import OneChannelModel
@@ -38,7 +41,7 @@ def fit_run(
     """
     store, training, labels = run.store, run.setup.training, run.labels
     variants = shown_variants(run)
-    train = train_stream(sides, run, copies)
+    train = train_stream(sides, run, copies, **own_part(run))
     standard: Standard | TrainStatistics | None = None
     if isinstance(run.setup.model, OneChannelModel):
         standard = fitted_standard(store, sides.train, variants)
@@ -46,7 +49,7 @@ def fit_run(
         standard = fitted_statistics(store, sides.train, variants)
     validation = None
     if training.validates:
-        validation = originals(sides.validation, run) if copies is None else stream_of(copies, VALIDATION, run)
+        validation = side_stream(VALIDATION, sides, run, copies)
     return fit(
         folder,
         train,
@@ -61,7 +64,34 @@ def fit_run(
         before_epoch=before_epoch,
         until=until,
         label=label,
+        ranks=run.ranks,
     )
+
+
+def own_part(run: Run) -> dict[str, int]:
+    """Return the options of streams that give this rank its part; none where it trains alone."""
+    ranks = run.ranks
+    if ranks.size == 1:
+        return {}
+    return {
+        "batch_size": run.setup.training.batch_size // ranks.size,
+        "rank": ranks.rank,
+        "world_size": ranks.size,
+    }
+
+
+def predict_side(network: nn.Module, side: int, sides: Sides, run: Run, copies: CopySplit | None = None) -> Predictions:
+    """Return the predictions for the clips, or the copies, of a side: to the first rank all, to others their own."""
+    stream = side_stream(side, sides, run, copies)
+    return gathered(predict(network, stream, device_of(run.setup.training)), stream, run.ranks)
+
+
+def side_stream(side: int, sides: Sides, run: Run, copies: CopySplit | None = None) -> ClipStream:
+    """Return the stream of this rank's part of the clips, or the copies, of a side, as they are evaluated."""
+    part = own_part(run)
+    if copies is None:
+        return originals(getattr(sides, SIDES[side]), run, **part)
+    return stream_of(copies, side, run, **part)
 
 
 def train_stream(sides: Sides, run: Run, copies: CopySplit | None = None, **options: Any) -> ClipStream:
@@ -99,18 +129,16 @@ def originals(rows: np.ndarray, run: Run, **options: Any) -> ClipStream:
     return _in_order(rows, run, **options)
 
 
-def stream_of(copies: CopySplit, side: int, run: Run) -> ClipStream:
-    """Return a stream of the tensors on a side, in the order of the store."""
+def stream_of(copies: CopySplit, side: int, run: Run, **options: Any) -> ClipStream:
+    """Return a stream of the tensors on a side, in the order of the store; `options` are those of a rank."""
     rows, shown = copies.of(side)
-    return _in_order(rows, run, variants=copies.variants, shown=shown)
+    return _in_order(rows, run, variants=copies.variants, shown=shown, **options)
 
 
 def _in_order(rows: np.ndarray, run: Run, **options: Any) -> ClipStream:
     training = run.setup.training
-    statistics = training.normalise == "train"
-    return ClipStream(
-        run.store, rows, run.labels, batch_size=training.batch_size, expand=False, statistics=statistics, **options
-    )
+    own = {"batch_size": training.batch_size, "expand": False, "statistics": training.normalise == "train"}
+    return ClipStream(run.store, rows, run.labels, **own | options)
 
 
 def class_weights(training: Training, labels: np.ndarray, classes: int, positive: int | None) -> list[float] | None:

@@ -10,16 +10,14 @@ import pyarrow as pa
 
 from pipeline.corpus.sides import SIDES, TEST, VALIDATION, Sides
 from pipeline.runs.copies import split_copies
-from pipeline.runs.fitting import fit_run, shown_variants, stream_of
+from pipeline.runs.fitting import fit_run, predict_side, shown_variants
 from pipeline.runs.mistakes import Sound, player
 from pipeline.runs.run import Run
 from stores.files import write_bytes
 from stores.reader import Store
-from training.devices import device_of
 from training.evaluation.decision import choose_decision
 from training.evaluation.fingerprints import Fingerprints, fingerprints
 from training.evaluation.leak import comparable, near_duplicates
-from training.evaluation.predict import predict
 from training.evaluation.predictions import Predictions
 from training.report.page import Panel
 
@@ -91,16 +89,20 @@ def claimed_accuracy(
     run. Single tensors are tested, copies among them. Training has a folder of its own below that of the run, and goes
     on there after an interruption.
     """
-    copies = split_copies(sides, run.labels, shown_variants(run), run.setup.split.seed)
-    fitted = fit_run(folder / FOLDER, sides, run, init_from, until=until, copies=copies, label="leak meter")
-
-    def predicted(side: int) -> Predictions:
-        return predict(fitted.network, stream_of(copies, side, run), device_of(run.setup.training))
-
-    tested = predicted(TEST)
-    validated = predicted(VALIDATION) if run.setup.training.validates else None
+    tested, validated = claimed_predictions(folder, sides, run, init_from, until)
     decision = choose_decision(validated, run.positive_number, run.setup.sure_accuracy)
     return float(np.mean(decision.classes(tested) == tested.labels))
+
+
+def claimed_predictions(
+    folder: Path, sides: Sides, run: Run, init_from: Path | None, until: float | None
+) -> tuple[Predictions, Predictions | None]:
+    """Train on copies as `claimed_accuracy` does; return the predictions for those that test, and that validate."""
+    copies = split_copies(sides, run.labels, shown_variants(run), run.setup.split.seed)
+    fitted = fit_run(folder / FOLDER, sides, run, init_from, until=until, copies=copies, label="leak meter")
+    tested = predict_side(fitted.network, TEST, sides, run, copies)
+    validates = run.setup.training.validates
+    return tested, predict_side(fitted.network, VALIDATION, sides, run, copies) if validates else None
 
 
 def duplicates_of(store: Store, sides: Sides, prints: Fingerprints) -> pa.Table:

@@ -15,6 +15,7 @@ from pipeline.runs.learnable import learned_classes
 from pipeline.runs.learned import refuse_learned
 from pipeline.support.errors import InputError
 from stores.reader import Store
+from training.ranks import ALONE, Ranks
 
 DETECTED = "NG"  # unless the configuration names another
 NEEDED = "a class needs recordings of three groups or more, or of every fold or side that is given"
@@ -34,6 +35,8 @@ class Run:
         Those that are learned, in the order of the network's outputs.
     positive : str or None
         The one of two classes that is detected.
+    ranks : Ranks
+        Processes that train it together.
     """
 
     store: Store
@@ -41,6 +44,7 @@ class Run:
     config_path: str
     classes: list[str]
     positive: str | None
+    ranks: Ranks = ALONE
 
     @property
     def positive_number(self) -> int | None:
@@ -59,7 +63,7 @@ class Run:
         return encoded.indices.to_numpy().astype(np.int64)
 
 
-def prepare_run(store: Store, setup: Setup, config_path: str) -> Run:
+def prepare_run(store: Store, setup: Setup, config_path: str, ranks: Ranks = ALONE) -> Run:
     """Return the run of a setup on a store. Raises `InputError` for what does not fit together.
 
     Which clips test does not depend on the classes that are learned.
@@ -76,7 +80,7 @@ def prepare_run(store: Store, setup: Setup, config_path: str) -> Run:
             f"{config_path}.training.class_weight: a number is the weight of the positive one of two classes, and "
             f"there are {len(classes)}; say balanced or none"
         )
-    return Run(store, setup, config_path, classes, positive)
+    return Run(store, setup, config_path, classes, positive, ranks)
 
 
 def run_sides(run: Run, record: Path | None = None, init_from: Path | None = None) -> Sides:

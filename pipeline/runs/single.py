@@ -11,12 +11,12 @@ from torch import nn
 from features.recipe import ORIGINAL
 from features.tensors import recorded_recipe
 from pipeline.corpus.recordings import Recording
-from pipeline.corpus.sides import Sides
+from pipeline.corpus.sides import TEST, VALIDATION, Sides
 from pipeline.corpus.sources.base import Recordings
 from pipeline.corpus.split_file import SPLIT_FILE, write_sides
 from pipeline.runs.baseline import BASELINE, LinearBaseline, linear_baseline
 from pipeline.runs.cost import training_cost
-from pipeline.runs.fitting import fit_run, originals, tensors_per_epoch
+from pipeline.runs.fitting import fit_run, originals, predict_side, tensors_per_epoch
 from pipeline.runs.leak import DUPLICATES, measure_leak
 from pipeline.runs.learned import write_learned
 from pipeline.runs.mistakes import MISTAKES, mistakes_of, mistakes_panel, write_mistakes
@@ -31,7 +31,6 @@ from training.artefact import LearnedCorpus, write_artefact
 from training.devices import device_of
 from training.evaluation.evaluate import Evaluation, evaluate
 from training.evaluation.explanation import Explanation, attention_summary, explain, most_confident
-from training.evaluation.predict import predict
 from training.evaluation.prediction_table import PREDICTIONS, write_predictions
 from training.fit import Fitted
 from training.report.attention import clip_picture, looked_panel
@@ -176,11 +175,11 @@ def _test(job: SingleRun, network: nn.Module) -> Tested:
     """Return the answers for the clips that test, by what is chosen on those that validate."""
     run, sides = job.run, job.sides
     device = device_of(run.setup.training)
-    clips = predict(network, originals(sides.test, run), device)
+    clips = predict_side(network, TEST, sides, run)
     tested, names = of_recordings(clips, run)
     validated = None
     if run.setup.training.validates:
-        validated = of_recordings(predict(network, originals(sides.validation, run), device), run)[0]
+        validated = of_recordings(predict_side(network, VALIDATION, sides, run), run)[0]
     evaluation = evaluate(
         tested,
         validated,

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.config.setup import Setup
 from pipeline.corpus.sources.base import Recordings
 from pipeline.corpus.split_file import SPLIT_FILE
+from pipeline.runs.assistance import assist
 from pipeline.runs.baseline import BASELINE
 from pipeline.runs.corpus import learned_corpus
 from pipeline.runs.events import EVENTS
@@ -24,6 +25,7 @@ from training.artefact import DESCRIPTION, WEIGHTS, LearnedCorpus
 from training.evaluation.folds import fold_metrics
 from training.evaluation.linear_baseline import beside
 from training.evaluation.prediction_table import PREDICTIONS
+from training.ranks import ALONE, Ranks
 from training.report.fold_folders import fold_folder
 from training.report.folds import write_folds
 from training.report.notices import baseline_notices
@@ -48,8 +50,11 @@ def train_experiment(
     corpus: LearnedCorpus | None = None,
     tracking: Sequence[str] = (),
     probes: Mapping[str, Path] | None = None,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Any]:
     """Train, evaluate and report below `folder`; returns what metrics.json holds.
+
+    Of several ranks the first one does so, and the others, which return nothing of it, help to train and to test.
 
     Parameters
     ----------
@@ -76,15 +81,20 @@ def train_experiment(
         Names of the trackers that follow the run.
     probes : mapping, optional
         Folders of linear probes on the same sides, by the names of their experiments: baselines in the report.
+    ranks : Ranks, optional
+        Processes that train together.
     """
-    run = prepare_run(store, setup, config_path)
+    run = prepare_run(store, setup, config_path, ranks)
     training, folds = setup.training, setup.folds
     title = f"{name} on {store.manifest['corpus']}"
     context = Context(name, recordings, quarantine, corpus or learned_corpus(store), probes or {})
     until = None if training.max_time is None else time.monotonic() + training.max_time.total_seconds()
     if folds is None:
         sides = run_sides(run, record, init_from)
-        with run_events(folder, settings_of(run, name, None, init_from), tracking) as events:
+        if not ranks.first:
+            assist(folder, run, sides, init_from, until)
+            return {}
+        with run_events(folder, settings_of(run, name, None, init_from), tracking) as events, ranks.watched():
             metrics = train_single(SingleRun(folder, run, sides, title, init_from, context, events, until)).metrics
         _remove_predictions(folder, folds=())
         _warn(title, metrics)
@@ -95,8 +105,13 @@ def train_experiment(
     runs = []
     for fold, sides, start in zip(folds, all_sides, before, strict=True):
         below, tested = fold_folder(folder, fold), f"{title}, tested on fold {fold}"
-        with run_events(below, settings_of(run, name, fold, init_from), tracking) as events:
+        if not ranks.first:
+            assist(below, run, sides, start, until)
+            continue
+        with run_events(below, settings_of(run, name, fold, init_from), tracking) as events, ranks.watched():
             runs.append(train_single(SingleRun(below, run, sides, tested, start, context, events, until)))
+    if not ranks.first:
+        return {}
     # Of a run without folds, which this one replaces.
     for single in SINGLE_FILES:
         (folder / single).unlink(missing_ok=True)

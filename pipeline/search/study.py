@@ -32,7 +32,7 @@ from pipeline.workflow.jobs import SearchJob
 from stores import open_store
 from stores.files import digest
 from training.devices import device_of
-from training.fit import code_digest
+from training.fit import NO_IDENTITY, code_digest
 
 log = logging.getLogger("otogura")
 
@@ -71,9 +71,7 @@ def _identity(job: SearchJob, run: Run, sides: str) -> str:
         "store": run.store.identity,
         "sides": sides,
         "model": job.setup.model.model_dump(mode="json"),
-        "training": job.setup.training.model_dump(
-            mode="json", exclude={"epochs", "max_time", "checkpoint_every", "leak_meter"}
-        ),
+        "training": job.setup.training.model_dump(mode="json", exclude=NO_IDENTITY | {"epochs", "sync_batchnorm"}),
         "classes": run.classes,
         "positive": run.positive,
         "code": code_digest(job.setup.model),

@@ -11,8 +11,11 @@ log = logging.getLogger("otogura")
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock file at `path`; while another process holds it, say which one and wait."""
+def exclusive(path: Path) -> Iterator[int]:
+    """Hold the lock file at `path`; while another process holds it, say which one and wait.
+
+    Gives the number of the open file: processes that keep it open hold the lock as well.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+") as file:
         try:
@@ -24,4 +27,4 @@ def exclusive(path: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield
+        yield file.fileno()

@@ -9,12 +9,13 @@ from pipeline.runs.corpus import learned_corpus
 from pipeline.runs.train import train_experiment
 from pipeline.workflow.jobs import TrainJob
 from stores.opening import open_store
+from training.ranks import ALONE, Ranks
 
 log = logging.getLogger("otogura")
 
 
-def run_train_job(job: TrainJob, *, config_path: str, tracking: Sequence[str]) -> dict[str, Any]:
-    """Train, evaluate and report; returns what metrics.json holds.
+def run_train_job(job: TrainJob, *, config_path: str, tracking: Sequence[str], ranks: Ranks = ALONE) -> dict[str, Any]:
+    """Train, evaluate and report; returns what metrics.json holds, on the first of several ranks.
 
     Parameters
     ----------
@@ -23,6 +24,8 @@ def run_train_job(job: TrainJob, *, config_path: str, tracking: Sequence[str]) -
         The experiment's part of the configuration, for messages.
     tracking : sequence of str
         Names of the trackers that follow the run.
+    ranks : Ranks, optional
+        Processes that train together.
     """
     store = open_store(job.family)
     metrics = train_experiment(
@@ -38,7 +41,10 @@ def run_train_job(job: TrainJob, *, config_path: str, tracking: Sequence[str]) -
         quarantine=job.index / "quarantine.csv",
         tracking=tracking,
         probes=job.probes,
+        ranks=ranks,
     )
+    if not ranks.first:
+        return metrics
     scores = metrics.get("mean", metrics)
     shown = f"test accuracy {scores['accuracy']:.3f}"
     if "roc_auc" in scores:

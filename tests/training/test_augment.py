@@ -12,6 +12,7 @@ from scipy import stats
 from stores_of import small_store
 
 from training.augment import augmented, crop_at_random, filtered, mask, mixed, mixture, shift, uniform
+from training.ranks import ALONE
 from training.settings import Augment
 from training.stream import ClipStream
 
@@ -168,14 +169,14 @@ def test_shares_of_mixtures_follow_a_beta_distribution(alpha: float) -> None:
 def test_stored_tensors_are_mixed_whatever_the_precision_of_training() -> None:
     images = numbered(2, 3, 4).half()
     with torch.autocast("cpu", torch.bfloat16):
-        found = mixed(images, torch.tensor([0.25, 0.5, 0.75, 1.0]))
+        found = mixed(images, torch.tensor([0.25, 0.5, 0.75, 1.0]), ALONE.following)
     assert found.dtype == torch.float32
     assert torch.equal(found, images.float())  # all are equal
 
 
 def test_a_mixture_is_of_neighbours_in_the_batch() -> None:
     images = torch.arange(4.0).view(4, 1, 1, 1)
-    out = mixed(images, torch.tensor([1.0, 0.5, 0.25, 0.0]))
+    out = mixed(images, torch.tensor([1.0, 0.5, 0.25, 0.0]), ALONE.following)
     assert out.flatten().tolist() == [0.0, 1.5, 2.75, 0.0]
 
 

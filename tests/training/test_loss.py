@@ -15,6 +15,7 @@ from training.augment import mixed, mixture
 from training.checkpoints import Checkpoints
 from training.learner import Learner
 from training.loop import run_epochs
+from training.ranks import ALONE
 from training.settings import Augment, Training
 from training.stream import ClipStream
 
@@ -90,7 +91,7 @@ def _expected(store: Store, clips: range, order_of: int, weights: Sequence[float
         parts = [(label, torch.ones(len(label)))]
         if training.augment.mixup:
             share = mixture(batch["key"], training.augment.mixup)
-            features, parts = mixed(features, share), [(label, share), (label.roll(-1), 1 - share)]
+            features, parts = mixed(features, share, ALONE.following), [(label, share), (label.roll(-1), 1 - share)]
         logits = network(features)
         losses += [
             part * F.cross_entropy(logits, target, weight, reduction="none", label_smoothing=training.label_smoothing)

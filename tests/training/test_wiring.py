@@ -65,7 +65,7 @@ def test_a_run_may_start_from_the_weights_of_another(
     start = read_artefact(tmp_path / "first")
     given: list[nn.Module] = []
 
-    def learner(network: nn.Module, training: Any, class_weights: Any) -> None:
+    def learner(network: nn.Module, training: Any, class_weights: Any, ranks: Any) -> None:
         given.append(network)
         raise Reached
 
@@ -83,7 +83,7 @@ def test_a_run_may_start_from_the_weights_of_another(
         "store": "s",
         "split": "t",
         "model": MODEL.model_dump(mode="json"),
-        "training": training.model_dump(mode="json", exclude={"max_time", "checkpoint_every", "leak_meter"}),
+        "training": training.model_dump(mode="json", exclude=fitting.NO_IDENTITY | {"sync_batchnorm"}),
         "class_weights": [0.5, 1.0, 1.5],
         "code": fitting.code_digest(MODEL),
         "start": start.weights_digest,
@@ -114,7 +114,7 @@ def test_the_learner_is_given_the_weights_of_the_classes(
 ) -> None:
     given: list[Any] = []
 
-    def learner(network: Any, training: Any, class_weights: Any) -> None:
+    def learner(network: Any, training: Any, class_weights: Any, ranks: Any) -> None:
         given.append((training, class_weights))
         raise Reached
 
@@ -129,7 +129,7 @@ def test_the_learner_is_given_the_weights_of_the_classes(
 def test_the_seed_decides_the_first_weights(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first: list[torch.Tensor] = []
 
-    def learner(network: nn.Module, training: Any, class_weights: Any) -> None:
+    def learner(network: nn.Module, training: Any, class_weights: Any, ranks: Any) -> None:
         first.append(torch.cat([weight.flatten() for weight in network.parameters()]))
         raise Reached
 
@@ -170,9 +170,14 @@ def test_a_folder_of_other_work_is_trained_anew(
     assert trained == [False, False]  # from nothing, and not on from there
 
 
-def test_other_times_of_an_end_or_a_checkpoint_are_no_other_work(
+def test_settings_that_change_no_result_are_no_other_work(
     tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fitted(tmp_path, store)
     monkeypatch.setattr(fitting, "run_epochs", None)
-    fitted(tmp_path, store, max_time=3600, checkpoint_every=1)
+    assert not fitting.NO_IDENTITY - set(Training.model_fields)
+    fitted(tmp_path, store, max_time=3600, checkpoint_every=1, leak_meter=True, devices=2, nodes=2)
+    settings = read_json(tmp_path / "run.json")["training"]
+    assert not {"devices", "nodes", "sync_batchnorm"} & settings.keys()  # which runs from before lack
+    with pytest.raises(TypeError):  # the function that would train it
+        fitted(tmp_path, store, sync_batchnorm=True)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from training.evaluation.predictions import Predictions
 from training.normalise import features_for
+from training.ranks import Ranks
 from training.stream import ClipStream
 
 
@@ -37,9 +38,36 @@ def predict(network: nn.Module, stream: ClipStream, device: torch.device) -> Pre
     network = network.to(device).eval()
     parts: dict[str, list[np.ndarray]] = {"row": [], "label": [], "logits": []}
     for batch in stream:
+        if not len(batch["row"]):  # the last batch of all ranks may have no clip for this one
+            continue
         inputs = {name: batch[name].to(device) for name in batch if name in ("features", "statistics")}
         parts["logits"].append(logits_of(network, inputs))
         for name in ("row", "label"):
             parts[name].append(batch[name].numpy())
+    if not parts["row"]:
+        return Predictions(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 0), np.float32))
     rows, labels, logits = (np.concatenate(parts[name]) for name in ("row", "label", "logits"))
     return Predictions(rows, labels, logits)
+
+
+def gathered(predictions: Predictions, stream: ClipStream, ranks: Ranks) -> Predictions:
+    """Return to the first rank the predictions of all, in the order in which one alone makes them.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        For the part of this rank; those of other ranks are returned as they are.
+    stream : ClipStream
+        Not shuffled.
+    ranks : Ranks
+    """
+    parts = [part for part in ranks.gathered(predictions) if len(part.rows)]
+    if len(parts) <= 1:
+        return predictions if not parts else parts[0]
+    rows, labels, logits = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "labels", "logits")
+    )
+    size = stream.global_batch // ranks.size
+    places = np.argsort(np.arange(len(rows)) // size % ranks.size, kind="stable")  # of those that are gathered
+    order = np.argsort(places)
+    return Predictions(rows[order], labels[order], logits[order])

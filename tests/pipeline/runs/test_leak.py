@@ -113,7 +113,7 @@ def test_tensors_train_validate_and_test_whatever_their_clips_do(
         }
 
     monkeypatch.setattr(pipeline.runs.fitting, "fit", fit)
-    monkeypatch.setattr(pipeline.runs.leak, "predict", predict)
+    monkeypatch.setattr(pipeline.runs.fitting, "predict", predict)
     run = prepare_run(store, chosen(variants=variants, class_weight="balanced", batch_size=1, keep="last"), "x")
     sides = run_sides(run)
     fit_run(tmp_path, sides, run)
@@ -145,7 +145,7 @@ def test_two_classes_are_told_apart_by_a_threshold_that_is_chosen_on_tensors_tha
         shares[:, 0] = 1 - shares[:, 1:].sum(axis=1)
         return Predictions(rows, labels, np.log(shares).astype(np.float32))
 
-    monkeypatch.setattr(pipeline.runs.leak, "predict", predict)
+    monkeypatch.setattr(pipeline.runs.fitting, "predict", predict)
     run = prepare_run(stores[classes], chosen(), "x")
     claimed = claimed_accuracy(tmp_path, run_sides(run), run)
     assert claimed == (1 if classes == 2 else pytest.approx(1 / 3))

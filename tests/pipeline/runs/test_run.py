@@ -16,6 +16,7 @@ from sklearn.metrics import f1_score, log_loss, roc_auc_score
 from stores_of import small_store
 from torch import nn
 
+import pipeline.runs.fitting
 import pipeline.runs.single
 import pipeline.runs.train
 import training.evaluation.decision
@@ -85,7 +86,7 @@ class Trained:
         self.calls: list[dict[str, Any]] = []
         self.labels: list[str] = []
         monkeypatch.setattr(pipeline.runs.single, "fit_run", self._fit_run)
-        monkeypatch.setattr(pipeline.runs.single, "predict", self._predict)
+        monkeypatch.setattr(pipeline.runs.fitting, "predict", self._predict)
         monkeypatch.setattr(pipeline.runs.single, "explain", self._explain)
 
     def _fit_run(
