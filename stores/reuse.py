@@ -1,6 +1,5 @@
 """Search for tensors that some store holds already: a whole shard to link, or single clips to copy."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,11 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stores.files import read_json, taking_place, write_checked
+from stores.files import read_json
 from stores.held import HeldClip, HeldShard
 from stores.layout import ArraySpec, Layout
-from stores.markers import Marker, differs, finished_marker, linked_marker
+from stores.links import ShardLink, link_shards
+from stores.markers import differs, finished_marker
 from stores.writer import StoreWriter
+
+SHARDS_AT_ONCE = 4096  # that are linked before folders are synced
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,11 @@ class Pool:
             firsts: dict[bytes, list[int]] = {}  # a shard is known by its first clip, and compared as a whole
             for number, first in enumerate(content[:: donor.clips_per_shard].tolist()):
                 firsts.setdefault(first, []).append(number)
-            lacking = [pair for pair in lacking if not _link_shard(writer, donor, firsts, *pair)]
+            linked: set[tuple[str, int]] = set()
+            for start in range(0, len(lacking), SHARDS_AT_ONCE):
+                some = [_link_of(writer, donor, firsts, *pair) for pair in lacking[start : start + SHARDS_AT_ONCE]]
+                linked |= {(link.spec.variant, link.shard) for link in link_shards([link for link in some if link])}
+            lacking = [pair for pair in lacking if pair not in linked]
 
     def find(self, writer: StoreWriter, missing: Mapping[int, Sequence[str]]) -> "Copies":
         """Find in other stores what is `missing`: variants of the shards that are to be written, by their numbers."""
@@ -154,36 +160,19 @@ class Copies:
         return HeldClip(HeldShard(donor.layout, donor.specs[variant], shard), slot)
 
 
-def _link_shard(
+def _link_of(
     writer: StoreWriter, donor: _Donor, firsts: Mapping[bytes, Sequence[int]], variant: str, shard: int
-) -> bool:
-    """Take over one shard, if a store holds it; return True if it does."""
+) -> ShardLink | None:
+    """Return a link to one shard, if a store holds it."""
     ours, theirs = writer.specs[variant], donor.specs.get(variant)
     if theirs is None or (theirs.clips_per_shard, theirs.compression) != (ours.clips_per_shard, ours.compression):
-        return False
+        return None
     hashes = writer.shard_hashes(shard)
-    promised = finished_marker(writer.layout, ours, shard, hashes)
-    for number in firsts.get(hashes[0].encode(), ()):
+    numbers = firsts.get(hashes[0].encode(), ())
+    promised = finished_marker(writer.layout, ours, shard, hashes) if numbers else None
+    for number in numbers:
         held = HeldShard(donor.layout, theirs, number)
         marker = held.finished_marker(hashes)
         if marker is not None and (promised is None or not differs(promised, marker)):
-            return _link_files(held, writer.layout, ours, shard, promised or linked_marker(marker))
-    return False
-
-
-def _link_files(held: HeldShard, layout: Layout, spec: ArraySpec, shard: int, marker: Marker) -> bool:
-    """Take over a shard's files as hard links; return False where that cannot be.
-
-    A file that was cut short is linked as well; the writer, which looks at sizes, then takes the shard for missing.
-    """
-    try:
-        for source, target in (
-            (held.tensors, layout.shard(spec, shard)),
-            (held.statistics, layout.statistics_chunk(spec, shard)),
-        ):
-            with taking_place(target) as partial:
-                os.link(source, partial)
-    except OSError:  # a file gone, no hard links: the clips are copied or computed
-        return False
-    write_checked(layout.marker(spec.variant, shard), marker)
-    return True
+            return ShardLink(held, marker, writer.layout, ours, shard, promised)
+    return None

@@ -226,7 +226,7 @@ def test_a_store_that_is_removed_while_a_shard_is_linked(tmp_path: Path, monkeyp
         os.link(source, target)
         old.layout.marker("original", 0).unlink(missing_ok=True)
 
-    monkeypatch.setattr("stores.reuse.os", SimpleNamespace(link=link))
+    monkeypatch.setattr("stores.links.os", SimpleNamespace(link=link, replace=os.replace))
     Pool(tmp_path / "stores", [spec()]).link(new)
     assert not new.missing()
     new.finish(manifest("abcd", [spec()]))
