@@ -6,9 +6,8 @@
 <folder>/index.json        written last: counts, and a digest of clips.parquet
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from pathlib import Path
 
 import numpy as np
@@ -81,10 +80,11 @@ def update_index(folder: Path, scan: pa.Table, *, max_quarantine: float, config_
         raise InputError(f"{config_path}: expected a good recording, found none; see {folder / 'quarantine.csv'}")
     previous = _previous(folder)
     clips = clips.set_column(clips.column_names.index("group"), "group", _merged_groups(clips, previous))
-    clips = clips.take(_arrival(previous["id"].to_pylist(), clips["id"].to_pylist())).combine_chunks()
+    clips = clips.take(_arrival(previous["id"], clips["id"])).combine_chunks()
     with replacing(folder / "clips.parquet") as file:
         pq.write_table(clips, file)
-    digest = blake2b((folder / "clips.parquet").read_bytes(), digest_size=16).hexdigest()
+    with open(folder / "clips.parquet", "rb") as written:
+        digest = file_digest(written, lambda: blake2b(digest_size=16)).hexdigest()
     write_json(folder / "index.json", {"clips": len(clips), "quarantined": bad.num_rows, "digest": digest})
     return Index(clips, bad.num_rows)
 
@@ -121,11 +121,17 @@ def _merged_groups(clips: pa.Table, previous: pa.Table) -> pa.Array:
     return names.take(pa.array(of_clip))
 
 
-def _arrival(before: Sequence[str], ids: Sequence[str]) -> np.ndarray:
+def _arrival(before: pa.ChunkedArray, ids: pa.ChunkedArray) -> np.ndarray:
     """Return the places of `ids` in the order of arrival: as in the last index, then the new ones by a hash of the id.
 
     Parts of a recording follow each other, so that it is decoded once.
     """
-    rank = {name: place for place, name in enumerate(before)}
-    keys = [(rank.get(name, len(rank)), blake2b(whole_name(name).encode(), digest_size=8).digest()) for name in ids]
-    return np.array(sorted(range(len(ids)), key=keys.__getitem__))
+    rank = pc.fill_null(pc.index_in(ids, value_set=before.combine_chunks()), len(before)).to_numpy()
+    digests = b"".join(
+        [
+            blake2b(whole_name(name).encode(), digest_size=8).digest()
+            for batch in pa.table([ids], names=["id"]).to_batches(1 << 16)
+            for name in batch.column(0).to_pylist()
+        ]
+    )
+    return np.lexsort([np.frombuffer(digests, ">u8"), rank])

@@ -31,11 +31,12 @@ class AudioSource(FilesSource[AudioCorpus]):
         if self._corpus.table is not None:
             path = self._table_path()
             hasher.update(path.read_bytes())
-            ids = self._table(path)["id"].to_pylist()
-            states = [(name, *status(self.root() / name)) for name in ids]
+            names = self._table(path)["id"].to_pylist()
         else:
-            states = [(name, *status(self.root() / name)) for name in self.files()]
-        for name, size, mtime_ns in sorted(states):
+            names = self.files()
+        root = self.root()
+        for name in sorted(names):
+            size, mtime_ns = status(f"{root}/{name}")
             hasher.update(f"{name}\0{size}\0{mtime_ns}\n".encode(errors="surrogateescape"))
         return hasher.hexdigest()
 
