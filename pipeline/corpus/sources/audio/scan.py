@@ -18,6 +18,7 @@ from pipeline.support.progress import Meter
 from stores.files import replacing
 
 FILES_PER_TASK = 16
+IDS_AT_ONCE = 1 << 16
 
 FILES = pa.schema(
     [
@@ -73,7 +74,7 @@ def _scanned_files(cache: Path, listing: Listing, refuse_silence: bool, engine: 
         for results in engine.run(probe_all, tasks, len(tasks)):
             probes.update(results)
             meter.advance(len(results))
-    for name in PROBED:
+    for name in PROBED if fresh else ():
         values = pa.array([getattr(probes[file], name) for file in fresh], FILES.field(name).type)
         filled = pc.replace_with_mask(files[name].combine_chunks(), unknown, values)
         files = files.set_column(files.column_names.index(name), name, filled)
@@ -86,12 +87,18 @@ def _as_cached(cached: pa.Table, listing: Listing) -> pa.Table:
     All of it is null for the others.
     """
     ids, root = listing.table["id"], str(listing.root)
-    states = (status(f"{root}/{whole_name(name)}") for chunk in ids.iterchunks() for name in chunk.to_pylist())
+    states = (
+        status(f"{root}/{whole_name(name)}")
+        for batch in listing.table.select(["id"]).to_batches(IDS_AT_ONCE)
+        for name in batch.column(0).to_pylist()
+    )
     sizes, times = np.fromiter(states, np.dtype((np.int64, 2)), len(ids)).T
-    places = pc.index_in(ids, value_set=cached["id"].combine_chunks())
-    before = cached.select(["size", "mtime_ns", *PROBED]).take(places)
+    before = cached.select(["size", "mtime_ns", *PROBED])
+    if not ids.equals(cached["id"]):  # as they mostly do
+        before = before.take(pc.index_in(ids, value_set=cached["id"].combine_chunks()))
     same = pc.and_(pc.equal(before["size"], pa.array(sizes)), pc.equal(before["mtime_ns"], pa.array(times)))
-    found = [pc.if_else(same, before[name], None) for name in PROBED]
+    unchanged = pc.all(pc.fill_null(same, False)).as_py()
+    found = [before[name] if unchanged else pc.if_else(same, before[name], None) for name in PROBED]
     return pa.table([ids, pa.array(sizes), pa.array(times), *found], schema=FILES)
 
 
@@ -102,4 +109,5 @@ def _cached_files(cache: Path) -> pa.Table:
     files = pq.read_table(cache)
     if files.schema.metadata != FILES.metadata:
         return FILES.empty_table()
-    return files.filter(pc.invert(pc.starts_with(files["reason"], UNREADABLE)))
+    unreadable = pc.starts_with(files["reason"], UNREADABLE)
+    return files.filter(pc.invert(unreadable)) if pc.any(unreadable).as_py() else files

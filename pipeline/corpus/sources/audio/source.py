@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
+from sys import intern
 
 import pyarrow as pa
 
@@ -72,7 +73,7 @@ class AudioSource(FilesSource[AudioCorpus]):
     def _from_folders(self) -> pa.Table:
         ids = sorted(self.files())
         refuse_other_names(ids, f"{self._config_path}.root")
-        labels = [path.split("/", 1)[0] if "/" in path else None for path in ids]
+        labels = [intern(path.split("/", 1)[0]) if "/" in path else None for path in ids]
         empty = [pa.nulls(len(ids), LISTING.field(name).type) for name in ("group", "fold", "side")]
         return pa.table([ids, pa.array(labels, pa.string()), *empty], schema=LISTING)
 
