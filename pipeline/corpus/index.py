@@ -23,6 +23,8 @@ from pipeline.corpus.sources.base import SCAN_CACHE
 from pipeline.support.errors import InputError
 from stores.files import replacing, write_bytes, write_json
 
+IDS_AT_ONCE = 1 << 16
+
 
 @dataclass(frozen=True)
 class Index:
@@ -155,10 +157,7 @@ def _arrival(before: pa.ChunkedArray, ids: pa.ChunkedArray) -> np.ndarray:
     """
     rank = pc.fill_null(pc.index_in(ids, value_set=before.combine_chunks()), len(before)).to_numpy()
     digests = b"".join(
-        [
-            blake2b(whole_name(name).encode(), digest_size=8).digest()
-            for batch in pa.table([ids], names=["id"]).to_batches(1 << 16)
-            for name in batch.column(0).to_pylist()
-        ]
+        b"".join([blake2b(whole_name(name).encode(), digest_size=8).digest() for name in batch.column(0).to_pylist()])
+        for batch in pa.table([ids], names=["id"]).to_batches(IDS_AT_ONCE)
     )
     return np.lexsort([np.frombuffer(digests, ">u8"), rank])
