@@ -1,15 +1,18 @@
 """Extractors, which compute the variants of a clip in one pass."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from features.audio import content_hash, resample
+from features.augmentations import AUGMENTATIONS
 from features.draws import generator
 from features.faults import FaultyError, decode_checked
 from features.fourier import Fourier
+from features.many_draws import ManyGenerators, as_numpy_draws
 from features.recipe import ORIGINAL, SoundRecipe, TensorRecipe
 from features.sound import Clip, Sound
 from features.tensors import assembly_of
@@ -24,6 +27,26 @@ def draw_parameters(recipe: TensorRecipe, content_hash: bytes) -> dict[str, dict
         name: augmentation.draw(generator(content_hash, name, recipe.seed))
         for name, augmentation in recipe.augmentations.items()
     }
+
+
+def draw_many(recipe: TensorRecipe, content_hashes: Sequence[bytes]) -> dict[str, dict[str, np.ndarray]]:
+    """Draw the parameters of each augmentation for many recordings, `(recordings,)` float64 by variant and name.
+
+    They are those of `draw_parameters`. The built-in augmentations draw for all recordings at once, others one by one.
+    """
+    drawn: dict[str, dict[str, np.ndarray]] = {}
+    for name, augmentation in recipe.augmentations.items():
+        if type(augmentation) in AUGMENTATIONS.values() and as_numpy_draws():
+            generators = ManyGenerators(content_hashes, name, cast(SoundRecipe, recipe).seed)
+            values = augmentation.draw(cast(np.random.Generator, generators))
+            drawn[name] = {parameter: np.asarray(value) for parameter, value in values.items()}
+            continue
+        columns: dict[str, np.ndarray] = drawn.setdefault(name, {})
+        for place, content in enumerate(content_hashes):
+            rng = generator(content, name, cast(SoundRecipe, recipe).seed)
+            for parameter, value in augmentation.draw(rng).items():
+                columns.setdefault(parameter, np.full(len(content_hashes), np.nan))[place] = value
+    return drawn
 
 
 class FeatureExtractor:

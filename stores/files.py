@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,13 +15,21 @@ PARTIAL_SUFFIX = ".partial"
 CHECKSUM = "checksum"
 
 
-def _partial_name(path: Path) -> Path:
+def partial_name(path: Path) -> Path:
     """Return a temporary name beside `path` that no other process uses.
 
     A worker may outlive the run that started it; under a name of its own it can at worst put a complete, equal
     file in place, and after a sweep it can put none.
     """
     return path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
+
+
+def partials_below(folder: Path) -> Iterator[Path]:
+    """Yield the temporary files below a folder."""
+    for above, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(PARTIAL_SUFFIX):
+                yield Path(above, name)
 
 
 def remove_partials(paths: Iterable[Path]) -> None:
@@ -34,7 +42,7 @@ def remove_partials(paths: Iterable[Path]) -> None:
 @contextmanager
 def taking_place(path: Path) -> Iterator[Path]:
     """Yield a temporary path; on success its file is synced and renamed to `path`, and the folder synced."""
-    partial = _partial_name(path)
+    partial = partial_name(path)
     try:
         yield partial
         sync(partial)
@@ -49,6 +57,16 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """Yield a file open for writing, which takes the place of `path` on success (see `taking_place`)."""
     with taking_place(path) as partial, open(partial, "wb") as file:
         yield file
+
+
+def file_sizes(folder: Path) -> dict[str, int]:
+    """Return the size in bytes of each file in a folder, by name; nothing if there is no such folder."""
+    sizes = {}
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # a link to nothing, or removed just now
+                sizes[entry.name] = entry.stat().st_size
+    return sizes
 
 
 def make_folder(path: Path) -> None:
@@ -80,10 +98,10 @@ def write_bytes(path: Path, data: bytes) -> bool:
 
 def write_json(path: Path, value: Any) -> bool:
     """Write indented JSON with its keys in order. Return False if the file holds just that already."""
-    return write_bytes(path, _json_bytes(value))
+    return write_bytes(path, _indented(value))
 
 
-def _json_bytes(value: Any) -> bytes:
+def _indented(value: Any) -> bytes:
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
@@ -93,12 +111,12 @@ def read_json(path: Path) -> Any:
 
 def write_checked(path: Path, value: dict[str, Any]) -> bool:
     """Write JSON with a checksum of all other keys. Return False if the file holds just that already."""
-    return write_bytes(path, checked_bytes(value))
+    return write_bytes(path, checked_json(value))
 
 
-def checked_bytes(value: dict[str, Any]) -> bytes:
-    """Return JSON with a checksum of all other keys."""
-    return _json_bytes({**value, CHECKSUM: _checksum(value)})
+def checked_json(value: dict[str, Any]) -> bytes:
+    """Return indented JSON with a checksum of all other keys."""
+    return _indented({**value, CHECKSUM: _checksum(value)})
 
 
 def read_checked(path: Path) -> dict[str, Any]:

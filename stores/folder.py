@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from stores.clips import ClipReader, reader_of
 from stores.files import damaged, digest, read_checked
 from stores.layout import ArraySpec, Layout, shard_ranges
-from stores.shard import check_size, open_shard
+from stores.shard import damaged_shards, open_shard
 from stores.storage import LocalStorage, Manifest
 
 
@@ -66,8 +66,9 @@ class FolderStorage(LocalStorage):
     def check_sizes(self, specs: Iterable[ArraySpec], clips: int) -> None:
         """Raise `StoreError` if a shard is missing or cut short."""
         for spec in specs:
-            for shard, rows in enumerate(shard_ranges(clips, spec.clips_per_shard)):
-                check_size(self._layout.shard(spec, shard), spec, len(rows))
+            for shard in damaged_shards(self._layout, spec, clips):
+                count = min(spec.clips_per_shard, clips - shard * spec.clips_per_shard)
+                open_shard(self._layout.shard(spec, shard), spec, count)
 
     def _marker(self, spec: ArraySpec, shard: int) -> dict[str, Any]:
         return read_checked(self._layout.marker(spec.variant, shard))

@@ -50,6 +50,11 @@ class ArraySpec:
         return (self.statistics_groups, 2)
 
     @property
+    def statistics_bytes(self) -> int:
+        """Size of the statistics of a shard, which are float64."""
+        return 8 * self.clips_per_shard * self.statistics_groups * 2
+
+    @property
     def index_bytes(self) -> int:
         """Size of the index at the end of a shard."""
         return self.clips_per_shard * INDEX_ENTRY_BYTES + INDEX_CHECKSUM_BYTES
@@ -78,12 +83,17 @@ class Layout:
     def group(self) -> Path:
         return self.path / "tensors.zarr"
 
+    def tensors(self, spec: ArraySpec) -> Path:
+        return self.group / spec.variant
+
     def shard(self, spec: ArraySpec, shard: int) -> Path:
-        chunk = ".".join(map(str, [shard, *(0 for _ in spec.clip_shape)]))
-        return self.group.joinpath(spec.variant, f"c.{chunk}")
+        return self.tensors(spec) / shard_name(spec, shard)
+
+    def statistics(self, spec: ArraySpec) -> Path:
+        return self.group / "statistics" / spec.variant
 
     def statistics_chunk(self, spec: ArraySpec, shard: int) -> Path:
-        return self.group / "statistics" / spec.variant / f"c.{shard}.0.0"
+        return self.statistics(spec) / statistics_name(shard)
 
     def metadata(self) -> list[Path]:
         """Return the files that exist of the row table and the metadata of the arrays."""
@@ -97,7 +107,22 @@ class Layout:
         return self.path / "markers" / variant
 
     def marker(self, variant: str, shard: int) -> Path:
-        return self.markers(variant) / f"{shard}.json"
+        return self.markers(variant) / marker_name(shard)
+
+
+def shard_name(spec: ArraySpec, shard: int) -> str:
+    """Return the file name of a shard, which is that of its first chunk."""
+    return f"c.{shard}{len(spec.clip_shape) * '.0'}"
+
+
+def statistics_name(shard: int) -> str:
+    """Return the file name of the statistics of a shard."""
+    return f"c.{shard}.0.0"
+
+
+def marker_name(shard: int) -> str:
+    """Return the file name of the marker of a shard."""
+    return f"{shard}.json"
 
 
 def shard_ranges(clips: int, clips_per_shard: int) -> list[range]:

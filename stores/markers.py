@@ -20,6 +20,7 @@ from stores.files import digest, read_checked
 from stores.layout import ArraySpec, Layout
 
 Marker = dict[str, Any]
+ACCEPTED = "accepted"
 
 
 def finished_marker(layout: Layout, spec: ArraySpec, shard: int, content_hashes: Sequence[str]) -> Marker | None:
@@ -41,11 +42,6 @@ def distinct(environments: Iterable[Any]) -> list[Any]:
     return [json.loads(text) for text in sorted({json.dumps(one, sort_keys=True) for one in environments})]
 
 
-def linked_marker(marker: Marker) -> Marker:
-    """Return the marker of the same shard in another store, which has promised nothing yet."""
-    return {name: value for name, value in marker.items() if name != "accepted"}
-
-
 class History:
     """Summary of all markers of a store."""
 
@@ -54,8 +50,9 @@ class History:
         self._accepted: list[Any] = []
 
     def add(self, variant: str, shard: int, marker: Marker) -> None:
-        self._environments = distinct([*self._environments, *written_with(marker)])
-        if marker.get("accepted"):
+        if new := [one for one in written_with(marker) if one not in self._environments]:
+            self._environments = distinct([*self._environments, *new])
+        if marker.get(ACCEPTED):
             self._accepted.append(
                 [variant, shard, digest(json.dumps([marker["crc32c"], marker["statistics_crc32c"]]).encode())]
             )

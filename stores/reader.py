@@ -8,6 +8,7 @@ from weakref import finalize
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stores.clips import ClipReader
 from stores.errors import StoreError
@@ -73,6 +74,12 @@ class Store:
         Raises `StoreError` for a damaged file.
         """
         return self._storage.rows(self.manifest)
+
+    def order_by_content(self, rows: np.ndarray) -> np.ndarray:
+        """Return the places of `rows` `(clips,)` by content hash and then by id, int64: the same in every store."""
+        columns = self.rows.select(["content_hash", "id"]).take(pa.array(rows))
+        keys = [("content_hash", "ascending"), ("id", "ascending")]
+        return pc.sort_indices(columns, keys).to_numpy().astype(np.int64)
 
     def clip(self, row: int, variant: str = "original") -> np.ndarray:
         """Return one clip, `clip_shape` in the store's type.

@@ -1,19 +1,22 @@
 """Search for tensors that some store holds already: a whole shard to link, or single clips to copy."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stores.files import read_json, taking_place, write_checked
+from stores.files import read_json
 from stores.held import HeldClip, HeldShard
 from stores.layout import ArraySpec, Layout
-from stores.markers import Marker, differs, finished_marker, linked_marker
+from stores.links import ShardLink, link_shards
+from stores.markers import differs, finished_marker
 from stores.writer import StoreWriter
+
+SHARDS_AT_ONCE = 4096  # that are linked before folders are synced
 
 
 @dataclass(frozen=True)
@@ -23,21 +26,19 @@ class _Donor:
     layout: Layout
     specs: Mapping[str, ArraySpec]  # by the variant that is written; here it may have another name
 
-    def content(self) -> np.ndarray:
-        """Return each row's content hash, `(clips,)` bytes. Raises `OSError` or `ValueError` without a row table."""
+    def content(self) -> pa.Array:
+        """Return each row's content hash. Raises `OSError` or `ValueError` without a row table."""
         with pq.ParquetFile(self.layout.rows) as file:
-            batches = file.iter_batches(columns=["content_hash"])
-            parts = [batch.column(0).to_numpy(zero_copy_only=False).astype("S32") for batch in batches]
-        return np.concatenate([np.empty(0, "S32"), *parts])  # a table without rows has no parts
+            return file.read(columns=["content_hash"])["content_hash"].cast(pa.string()).combine_chunks()
 
     @property
     def clips_per_shard(self) -> int:
         return next(iter(self.specs.values())).clips_per_shard
 
-    def shard(self, variant: str, content: np.ndarray, number: int) -> tuple[HeldShard, list[str]]:
+    def shard(self, variant: str, content: pa.Array, number: int) -> tuple[HeldShard, list[str]]:
         """Return a shard of that variant, and the recordings that it should hold."""
         size = self.clips_per_shard
-        hashes = [text.decode() for text in content[number * size : (number + 1) * size].tolist()]
+        hashes = content.slice(number * size, size).to_pylist()
         return HeldShard(self.layout, self.specs[variant], number), hashes
 
 
@@ -71,10 +72,14 @@ class Pool:
         for donor, content in self._contents() if lacking else ():
             if donor.layout == writer.layout:
                 continue
-            firsts: dict[bytes, list[int]] = {}  # a shard is known by its first clip, and compared as a whole
-            for number, first in enumerate(content[:: donor.clips_per_shard].tolist()):
+            firsts: dict[str, list[int]] = {}  # a shard is known by its first clip, and compared as a whole
+            for number, first in enumerate(content[:: donor.clips_per_shard].to_pylist()):
                 firsts.setdefault(first, []).append(number)
-            lacking = [pair for pair in lacking if not _link_shard(writer, donor, firsts, *pair)]
+            linked: set[tuple[str, int]] = set()
+            for start in range(0, len(lacking), SHARDS_AT_ONCE):
+                some = [_link_of(writer, donor, firsts, *pair) for pair in lacking[start : start + SHARDS_AT_ONCE]]
+                linked |= {(link.spec.variant, link.shard) for link in link_shards([link for link in some if link])}
+            lacking = [pair for pair in lacking if pair not in linked]
 
     def find(self, writer: StoreWriter, missing: Mapping[int, Sequence[str]]) -> "Copies":
         """Find in other stores what is `missing`: variants of the shards that are to be written, by their numbers."""
@@ -83,7 +88,7 @@ class Pool:
             copies.add(donor, content)
         return copies
 
-    def _contents(self) -> Iterator[tuple[_Donor, np.ndarray]]:
+    def _contents(self) -> Iterator[tuple[_Donor, pa.Array]]:
         for donor in self._donors:
             try:
                 content = donor.content()
@@ -99,13 +104,13 @@ class Copies:
         self._donors: list[_Donor] = []
         self._sizes: list[int] = []
         self._starts: dict[int, int] = {}  # of each shard, among the wanted clips
-        hashes: list[np.ndarray] = []
+        hashes: list[pa.Array] = []
         count = 0
         for shard in missing:
             self._starts[shard] = count
-            hashes.append(np.asarray(writer.shard_hashes(shard), dtype="S32"))
+            hashes.append(pa.array(writer.shard_hashes(shard), pa.string()))
             count += len(hashes[-1])
-        self._wanted = np.concatenate([np.empty(0, "S32"), *hashes])
+        self._wanted = pa.chunked_array(hashes, pa.string())
         # The row of each wanted clip, counted through all donors; -1 while no donor has it.
         self._rows: dict[str, np.ndarray] = {}
         self._lacking: dict[str, np.ndarray] = {}
@@ -117,16 +122,13 @@ class Copies:
                 self._lacking[variant] = np.concatenate(needed)
                 self._rows[variant] = np.full(count, -1)
 
-    def add(self, donor: _Donor, content: np.ndarray) -> None:
+    def add(self, donor: _Donor, content: pa.Array) -> None:
         """Note the wanted tensors that a store holds in finished shards, where no earlier store had them."""
         base = sum(self._sizes)
         self._donors.append(donor)
         self._sizes.append(len(content))
-        if not len(content):
-            return
-        order = np.argsort(content, kind="stable")
-        rows = order[np.minimum(np.searchsorted(content, self._wanted, sorter=order), len(content) - 1)]
-        same = content[rows] == self._wanted
+        rows = pc.fill_null(pc.index_in(self._wanted, value_set=content), -1).to_numpy()  # the first of equal ones
+        same = rows >= 0
         for variant in self._lacking.keys() & donor.specs.keys():
             matching = np.flatnonzero(same & self._lacking[variant])
             matching = matching[np.argsort(rows[matching])]
@@ -154,36 +156,19 @@ class Copies:
         return HeldClip(HeldShard(donor.layout, donor.specs[variant], shard), slot)
 
 
-def _link_shard(
-    writer: StoreWriter, donor: _Donor, firsts: Mapping[bytes, Sequence[int]], variant: str, shard: int
-) -> bool:
-    """Take over one shard, if a store holds it; return True if it does."""
+def _link_of(
+    writer: StoreWriter, donor: _Donor, firsts: Mapping[str, Sequence[int]], variant: str, shard: int
+) -> ShardLink | None:
+    """Return a link to one shard, if a store holds it."""
     ours, theirs = writer.specs[variant], donor.specs.get(variant)
     if theirs is None or (theirs.clips_per_shard, theirs.compression) != (ours.clips_per_shard, ours.compression):
-        return False
+        return None
     hashes = writer.shard_hashes(shard)
-    promised = finished_marker(writer.layout, ours, shard, hashes)
-    for number in firsts.get(hashes[0].encode(), ()):
+    numbers = firsts.get(hashes[0], ())
+    promised = finished_marker(writer.layout, ours, shard, hashes) if numbers else None
+    for number in numbers:
         held = HeldShard(donor.layout, theirs, number)
         marker = held.finished_marker(hashes)
         if marker is not None and (promised is None or not differs(promised, marker)):
-            return _link_files(held, writer.layout, ours, shard, promised or linked_marker(marker))
-    return False
-
-
-def _link_files(held: HeldShard, layout: Layout, spec: ArraySpec, shard: int, marker: Marker) -> bool:
-    """Take over a shard's files as hard links; return False where that cannot be.
-
-    A file that was cut short is linked as well; the writer, which looks at sizes, then takes the shard for missing.
-    """
-    try:
-        for source, target in (
-            (held.tensors, layout.shard(spec, shard)),
-            (held.statistics, layout.statistics_chunk(spec, shard)),
-        ):
-            with taking_place(target) as partial:
-                os.link(source, partial)
-    except OSError:  # a file gone, no hard links: the clips are copied or computed
-        return False
-    write_checked(layout.marker(spec.variant, shard), marker)
-    return True
+            return ShardLink(held, marker, writer.layout, ours, shard, promised)
+    return None

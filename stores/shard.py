@@ -15,8 +15,8 @@ import numpy as np
 from stores.codec import codec
 from stores.direct import DirectFile
 from stores.errors import StoreError
-from stores.files import damaged
-from stores.layout import INDEX_CHECKSUM_BYTES, ArraySpec
+from stores.files import damaged, file_sizes
+from stores.layout import INDEX_CHECKSUM_BYTES, ArraySpec, Layout, shard_name, shard_ranges
 from stores.positioned import ALIGNMENT, File
 
 EMPTY = np.uint64(2**64 - 1)
@@ -52,9 +52,23 @@ class ShardWriter:
         self._file.write(index + google_crc32c.value(index).to_bytes(INDEX_CHECKSUM_BYTES, "little"))
 
 
-def check_size(path: Path, spec: ArraySpec, count: int) -> None:
-    """Raise `StoreError` if a shard of `count` clips is missing or cut short; no more is read than that takes."""
-    open_shard(path, spec, count)
+def damaged_shards(layout: Layout, spec: ArraySpec, clips: int) -> list[int]:
+    """Return the shards of a variant, in a store of that many `clips`, that are missing or cut short.
+
+    One listing tells the sizes. Of compressed shards, whose sizes say nothing, the indices are read.
+    """
+    sizes = file_sizes(layout.tensors(spec))
+    damaged_ones = []
+    for shard, rows in enumerate(shard_ranges(clips, spec.clips_per_shard)):
+        size = sizes.get(shard_name(spec, shard))
+        if spec.compression and size is not None:
+            try:
+                open_shard(layout.shard(spec, shard), spec, len(rows))
+            except StoreError:
+                damaged_ones.append(shard)
+        elif size != len(rows) * spec.clip_bytes + spec.index_bytes:
+            damaged_ones.append(shard)
+    return damaged_ones
 
 
 def open_shard(path: Path, spec: ArraySpec, count: int, direct: bool = False) -> tuple[File, np.ndarray]:

@@ -11,11 +11,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stores.direct import writing
-from stores.errors import StoreError
-from stores.files import make_folder, remove_partials, replacing, taking_place, write_checked
-from stores.layout import ArraySpec, Layout, shard_ranges
-from stores.markers import History, Marker, differs, distinct, finished_marker, refuse_other_bytes
-from stores.shard import ShardWriter, check_size
+from stores.files import (
+    file_sizes,
+    make_folder,
+    partials_below,
+    remove_partials,
+    replacing,
+    taking_place,
+    write_checked,
+)
+from stores.layout import ArraySpec, Layout, marker_name, shard_ranges, statistics_name
+from stores.markers import ACCEPTED, History, Marker, differs, distinct, finished_marker, refuse_other_bytes
+from stores.shard import ShardWriter, damaged_shards
 
 
 class VariantShard:
@@ -83,8 +90,8 @@ def writing_shard(
                 continue
             if not accept_new_bytes:
                 refuse_other_bytes(layout, spec, shard, first, marker)
-            if first.get("accepted") or differs(first, marker):
-                marker["accepted"] = True
+            if first.get(ACCEPTED) or differs(first, marker):
+                marker[ACCEPTED] = True
     for spec in specs:
         statistics, marker = finishing[spec.variant]
         with replacing(layout.statistics_chunk(spec, shard)) as chunk:
@@ -95,10 +102,11 @@ def writing_shard(
 class StoreWriter:
     """Writer that creates, resumes or mends one store. The caller holds the lock that keeps other writers out."""
 
-    def __init__(self, path: Path, specs: Sequence[ArraySpec], content_hashes: Sequence[str]) -> None:
+    def __init__(self, path: Path, specs: Sequence[ArraySpec], content_hashes: pa.ChunkedArray | Sequence[str]) -> None:
         self.layout = Layout(path)
         self.specs = {spec.variant: spec for spec in specs}
-        self.content_hashes = content_hashes
+        whole = content_hashes if isinstance(content_hashes, pa.ChunkedArray) else pa.array(content_hashes, pa.string())
+        self._content_hashes = whole  # a third of what they take as objects
         self.shards = shard_ranges(len(content_hashes), specs[0].clips_per_shard)
 
     @property
@@ -119,22 +127,30 @@ class StoreWriter:
 
     def sweep(self) -> None:
         """Remove what writers that were interrupted have left half-written."""
-        remove_partials(self.layout.path.rglob("*"))
+        remove_partials(partials_below(self.layout.path))
 
     def missing(self, redo: Collection[tuple[str, int]] = ()) -> dict[int, list[str]]:
         """Return the variants that each shard lacks: no marker, no file of the right size, or to be redone."""
         lacking: dict[int, list[str]] = {}
         for variant, spec in self.specs.items():
-            done = {int(marker.stem) for marker in self.layout.markers(variant).glob("*.json")}
-            for shard, rows in enumerate(self.shards):
-                if shard not in done or (variant, shard) in redo or not self._complete(spec, shard, len(rows)):
+            markers = file_sizes(self.layout.markers(variant))
+            statistics = file_sizes(self.layout.statistics(spec))
+            damaged = set(damaged_shards(self.layout, spec, len(self._content_hashes)))
+            for shard in range(len(self.shards)):
+                if (
+                    marker_name(shard) not in markers
+                    or statistics.get(statistics_name(shard)) != spec.statistics_bytes
+                    or shard in damaged
+                    or (variant, shard) in redo
+                ):
                     lacking.setdefault(shard, []).append(variant)
         return lacking
 
     def shard_hashes(self, shard: int) -> Sequence[str]:
         """Return the content hashes of the clips of a shard, in their order."""
         rows = self.shards[shard]
-        return self.content_hashes[rows.start : rows.stop]
+        hashes: list[str] = self._content_hashes.slice(rows.start, len(rows)).to_pylist()
+        return hashes
 
     def finish(self, manifest: dict[str, Any]) -> None:
         """Write the manifest with the digests of all metadata: from here on readers accept the store.
@@ -149,14 +165,3 @@ class StoreWriter:
                     history.add(variant, shard, marker)
         summary = {"identity": history.identity(manifest["identity"]), "written_with": history.written_with}
         write_checked(self.layout.manifest, {**manifest, **summary, "files": self.layout.metadata_digests()})
-
-    def _complete(self, spec: ArraySpec, shard: int, clips: int) -> bool:
-        try:
-            check_size(self.layout.shard(spec, shard), spec, clips)
-        except StoreError:
-            return False
-        statistics, values = (
-            self.layout.statistics_chunk(spec, shard),
-            spec.clips_per_shard * 2 * spec.statistics_groups,
-        )
-        return statistics.is_file() and statistics.stat().st_size == 8 * values

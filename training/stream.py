@@ -127,8 +127,7 @@ class ClipStream(IterableDataset[dict[str, torch.Tensor]]):
         if shuffle and block > 1:
             order = np.argsort(rows, kind="stable")
         elif shuffle:  # by content first, so that the order does not depend on the clips' row numbers in this store
-            columns = store.rows.select(["content_hash", "id"]).take(rows)
-            order = np.lexsort([columns["id"].to_numpy(), columns["content_hash"].to_numpy()])
+            order = store.order_by_content(rows)
         rows, shown = rows[order], None if shown is None else shown[order]
         by_variant = shuffle and block > 1
         self._items = Items(rows, labels, tuple(variants), choice, views, f"{seed}", by_variant, shown)

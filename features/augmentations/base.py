@@ -42,8 +42,11 @@ PositiveRange = Annotated[Range, AfterValidator(_positive)]
 
 
 def uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
-    """Draw a float64 from [low, high). A fixed value takes its place in the stream as well."""
-    return float(rng.uniform(*bounds))
+    """Draw a float64 from [low, high). A fixed value takes its place in the stream as well.
+
+    From `ManyGenerators` it is an array, with a value for each recording.
+    """
+    return rng.uniform(*bounds)
 
 
 class Augmentation(Protocol):

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import soundfile
 
 from features.audio import content_hash
-from features.extractor import FeatureExtractor, PassThroughExtractor, draw_parameters, extractor_of
+from features.extractor import FeatureExtractor, PassThroughExtractor, draw_many, extractor_of
 from features.tensors import AnyRecipe
 from pipeline.build.environment import environment
 from pipeline.corpus.recordings import Part, Recording
@@ -27,6 +27,8 @@ from stores.held import HeldClip
 from stores.layout import POINTER, ArraySpec, Layout
 from stores.reuse import Copies, Pool
 from stores.writer import StoreWriter, VariantShard, writing_shard
+
+ROWS_AT_ONCE = 1 << 16  # of tables that are worked through in pieces
 
 
 class ChangedError(InputError):
@@ -82,7 +84,7 @@ def build_store(
     """
     specs = array_specs(recipe, clips_per_shard, compression)
     identity = store_identity(clips, specs)
-    writer = StoreWriter(family / identity, specs, clips["content_hash"].to_pylist())
+    writer = StoreWriter(family / identity, specs, clips["content_hash"])
     total = len(clips) * len(specs)
     computed = copied = 0
     if redo is not None or not writer.complete:
@@ -178,10 +180,12 @@ def row_table(clips: pa.Table, recipe: AnyRecipe) -> pa.Table:
     """The store's row table: the clips, and what each augmentation draws for them as `<variant>_<parameter>`."""
     table = clips.select(["id", "label", "group", "fold", "content_hash"])
     columns: dict[str, np.ndarray] = {}
-    for row, text in enumerate(table["content_hash"].to_pylist()):
-        for variant, parameters in draw_parameters(recipe, bytes.fromhex(text)).items():
-            for parameter, value in parameters.items():
-                columns.setdefault(f"{variant}_{parameter}", np.empty(len(table)))[row] = value
+    for start in range(0, len(table), ROWS_AT_ONCE):
+        contents = [bytes.fromhex(text) for text in table["content_hash"].slice(start, ROWS_AT_ONCE).to_pylist()]
+        for variant, parameters in draw_many(recipe, contents).items():
+            for parameter, values in parameters.items():
+                column = columns.setdefault(f"{variant}_{parameter}", np.full(len(table), np.nan))
+                column[start : start + len(contents)] = values
     for name, values in columns.items():
         table = table.append_column(name, pa.array(values))
     return table
@@ -219,11 +223,14 @@ def store_identity(clips: pa.Table, specs: Sequence[ArraySpec]) -> str:
     whole = blake2b(digest_size=8)
     for spec in specs:
         whole.update(f"{spec.variant}\0{spec.identity}\0{spec.clips_per_shard}\0{spec.compression}\n".encode())
-    rows = clips.select(["id", "label", "group", "fold", "content_hash"])
-    rows = rows.set_column(1, "label", pc.fill_null(rows["label"], ""))  # which is no label
-    for batch in rows.to_batches(max_chunksize=4096):
-        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            whole.update(("\0".join(map(str, row)) + "\n").encode())
+    for batch in clips.select(["id", "label", "group", "fold", "content_hash"]).to_batches(ROWS_AT_ONCE):
+        columns = [
+            pc.fill_null(batch[name].cast(pa.string()), "" if name == "label" else "None")  # a null label is none
+            for name in batch.schema.names
+        ]
+        lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*columns, "\0"), "", "\n")
+        _, offsets, texts = lines.buffers()  # of an array that was just made: its texts lie one after the other
+        whole.update(memoryview(texts)[: np.frombuffer(offsets, np.int32)[len(lines)]])
     return whole.hexdigest()
 
 

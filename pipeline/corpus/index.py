@@ -6,9 +6,8 @@
 <folder>/index.json        written last: counts, and a digest of clips.parquet
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,8 @@ from pipeline.corpus.recordings import whole_name
 from pipeline.corpus.sources.base import SCAN_CACHE
 from pipeline.support.errors import InputError
 from stores.files import replacing, write_bytes, write_json
+
+IDS_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -76,15 +77,16 @@ def update_index(folder: Path, scan: pa.Table, *, max_quarantine: float, config_
             f"{bad.num_rows} of {len(scan)}, such as {first['id']} ({first['reason']}); "
             f"see {folder / 'quarantine.csv'}"
         )
-    clips = scan.filter(good).drop_columns(["reason"])
+    clips = (scan.filter(good) if bad.num_rows else scan).drop_columns(["reason"])
     if not len(clips):
         raise InputError(f"{config_path}: expected a good recording, found none; see {folder / 'quarantine.csv'}")
     previous = _previous(folder)
     clips = clips.set_column(clips.column_names.index("group"), "group", _merged_groups(clips, previous))
-    clips = clips.take(_arrival(previous["id"].to_pylist(), clips["id"].to_pylist())).combine_chunks()
+    clips = clips.take(_arrival(previous["id"], clips["id"])).combine_chunks()
     with replacing(folder / "clips.parquet") as file:
         pq.write_table(clips, file)
-    digest = blake2b((folder / "clips.parquet").read_bytes(), digest_size=16).hexdigest()
+    with open(folder / "clips.parquet", "rb") as written:
+        digest = file_digest(written, lambda: blake2b(digest_size=16)).hexdigest()
     write_json(folder / "index.json", {"clips": len(clips), "quarantined": bad.num_rows, "digest": digest})
     return Index(clips, bad.num_rows)
 
@@ -96,14 +98,41 @@ def _previous(folder: Path) -> pa.Table:
     return pa.table({"id": pa.array([], pa.string()), "group": pa.array([], pa.string())})
 
 
-def _merged_groups(clips: pa.Table, previous: pa.Table) -> pa.Array:
+def _merged_groups(clips: pa.Table, previous: pa.Table) -> pa.ChunkedArray:
     """Return one group per clip; groups that share a recording's decoded samples become one.
 
     It has the name that the last index gave to the first of its clips, so that a new clip renames no group, and for new
     groups the first of their names.
     """
+    own = pc.coalesce(clips["group"], clips["content_hash"])
+    named = previous["group"].take(pc.index_in(clips["id"], value_set=previous["id"].combine_chunks()))
+    touched = pc.fill_null(pc.not_equal(named, own), False).to_numpy()
+    if clips["group"].null_count < len(clips):  # else no two groups share samples
+        groups = _codes(own)
+        content = _codes(clips["content_hash"])
+        first = np.empty(len(clips), np.int32)  # group of each content
+        first[content[::-1]] = groups[::-1]
+        shared = np.zeros(len(clips), bool)
+        shared[content[first[content] != groups]] = True
+        touched = touched | shared[content]
+        touched = np.bincount(groups, touched)[groups] > 0  # with all clips of those groups
+    elif touched.any():
+        touched = pc.is_in(own, value_set=own.filter(touched).combine_chunks()).to_numpy()
+    if touched.any():  # few groups, as a rule: the others keep their names
+        merged = _merged(clips.filter(touched), own.filter(touched), named.filter(touched))
+        own = pc.replace_with_mask(own.combine_chunks(), touched, merged)
+    return pa.chunked_array([own]) if isinstance(own, pa.Array) else own
+
+
+def _codes(names: pa.ChunkedArray) -> np.ndarray:
+    """Return a number for each name, int32: equal names have equal ones."""
+    return names.combine_chunks().dictionary_encode().indices.to_numpy()
+
+
+def _merged(clips: pa.Table, groups: pa.ChunkedArray, named: pa.ChunkedArray) -> pa.Array:
+    """Return one group per clip, of these groups and of the names that their clips have from the last index."""
     content = clips["content_hash"].combine_chunks().dictionary_encode()
-    own = pc.coalesce(clips["group"], clips["content_hash"]).combine_chunks().dictionary_encode()
+    own = groups.combine_chunks().dictionary_encode()
     group_of, content_of = own.indices.to_numpy(), content.indices.to_numpy()
     size = len(own.dictionary) + len(content.dictionary)
     links = coo_array((np.ones(len(clips)), (group_of, len(own.dictionary) + content_of)), shape=(size, size))
@@ -111,7 +140,7 @@ def _merged_groups(clips: pa.Table, previous: pa.Table) -> pa.Array:
     of_clip = component[group_of]
     names = pa.nulls(count, pa.string())
     for candidates, component_of in (
-        (previous["group"].take(pc.index_in(clips["id"], value_set=previous["id"].combine_chunks())), of_clip),
+        (named, of_clip),
         (own.dictionary, component[: len(own.dictionary)]),
     ):
         table = pa.table({"component": component_of, "name": candidates}).group_by("component")
@@ -121,11 +150,14 @@ def _merged_groups(clips: pa.Table, previous: pa.Table) -> pa.Array:
     return names.take(pa.array(of_clip))
 
 
-def _arrival(before: Sequence[str], ids: Sequence[str]) -> np.ndarray:
+def _arrival(before: pa.ChunkedArray, ids: pa.ChunkedArray) -> np.ndarray:
     """Return the places of `ids` in the order of arrival: as in the last index, then the new ones by a hash of the id.
 
     Parts of a recording follow each other, so that it is decoded once.
     """
-    rank = {name: place for place, name in enumerate(before)}
-    keys = [(rank.get(name, len(rank)), blake2b(whole_name(name).encode(), digest_size=8).digest()) for name in ids]
-    return np.array(sorted(range(len(ids)), key=keys.__getitem__))
+    rank = pc.fill_null(pc.index_in(ids, value_set=before.combine_chunks()), len(before)).to_numpy()
+    digests = b"".join(
+        b"".join([blake2b(whole_name(name).encode(), digest_size=8).digest() for name in batch.column(0).to_pylist()])
+        for batch in pa.table([ids], names=["id"]).to_batches(IDS_AT_ONCE)
+    )
+    return np.lexsort([np.frombuffer(digests, ">u8"), rank])

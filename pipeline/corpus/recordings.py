@@ -61,4 +61,4 @@ def split_name(name: str) -> tuple[str, int, int]:
 
 def whole_name(name: str) -> str:
     """Return the name of the recording that this is, or is a part of."""
-    return split_name(name)[0]
+    return split_name(name)[0] if name.endswith("]") else name

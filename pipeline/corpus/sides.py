@@ -1,6 +1,5 @@
 """Sides of the clips, to train, validate and test. No group is ever on two sides."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -67,7 +66,7 @@ def assign(rows: pa.Table, split: Split, recorded: np.ndarray | None = None) -> 
         shares = (1 - split.validation - split.test, split.validation, split.test)
         if not free.all():
             shares = (1 - split.validation, split.validation, 0.0)
-        side_of = _stratified(rows, free, shares, split.seed, side_of)
+        side_of = stratified(groups[free], _class_codes(rows["label"])[free], names, shares, split.seed, side_of)
     return np.where(free, np.where(previous >= 0, previous, side_of[groups]), fixed).astype(np.int8)
 
 
@@ -87,17 +86,10 @@ def by_fold(rows: pa.Table, test_fold: int, split: Split, validate: bool = True)
     if (free := sides == OPEN).any():
         groups, names = _codes(rows["group"])
         shares = (1 - split.validation, split.validation, 0.0)
-        side_of = _stratified(rows, free, shares, split.seed, np.full(len(names), OPEN, np.int8))
+        labels, no_side = _class_codes(rows["label"]), np.full(len(names), OPEN, np.int8)
+        side_of = stratified(groups[free], labels[free], names, shares, split.seed, no_side)
         sides = np.where(free, side_of[groups], sides)
     return by_side(rows, sides, validate)
-
-
-def _stratified(
-    rows: pa.Table, free: np.ndarray, shares: Sequence[float], seed: int, previous: np.ndarray
-) -> np.ndarray:
-    """Return the side of each group: `previous`, with those groups added that have clips which are `free` `(rows,)`."""
-    groups, names = _codes(rows["group"])
-    return stratified(groups[free], _class_codes(rows["label"])[free], names, shares, seed, previous)
 
 
 def has_folds(rows: pa.Table) -> bool:

@@ -18,6 +18,8 @@ from stores.files import write_bytes
 SPLIT_FILE = "split.csv"  # beside a run
 COLUMNS = ("id", "group", "label", "side")
 LEFT_OUT = "left_out"
+ROWS_AT_ONCE = 4096
+NEEDS_QUOTES = '[",\r\n]'
 
 
 def update_split(path: Path, clips: pa.Table, split: Split, inherited: Path | None = None) -> dict[str, int]:
@@ -80,12 +82,14 @@ def read_split(path: Path, names: Sequence[str] = SIDES) -> pa.Table:
         raise InputError(f"{path}: expected a CSV table in UTF-8: {' '.join(str(error).split())}") from None
     if missing := [name for name in COLUMNS if name not in table.column_names]:
         raise InputError(f"{path}: expected the columns {', '.join(COLUMNS)}, found no {missing[0]}")
-    for place, side in enumerate(pc.index_in(table["side"], value_set=pa.array(names)).is_null().to_pylist()):
-        if side:
-            name = table["side"][place].as_py()
-            raise InputError(f"{path}, line {place + 2}: expected a side of {', '.join(names)}, found {name!r}")
-    twice = pc.value_counts(table["id"]).filter(pc.greater(pc.value_counts(table["id"]).field("counts"), 1))
-    if len(twice):
+    unknown = pc.indices_nonzero(pc.index_in(table["side"], value_set=pa.array(names)).is_null())
+    if len(unknown):
+        place = unknown[0].as_py()
+        name = table["side"][place].as_py()
+        raise InputError(f"{path}, line {place + 2}: expected a side of {', '.join(names)}, found {name!r}")
+    if pc.count_distinct(table["id"]).as_py() < len(table):
+        counts = pc.value_counts(table["id"])
+        twice = counts.filter(pc.greater(counts.field("counts"), 1))
         raise InputError(f"{path}: expected each clip once, found {twice[0]['values']} again; remove one of the lines")
     return table.select(COLUMNS)
 
@@ -108,6 +112,9 @@ def _write(path: Path, table: pa.Table) -> None:
     text = io.StringIO(newline="")
     lines = csv.writer(text, lineterminator="\n")  # Arrow's own would put every cell into quotes
     lines.writerow(COLUMNS)
-    for batch in table.to_batches(max_chunksize=4096):
-        lines.writerows(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+    for batch in table.to_batches(max_chunksize=ROWS_AT_ONCE):
+        if any(pc.any(pc.match_substring_regex(column, NEEDS_QUOTES)).as_py() for column in batch.columns):
+            lines.writerows(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+        else:
+            text.write("\n".join([*pc.binary_join_element_wise(*batch.columns, ",").to_pylist(), ""]))
     write_bytes(path, text.getvalue().encode())

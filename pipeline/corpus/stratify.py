@@ -33,7 +33,8 @@ def stratified(
     """
     sides = previous.copy()
     order = _keys(names, seed)
-    pairs = np.unique(labels * len(names) + groups)  # each class with each of its groups, once
+    pairs = np.sort(labels * len(names) + groups)
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]  # each class with each of its groups, once
     classes, members = np.divmod(pairs, max(1, len(names)))
     starts = np.flatnonzero(np.diff(classes, prepend=-1))
     by_class = np.split(members, starts[1:])

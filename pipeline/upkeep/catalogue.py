@@ -67,7 +67,7 @@ class Shelved:
             "clips": first["shape"][0],
             "shape": first["shape"],
             "dtype": first["data_type"],
-            "bytes": sum(file.stat().st_size for file in _files(self.path)),
+            "bytes": sum(status.st_size for status in _statuses(self.path)),
             "complete": self.layout.manifest.is_file(),
         }
 
@@ -150,8 +150,7 @@ def freed(stores: list[Shelved]) -> int:
     links: dict[tuple[int, int], int] = {}
     freed = 0
     for store in stores:
-        for file in _files(store.path):
-            status = file.stat()
+        for status in _statuses(store.path):
             key = (status.st_dev, status.st_ino)
             links[key] = links.get(key, 0) + 1
             freed += status.st_size if links[key] == status.st_nlink else 0
@@ -178,8 +177,14 @@ def _wanted(target: StoreTarget) -> str | None:
     return store_identity(read_index(index), specs)
 
 
-def _files(path: Path) -> Iterator[Path]:
-    return (file for file in path.rglob("*") if file.is_file())
+def _statuses(folder: str | Path) -> Iterator[os.stat_result]:
+    """Yield the status of each file below a folder."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _statuses(entry.path)
+            elif entry.is_file():
+                yield entry.stat()
 
 
 def _differences(store: Shelved, other: Shelved, variant: str) -> list[str]:

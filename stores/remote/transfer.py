@@ -8,7 +8,7 @@ from pathlib import Path
 import google_crc32c
 
 from stores.errors import StoreError
-from stores.files import checked_bytes, digest, make_folder, parse_checked, read_checked, replacing, write_checked
+from stores.files import checked_json, digest, make_folder, parse_checked, read_checked, replacing, write_checked
 from stores.layout import POINTER, ArraySpec, Layout
 from stores.opening import open_store
 from stores.remote.objects import Objects
@@ -81,7 +81,7 @@ class Push:
         current = {"store": self._layout.path.name}
         if pointer.is_file() and (told := read_checked(pointer))["store"] == current["store"]:
             current = told
-        self._family.put(POINTER, checked_bytes(current))
+        self._family.put(POINTER, checked_json(current))
 
     def _push_shard(self, spec: ArraySpec, shard: int, content_hashes: list[str]) -> Moved:
         if damage := next(damage_of_shard(self._layout, spec, shard, content_hashes), None):

@@ -218,6 +218,19 @@ def test_a_store_that_is_removed_meanwhile_is_not_used(tmp_path: Path, gone: str
                 clip.read()
 
 
+def test_linked_shards_share_tensors_statistics_and_markers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stores.reuse.SHARDS_AT_ONCE", 2)
+    old = write(tmp_path / "stores" / "f" / "old", "abcdefghijkl", [spec()])
+    new = new_store(tmp_path / "stores" / "f" / "new", "abcdefghijkl", spec())
+    Pool(tmp_path / "stores", [spec()]).link(new)
+    assert not new.missing()
+    for shard in range(3):
+        assert new.layout.shard(spec(), shard).samefile(old.layout.shard(spec(), shard))
+        assert new.layout.statistics_chunk(spec(), shard).samefile(old.layout.statistics_chunk(spec(), shard))
+        assert new.layout.marker("original", shard).samefile(old.layout.marker("original", shard))
+    assert not list(new.layout.path.rglob("*.partial"))
+
+
 def test_a_store_that_is_removed_while_a_shard_is_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = write(tmp_path / "stores" / "f" / "old", "abcd", [spec()])
     new = new_store(tmp_path / "stores" / "f" / "new", "abcd", spec())
@@ -226,7 +239,7 @@ def test_a_store_that_is_removed_while_a_shard_is_linked(tmp_path: Path, monkeyp
         os.link(source, target)
         old.layout.marker("original", 0).unlink(missing_ok=True)
 
-    monkeypatch.setattr("stores.reuse.os", SimpleNamespace(link=link))
+    monkeypatch.setattr("stores.links.os", SimpleNamespace(link=link, replace=os.replace))
     Pool(tmp_path / "stores", [spec()]).link(new)
     assert not new.missing()
     new.finish(manifest("abcd", [spec()]))

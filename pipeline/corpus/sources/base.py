@@ -269,10 +269,10 @@ class Listing:
     table: pa.Table
 
 
-def status(path: Path) -> tuple[int, int]:
+def status(path: Path | str) -> tuple[int, int]:
     """Return size in bytes and modification time in ns; -1 each if there is no such file."""
     try:
-        entry = path.stat()
+        entry = os.stat(path)
     except OSError:
         return -1, -1
     return entry.st_size, entry.st_mtime_ns

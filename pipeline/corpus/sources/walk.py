@@ -20,11 +20,16 @@ def files_below(root: Path, suffixes: Collection[str], passed_over: PassedOver) 
             for entry in entries:
                 if entry.name.startswith("."):
                     continue
-                if os.path.splitext(entry.name)[1].lower() in suffixes and not os.path.isdir(entry.path):
+                if os.path.splitext(entry.name)[1].lower() in suffixes and not _is_folder(entry):
                     yield prefix + entry.name
-                elif os.path.isdir(entry.path):
+                elif _is_folder(entry):
                     target = Path(entry.path).resolve()
                     if target not in above:
                         folders.append((Path(entry.path), f"{prefix}{entry.name}/", above | {target}))
                 else:
                     passed_over.add(entry.name)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return True for a folder or a link to one; the listing tells, unless it is a link, which may go in circles."""
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()

@@ -148,3 +148,15 @@ def test_a_run_says_which_clips_it_left_out(tmp_path: Path) -> None:
     rows = corpus(GROUPS[:5])
     write_sides(tmp_path / "split.csv", rows, Sides(*map(np.array, ([0, 3], [1], [2], [4]))))
     assert list(sides_in(tmp_path / "split.csv").values()) == ["train", "validation", "test", "train", "left_out"]
+
+
+@pytest.mark.parametrize("name", ["a,b", 'a"b', "a\nb", "a b", "é"])
+def test_only_cells_that_need_quotes_have_them(tmp_path: Path, name: str) -> None:
+    clips = corpus([name, "g", "h"])
+    update_split(tmp_path / "split.csv", clips, Split())
+    with open(tmp_path / "split.csv", newline="") as file:
+        text = file.read()
+    recorded = list(csv.reader(text.splitlines(keepends=True)))
+    assert recorded[0] == ["id", "group", "label", "side"]
+    assert {row[1] for row in recorded[1:]} == {name, "g", "h"}
+    assert text.count('"') == (0 if name in ("a b", "é") else 8 if '"' in name else 4)  # id and group

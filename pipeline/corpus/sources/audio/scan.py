@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import soundfile
 
+from pipeline.corpus.recordings import whole_name
 from pipeline.corpus.sources.audio.probe import Probe, ProbeTask, probe_all
 from pipeline.corpus.sources.audio.recording import AudioFile, audio_file
 from pipeline.corpus.sources.base import PROBE_VERSION, SCAN, SCAN_CACHE, UNREADABLE, Listing, status
@@ -17,6 +18,7 @@ from pipeline.support.progress import Meter
 from stores.files import replacing
 
 FILES_PER_TASK = 16
+IDS_AT_ONCE = 1 << 16
 
 FILES = pa.schema(
     [
@@ -30,6 +32,8 @@ FILES = pa.schema(
     ],
     metadata={"probe": str(PROBE_VERSION), "libsndfile": soundfile.__libsndfile_version__},
 )
+
+PROBED = ("content_hash", "samples", "sample_rate_hz", "reason")  # in the file itself
 
 
 def scan_files(folder: Path, listing: Listing, refuse_silence: bool, engine: TaskRunner) -> pa.Table:
@@ -50,20 +54,17 @@ def scan_files(folder: Path, listing: Listing, refuse_silence: bool, engine: Tas
     with replacing(folder / SCAN_CACHE) as file:
         pq.write_table(files, file)
     table = listing.table
-    for name in ("content_hash", "samples", "sample_rate_hz", "reason"):
+    for name in PROBED:
         table = table.append_column(name, files[name])
     return table.cast(SCAN)
 
 
 def _scanned_files(cache: Path, listing: Listing, refuse_silence: bool, engine: TaskRunner) -> pa.Table:
     """Return `FILES` for all listed ids in their order; only files that are new or changed since `cache` are opened."""
-    ids = listing.table["id"].to_pylist()
-    file_of = {name: audio_file(listing.root, name) for name in ids}
-    sizes, times = np.array([status(file_of[name].path) for name in ids], dtype=np.int64).reshape(-1, 2).T
-    current = pa.table({"id": ids, "size": sizes, "mtime_ns": times})
-    files = current.join(_cached_files(cache), keys=["id", "size", "mtime_ns"]).sort_by("id")
-    fresh = files.filter(pc.is_null(files["reason"]))["id"].to_pylist()
-    parts_by_path = [list(parts) for _, parts in groupby((file_of[name] for name in fresh), key=lambda file: file.path)]
+    files = _as_cached(_cached_files(cache), listing)
+    unknown = pc.is_null(files["reason"]).combine_chunks()
+    fresh = [audio_file(listing.root, name) for name in files["id"].filter(unknown).to_pylist()]
+    parts_by_path = [list(parts) for _, parts in groupby(fresh, key=lambda file: file.path)]
     tasks = [
         ProbeTask(list(chain.from_iterable(parts_by_path[start : start + FILES_PER_TASK])), refuse_silence)
         for start in range(0, len(parts_by_path), FILES_PER_TASK)
@@ -73,14 +74,32 @@ def _scanned_files(cache: Path, listing: Listing, refuse_silence: bool, engine: 
         for results in engine.run(probe_all, tasks, len(tasks)):
             probes.update(results)
             meter.advance(len(results))
-    fresh_probes = [probes[file_of[name]] for name in fresh]
-    table = files.select(FILES.names)
-    for name in ("content_hash", "samples", "sample_rate_hz", "reason"):
-        values = pa.array([getattr(probe, name) for probe in fresh_probes], FILES.field(name).type)
-        mask = pc.is_null(files["reason"]).combine_chunks()
-        filled = pc.replace_with_mask(files[name].combine_chunks(), mask, values)
-        table = table.set_column(table.column_names.index(name), name, filled)
-    return table.cast(FILES)
+    for name in PROBED if fresh else ():
+        values = pa.array([getattr(probes[file], name) for file in fresh], FILES.field(name).type)
+        filled = pc.replace_with_mask(files[name].combine_chunks(), unknown, values)
+        files = files.set_column(files.column_names.index(name), name, filled)
+    return files.cast(FILES)
+
+
+def _as_cached(cached: pa.Table, listing: Listing) -> pa.Table:
+    """Return `FILES` for all listed ids in their order, with what the last scan found in those that are as they were.
+
+    All of it is null for the others.
+    """
+    ids, root = listing.table["id"], str(listing.root)
+    states = (
+        status(f"{root}/{whole_name(name)}")
+        for batch in listing.table.select(["id"]).to_batches(IDS_AT_ONCE)
+        for name in batch.column(0).to_pylist()
+    )
+    sizes, times = np.fromiter(states, np.dtype((np.int64, 2)), len(ids)).T
+    before = cached.select(["size", "mtime_ns", *PROBED])
+    if not ids.equals(cached["id"]):  # as they mostly do
+        before = before.take(pc.index_in(ids, value_set=cached["id"].combine_chunks()))
+    same = pc.and_(pc.equal(before["size"], pa.array(sizes)), pc.equal(before["mtime_ns"], pa.array(times)))
+    unchanged = pc.all(pc.fill_null(same, False)).as_py()
+    found = [before[name] if unchanged else pc.if_else(same, before[name], None) for name in PROBED]
+    return pa.table([ids, pa.array(sizes), pa.array(times), *found], schema=FILES)
 
 
 def _cached_files(cache: Path) -> pa.Table:
@@ -90,4 +109,5 @@ def _cached_files(cache: Path) -> pa.Table:
     files = pq.read_table(cache)
     if files.schema.metadata != FILES.metadata:
         return FILES.empty_table()
-    return files.filter(pc.invert(pc.starts_with(files["reason"], UNREADABLE)))
+    unreadable = pc.starts_with(files["reason"], UNREADABLE)
+    return files.filter(pc.invert(unreadable)) if pc.any(unreadable).as_py() else files

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
+from sys import intern
 
 import pyarrow as pa
 
@@ -31,11 +32,12 @@ class AudioSource(FilesSource[AudioCorpus]):
         if self._corpus.table is not None:
             path = self._table_path()
             hasher.update(path.read_bytes())
-            ids = self._table(path)["id"].to_pylist()
-            states = [(name, *status(self.root() / name)) for name in ids]
+            names = self._table(path)["id"].to_pylist()
         else:
-            states = [(name, *status(self.root() / name)) for name in self.files()]
-        for name, size, mtime_ns in sorted(states):
+            names = self.files()
+        root = self.root()
+        for name in sorted(names):
+            size, mtime_ns = status(f"{root}/{name}")
             hasher.update(f"{name}\0{size}\0{mtime_ns}\n".encode(errors="surrogateescape"))
         return hasher.hexdigest()
 
@@ -71,7 +73,7 @@ class AudioSource(FilesSource[AudioCorpus]):
     def _from_folders(self) -> pa.Table:
         ids = sorted(self.files())
         refuse_other_names(ids, f"{self._config_path}.root")
-        labels = [path.split("/", 1)[0] if "/" in path else None for path in ids]
+        labels = [intern(path.split("/", 1)[0]) if "/" in path else None for path in ids]
         empty = [pa.nulls(len(ids), LISTING.field(name).type) for name in ("group", "fold", "side")]
         return pa.table([ids, pa.array(labels, pa.string()), *empty], schema=LISTING)
 
