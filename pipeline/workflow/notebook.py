@@ -34,7 +34,9 @@ def train_from(config: Path, experiment: str, ranks: Ranks = ALONE) -> dict[str,
         error = None
         if ranks.first:
             try:
-                _bring_up_to_date(config, [target.store.pointer, target.split.record, *target.started_from])
+                _bring_up_to_date(
+                    config, [target.store.pointer, target.split.record, *target.started_from, *target.probed]
+                )
             except InputError as caught:
                 error = str(caught)
         if (error := ranks.from_first(error)) is not None:

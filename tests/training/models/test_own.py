@@ -114,7 +114,10 @@ def test_an_experiment_has_the_recipe_that_it_reads() -> None:
         ({"width": 0}, "width: input should be greater than 0, got 0; see docs/configuration.md"),
         ({"width": "x"}, "width: input should be a valid integer, unable to parse string as an integer, got 'x'; see"),
         ({"kernel": [3]}, "kernel.1: expected a value, got none; add this key"),
-        ({"reads": "sound"}, "reads: input should be 'four_channel', 'log_mel', 'waveform' or 'spectrogram', got 's"),
+        (
+            {"reads": "sound"},
+            "reads: input should be 'embedding', 'four_channel', 'log_mel', 'waveform', 'spectrogram' or 'own', got",
+        ),
         ({"class": "mine.py:Other"}, "class: mine.py: no class Other in it; known there: Net, Flat, Wide, Fails"),
         ({"class": "mine.py:NoModule"}, "class: mine.py:NoModule: expected a torch.nn.Module, got a class without"),
         ({"class": "mine.py:Named"}, "class: mine.py:Named: reads cannot be the name of a setting; choose another"),
