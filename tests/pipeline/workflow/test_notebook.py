@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,12 @@ def test_an_interruption_ends_the_jobs(config: Path, tmp_path: Path, monkeypatch
         raise KeyboardInterrupt
 
     monkeypatch.setattr("builtins.print", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        train_from(config, "y")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell ignores for what runs behind it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train_from(config, "y")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert len(printed) == 1
     assert not list(tmp_path.glob("work/stores/*/current.json"))
 

@@ -213,7 +213,8 @@ class TestCache:
         kept = [
             path for path in tmp_path.rglob("c.*") if not path.name.endswith(HELD) and "statistics" not in str(path)
         ]
-        assert 0 < sum(path.stat().st_blocks * 512 for path in kept) <= 20 * clip
+        sizes = [path.stat().st_blocks * 512 for path in kept if path.is_file()]  # the other may outlive it by a moment
+        assert 0 < sum(sizes) <= 20 * clip
 
     def test_damage_is_noticed_and_mended(self, there: Bucket, local: Store, tmp_path: Path) -> None:
         store = opened(there, tmp_path)
