@@ -8,7 +8,7 @@ from stores.files import parse_checked, read_checked
 from stores.folder import FolderStorage
 from stores.layout import POINTER, Layout
 from stores.reader import Store
-from stores.remote.objects import Objects, is_address
+from stores.remote.objects import PUSH, Objects, is_address
 
 CACHE_BYTES = 50 * 10**9
 
@@ -97,7 +97,7 @@ def store_objects(address: str) -> Objects:
     except FileNotFoundError:
         return objects
     if pointer is None:
-        raise StoreError(f"{address}/{POINTER}: it does not match its checksum; push the store again")
+        raise StoreError(f"{address}/{POINTER}: it does not match its checksum; {PUSH}")
     return objects.below(pointer["store"])
 
 

@@ -115,7 +115,10 @@ def _verify_remote(address: str, mend: bool) -> None:
     for damage in damages:
         print(damage)
     if damages:
-        print(f"{objects.address}: {len(damages)} damaged; push the store again", file=sys.stderr)
+        print(
+            f"{objects.address}: {len(damages)} missing or damaged; remove what is damaged, and push again",
+            file=sys.stderr,
+        )
         raise typer.Exit(1)
     print(f"{objects.address}: whole")
 

@@ -1,24 +1,13 @@
 """Clips in a file that is mapped into memory."""
 
 import mmap
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from stores.clips.base import as_bytes
 from stores.files import damaged
 from stores.layout import ArraySpec
-
-
-class OpenFile(Protocol):
-    """File that is open, and its path for messages."""
-
-    path: Path
-
-    def fileno(self) -> int:
-        """Return its descriptor."""
-        ...
+from stores.positioned import File
 
 
 class MappedClips:
@@ -28,7 +17,7 @@ class MappedClips:
 
     Parameters
     ----------
-    file : OpenFile
+    file : File
         Not needed any more once it is mapped.
     spec : ArraySpec
     places : array of int64, shape (clips, 2)
@@ -40,7 +29,7 @@ class MappedClips:
         If the file ends before its clips do.
     """
 
-    def __init__(self, file: OpenFile, spec: ArraySpec, places: np.ndarray) -> None:
+    def __init__(self, file: File, spec: ArraySpec, places: np.ndarray) -> None:
         end = int(places.sum(axis=1).max())
         try:
             self._map = mmap.mmap(file.fileno(), end, access=mmap.ACCESS_READ)

@@ -1,6 +1,7 @@
 """A local cache of what lies in object storage: sparse copies of shards, of limited size."""
 
 import fcntl
+import mmap
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,59 +12,63 @@ import numpy as np
 
 SWEEP_SHARE = 16  # part of the limit that is written between two looks at the size of the whole
 KEPT_SHARE = 0.9  # of the limit, after the oldest have gone
-HELD = ".held"  # a byte for each clip of the shard beside it
+SUFFIX = ".cached"
 
 
 class CachedShard:
     """Sparse local copy of one shard. Threads and processes may fill and read it side by side.
 
-    A clip is written before the byte that says that it is there. Whether what is there is right its checksum tells:
-    a power cut may have kept the byte alone.
+    The file ends with a byte for each clip, which says that it is there and is written after it. Whether what is there
+    is right its checksum tells: a power cut may have kept that byte alone. A shard holds one file descriptor.
 
     Parameters
     ----------
     path : Path
-    size : int
-        Bytes up to the end of the last clip.
-    clips : int
+    places : array of int64, shape (clips, 2)
+        Offset and size in bytes of each clip in the shard.
     """
 
-    def __init__(self, path: Path, size: int, clips: int) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        if os.fstat(self.descriptor).st_size < size:
-            os.truncate(self.descriptor, size)
-        held = path.with_name(path.name + HELD)
-        with open(held, "ab"):
-            pass
-        if held.stat().st_size < clips:
-            os.truncate(held, clips)
-        os.utime(held)  # the least recently opened go first
-        self.held: np.ndarray = np.memmap(held, np.uint8, "r+", shape=(clips,))
-
-    def __del__(self) -> None:
-        if hasattr(self, "descriptor"):
-            os.close(self.descriptor)
-
-    def fileno(self) -> int:
-        return self.descriptor
+    def __init__(self, path: Path, places: np.ndarray) -> None:
+        self.path = path.with_name(path.name + SUFFIX)
+        self._places, self._end = places, int(places.sum(axis=1).max())
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, "a+b") as file:
+            if os.fstat(file.fileno()).st_size < self._end + len(places):
+                os.truncate(file.fileno(), self._end + len(places))
+            os.utime(file.fileno())  # the least recently opened go first
+            self._inode = os.fstat(file.fileno()).st_ino
+            self._map = mmap.mmap(file.fileno(), self._end + len(places), access=mmap.ACCESS_READ)
+        self._memory = np.frombuffer(self._map, np.uint8)
 
     @property
     def removed(self) -> bool:
         """True once another process, or this one, has removed the file to make room."""
-        return os.fstat(self.descriptor).st_nlink == 0
+        try:
+            return os.stat(self.path).st_ino != self._inode
+        except FileNotFoundError:
+            return True
 
-    def write(self, number: int, start: int, data: memoryview) -> None:
-        """Keep the bytes of a clip."""
-        done = 0
-        while done < len(data):
-            done += os.pwrite(self.descriptor, data[done:], start + done)
-        self.held[number] = 1
+    def holds(self, number: int) -> bool:
+        """Return True if a clip has been kept."""
+        return bool(self._memory[self._end + number])
+
+    def stored(self, number: int) -> np.ndarray:
+        """Return the bytes of a clip that is there, `(bytes,)` uint8."""
+        start, count = self._places[number].tolist()
+        return self._memory[start : start + count]
+
+    def keep(self, number: int, data: np.ndarray) -> None:
+        """Keep the bytes of a clip, unless the file has been removed just now."""
+        with suppress(FileNotFoundError), open(self.path, "r+b", buffering=0) as file:
+            done, start = 0, self._places.item(number, 0)
+            while done < len(data):
+                done += os.pwrite(file.fileno(), data[done:].data, start + done)
+            os.pwrite(file.fileno(), b"\1", self._end + number)
 
     def forget(self, number: int) -> None:
         """Have a clip fetched again."""
-        self.held[number] = 0
+        with suppress(FileNotFoundError), open(self.path, "r+b", buffering=0) as file:
+            os.pwrite(file.fileno(), b"\0", self._end + number)
 
 
 class Cache:
@@ -94,24 +99,18 @@ class Cache:
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.folder / "sweep.lock", "wb") as lock, suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._remove_oldest()
-
-    def _remove_oldest(self) -> None:
-        entries = sorted(self._entries())
-        total = sum(size for _, size, _ in entries)
-        if total <= self.limit_bytes:
-            return
-        for _, size, path in entries:
-            if total <= KEPT_SHARE * self.limit_bytes:
-                break
-            held = path.with_name(path.name + HELD)
-            path.unlink(missing_ok=True)  # first: without it the other means nothing
-            held.unlink(missing_ok=True)
-            total -= size
+            entries = sorted(self._entries())
+            total = sum(size for _, size, _ in entries)
+            kept = self.limit_bytes if total <= self.limit_bytes else KEPT_SHARE * self.limit_bytes
+            for _, size, path in entries:
+                if total <= kept:
+                    break
+                path.unlink(missing_ok=True)
+                total -= size
 
     def _entries(self) -> Iterator[tuple[int, int, Path]]:
         """Yield time, bytes on the disk and path of each cached shard."""
-        for held in self.folder.rglob(f"*{HELD}"):
-            path = held.with_name(held.name.removesuffix(HELD))
+        for path in self.folder.rglob(f"*{SUFFIX}"):
             with suppress(FileNotFoundError):  # removed just now
-                yield held.stat().st_mtime_ns, path.stat().st_blocks * 512, path
+                status = path.stat()
+                yield status.st_mtime_ns, status.st_blocks * 512, path

@@ -2,18 +2,16 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
 from threading import Lock
 
 import google_crc32c
 import numpy as np
 
-from stores.clips import MappedClips
 from stores.clips.base import as_bytes, copy_of
 from stores.errors import StoreError
 from stores.layout import ArraySpec
 from stores.remote.cache import Cache, CachedShard
-from stores.remote.objects import FETCHES, Objects
+from stores.remote.objects import FETCHES, PUSH, REPLACE, Objects
 
 
 class RemoteClips:
@@ -55,7 +53,7 @@ class RemoteClips:
         self._coming: dict[int, Future[np.ndarray]] = {}
         self._lock, self._reading = Lock(), Lock()
         self._checksums: list[int] | None = None
-        self._kept = None if open_cached is None else _Kept(open_cached(), spec, places)
+        self._kept = None if open_cached is None else open_cached()
 
     def _checksum(self, number: int) -> int:
         with self._reading:  # one thread reads them for all
@@ -91,25 +89,25 @@ class RemoteClips:
     def _held(self, number: int) -> np.ndarray | None:
         """Return the bytes of a clip in the cache, if they are there and right."""
         kept = self._current()
-        if kept is None or not kept.shard.held[number]:
+        if kept is None or not kept.holds(number):
             return None
-        stored = kept.mapped.stored(number)
+        stored = kept.stored(number)
         if not self._checked[number]:
             if google_crc32c.value(stored) != self._checksum(number):
-                kept.shard.forget(number)
+                kept.forget(number)
                 return None
             self._checked[number] = True
         return stored
 
-    def _current(self) -> "_Kept | None":
+    def _current(self) -> CachedShard | None:
         """Return the shard's place in the cache; a new one where it has been removed to make room."""
         kept = self._kept
-        if kept is None or not kept.shard.removed:
+        if kept is None or not kept.removed:
             return kept
         assert self._open_cached is not None
         with self._lock:
             if self._kept is kept:
-                self._kept, self._checked = _Kept(self._open_cached(), self._spec, self._places), self._checked & False
+                self._kept, self._checked = self._open_cached(), np.zeros_like(self._checked)
             return self._kept
 
     def _fetched(self, number: int) -> np.ndarray:
@@ -119,33 +117,19 @@ class RemoteClips:
             try:
                 data = self._objects.get_range(self._name, start, count)
             except FileNotFoundError as error:
-                raise StoreError(f"{error}; push the store again") from None
+                raise StoreError(f"{error}; {PUSH}") from None
             if google_crc32c.value(data) == self._checksum(number):
                 break
         else:
             raise StoreError(
-                f"{self._objects.address}/{self._name}: clip {number} does not match its checksum; push the store again"
+                f"{self._objects.address}/{self._name}: clip {number} does not match its checksum; {REPLACE}"
             )
-        if (kept := self._current()) is not None:
-            assert self._cache is not None
+        if self._cache is not None and (kept := self._current()) is not None:
             try:
-                kept.shard.write(number, start, data.data)
+                kept.keep(number, data)
             except OSError as error:
                 raise StoreError(
-                    f"{kept.shard.path}: the cache cannot be written ({error.strerror}); make room, or say "
-                    "cache_bytes=0"
+                    f"{kept.path}: the cache cannot be written ({error.strerror}); make room, or say cache_bytes=0"
                 ) from None
-            self._checked[number] = True
             self._cache.wrote(count)
         return data
-
-
-class _Kept:
-    """Place of a shard in the cache, mapped once something is read of it."""
-
-    def __init__(self, shard: CachedShard, spec: ArraySpec, places: np.ndarray) -> None:
-        self.shard, self._spec, self._places = shard, spec, places
-
-    @cached_property
-    def mapped(self) -> MappedClips:
-        return MappedClips(self.shard, self._spec, self._places)

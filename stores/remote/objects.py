@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 5  # of a request, beside those that obstore makes by itself
 FETCHES = 3  # of what does not match its checksum
-PAUSE_S = 0.2  # before the second attempt; twice as long before each further one
+PUSH, REPLACE = "push the store again", "remove this object, and push the store again"  # what is there is passed over
+PAUSE_S = 0.1  # of which the second attempt waits twice, and each further one twice as long as that before
 TIMEOUT_S = {"connect": 5, "request": 60}
 INSTALL = "the package obstore is not installed; to install it: pip install 'otogura[remote]'"
 METADATA_HOST = "169.254.169.254"  # of a machine in Amazon's cloud, which is asked where there are no others
@@ -110,15 +111,14 @@ class Objects:
 
         return self._tried(name, "read", end)
 
-    def sizes(self, folder: str = "") -> dict[str, int]:
-        """Return the sizes of all objects of a folder in bytes, by their names."""
+    def sizes(self) -> dict[str, int]:
+        """Return the sizes of all objects in bytes, by their names."""
         import obstore
 
         def listed() -> dict[str, int]:
-            pages = obstore.list(self.store, prefix=folder or None)
-            return {item["path"]: item["size"] for page in pages for item in page}
+            return {item["path"]: item["size"] for page in obstore.list(self.store) for item in page}
 
-        return self._tried(folder, "listed", listed)
+        return self._tried("", "listed", listed)
 
     def put(self, name: str, data: Any, *, create: bool = False) -> bool:
         """Write an object from bytes, a path or an open file, whole or not at all.
@@ -146,6 +146,8 @@ class Objects:
         if _first_process() != os.getpid():
             raise StoreError(f"{where}: cannot be {verb} in a process that was forked from one that has; spawn it")
         for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(PAUSE_S * 2**attempt * random.uniform(0.5, 1.5))  # so that clients spread
             try:
                 return call()
             except FileNotFoundError:
@@ -153,8 +155,9 @@ class Objects:
             except _final() as error:
                 raise StoreError(f"{where}: cannot be {verb}: {_line(error)}") from None
             except (_errors(), TruncatedError, OSError) as error:
+                if METADATA_HOST in str(error):
+                    raise StoreError(f"{where}: cannot be {verb}: {NO_CREDENTIALS}") from None
                 failed = error
-            time.sleep(PAUSE_S * 2**attempt * random.uniform(0.5, 1.5))  # so that clients spread
         raise StoreError(f"{where}: cannot be {verb}, after {ATTEMPTS} attempts: {_line(failed)}")
 
 
@@ -193,6 +196,4 @@ def _final() -> tuple[type[Exception], ...]:
 
 def _line(error: Exception) -> str:
     """Return what obstore says in one line, without the debugging form that follows."""
-    if METADATA_HOST in str(error):
-        return NO_CREDENTIALS
     return " ".join(re.split(r"\n\nDebug source|: <\?xml", str(error))[0].split())[:300]

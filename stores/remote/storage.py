@@ -18,7 +18,7 @@ from stores.files import digest, parse_checked, replacing
 from stores.layout import ArraySpec, Layout, shard_ranges
 from stores.remote.cache import Cache, CachedShard
 from stores.remote.clips import RemoteClips
-from stores.remote.objects import FETCHES, Objects
+from stores.remote.objects import FETCHES, PUSH, REPLACE, Objects
 from stores.shard import equal_places, places_of_index
 from stores.storage import Manifest
 
@@ -61,14 +61,11 @@ class RemoteStorage:
 
     @cached_property
     def _manifest(self) -> Manifest:
-        for _ in range(FETCHES):
-            try:
-                data = self.objects.get(RELATIVE.manifest.as_posix())
-            except FileNotFoundError:
-                raise StoreError(f"{self.path}: no complete store: it has no {RELATIVE.manifest}") from None
-            if (manifest := parse_checked(data)) is not None:
-                return manifest
-        raise self._damaged(RELATIVE.manifest.as_posix())
+        try:
+            data = self._fetched(RELATIVE.manifest.as_posix(), _is_checked)
+        except FileNotFoundError:
+            raise StoreError(f"{self.path}: no complete store: it has no {RELATIVE.manifest}") from None
+        return parse_checked(data) or {}
 
     def rows(self, manifest: Manifest) -> pa.Table:
         name = RELATIVE.rows.as_posix()
@@ -99,7 +96,7 @@ class RemoteStorage:
 
         def open_cached() -> CachedShard:
             assert self._folder is not None
-            return CachedShard(self._folder / name, int(places.sum(axis=1).max()), count)
+            return CachedShard(self._folder / name, places)
 
         reader = RemoteClips(
             self.objects,
@@ -122,12 +119,17 @@ class RemoteStorage:
     def marker(self, spec: ArraySpec, shard: int) -> dict[str, Any]:
         """Return the marker of a shard. Raises `StoreError` where it is missing or damaged."""
         name = RELATIVE.marker(spec.variant, shard).as_posix()
-        marker = parse_checked(self.whole(name, lambda data: parse_checked(data) is not None))
-        assert marker is not None
-        return marker
+        return parse_checked(self.whole(name, _is_checked)) or {}
 
     def _damaged(self, name: str, what: str = "it does not match its checksum") -> StoreError:
-        return StoreError(f"{self.path}/{name}: {what}; push the store again")
+        return StoreError(f"{self.path}/{name}: {what}; {REPLACE}")
+
+    def _fetched(self, name: str, right: Callable[[bytes], bool]) -> bytes:
+        """Return a whole object over the network. Raises `StoreError` where it does not pass a check."""
+        for _ in range(FETCHES):
+            if right(data := self.objects.get(name)):
+                return data
+        raise self._damaged(name)
 
     def whole(self, name: str, right: Callable[[bytes], bool]) -> bytes:
         """Return a whole object that passes a check, out of the cache or over the network.
@@ -137,20 +139,19 @@ class RemoteStorage:
         kept = None if self._folder is None else self._folder / name
         if kept is not None and kept.is_file() and right(data := kept.read_bytes()):
             return data
-        for _ in range(FETCHES):
-            try:
-                data = self.objects.get(name)
-            except FileNotFoundError as error:
-                raise StoreError(f"{error}; push the store again") from None
-            if right(data):
-                break
-        else:
-            raise self._damaged(name)
+        try:
+            data = self._fetched(name, right)
+        except FileNotFoundError as error:
+            raise StoreError(f"{error}; {PUSH}") from None
         if kept is not None:
             kept.parent.mkdir(parents=True, exist_ok=True)
             with replacing(kept) as file:
                 file.write(data)
         return data
+
+
+def _is_checked(data: bytes) -> bool:
+    return parse_checked(data) is not None
 
 
 @cache

@@ -1,6 +1,7 @@
 """Stores in object storage: what is read there is what lies in the folder, whatever happens on the way."""
 
 import multiprocessing
+import os
 import pickle
 import shutil
 from collections.abc import Iterator
@@ -17,10 +18,12 @@ from stores_of import random_store, small_store
 import stores.remote.objects
 from stores import Store, open_store
 from stores.errors import StoreError
-from stores.remote.cache import HELD, Cache
+from stores.remote.cache import SUFFIX, Cache
 from stores.remote.objects import ATTEMPTS, FETCHES, METADATA_HOST, Objects
 from stores.remote.transfer import Push
 from training.stream import ClipStream
+
+CLIPS_PER_SHARD = 4  # of `small_store`
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +74,7 @@ def test_it_holds_what_the_folder_holds(local: Store, there: Bucket, tmp_path: P
     assert store.rows.equals(local.rows)
     assert np.array_equal(store.statistics("noise"), local.statistics("noise"))
     assert same(local, store)
-    assert any(tmp_path.rglob(f"*{HELD}")) == (cache_bytes > 0)
+    assert any(tmp_path.rglob(f"*{SUFFIX}")) == (cache_bytes > 0)
 
 
 def test_what_is_cached_is_not_fetched_again(local: Store, there: Bucket, tmp_path: Path) -> None:
@@ -166,7 +169,7 @@ class TestFaults:
         store = opened(there, tmp_path)
         store.clip(1)
         there.faults.extend(["flip"] * 10)
-        with pytest.raises(StoreError, match=r"clip 0 does not match its checksum; push the store again"):
+        with pytest.raises(StoreError, match=r"clip 0 does not match its checksum; remove this object, and push"):
             store.clip(0)
 
     def test_a_missing_store_an_incomplete_one_and_no_address_are_one_line(self, there: Bucket) -> None:
@@ -210,19 +213,18 @@ class TestCache:
         for _ in range(2):
             assert same(local, store)
         Cache(tmp_path, 20 * clip).sweep()
-        kept = [
-            path for path in tmp_path.rglob("c.*") if not path.name.endswith(HELD) and "statistics" not in str(path)
-        ]
-        sizes = [path.stat().st_blocks * 512 for path in kept if path.is_file()]  # the other may outlive it by a moment
+        sizes = [path.stat().st_blocks * 512 for path in tmp_path.rglob(f"*{SUFFIX}")]
         assert 0 < sum(sizes) <= 20 * clip
 
     def test_damage_is_noticed_and_mended(self, there: Bucket, local: Store, tmp_path: Path) -> None:
         store = opened(there, tmp_path)
         assert same(local, store)
         assert (len(store.rows), len(store.statistics())) == (len(local), len(local))
-        for path in tmp_path.rglob("c.*"):
-            if not path.name.endswith(HELD):
-                path.write_bytes(bytes(path.stat().st_size))  # as after a power cut
+        for path in tmp_path.rglob(
+            f"*{SUFFIX}"
+        ):  # as after a power cut: what says that clips are there is all there is
+            data = path.read_bytes()
+            path.write_bytes(bytes(len(data) - CLIPS_PER_SHARD) + data[-CLIPS_PER_SHARD:])
         for path in tmp_path.rglob("*.json"):
             path.write_bytes(b"{")
         (rows,) = tmp_path.rglob("rows.parquet")
@@ -239,7 +241,14 @@ class TestCache:
         assert same(local, store)
         shutil.rmtree(tmp_path / "stores")
         assert same(local, store)
-        assert any(tmp_path.rglob(f"*{HELD}"))
+        assert any(tmp_path.rglob(f"*{SUFFIX}"))
+
+    def test_a_reader_holds_one_file(self, there: Bucket, local: Store, tmp_path: Path) -> None:
+        store = opened(there, tmp_path)
+        assert same(local, store)
+        targets = [os.path.realpath(descriptor) for descriptor in Path("/proc/self/fd").iterdir()]
+        held = [target for target in targets if target.startswith(str(tmp_path))]
+        assert len(held) == len(set(held)) == len(store.shards) * len(store.variants)
 
     def test_threads_fill_it_side_by_side(self, there: Bucket, local: Store, tmp_path: Path) -> None:
         store = opened(there, tmp_path)

@@ -113,7 +113,9 @@ def test_a_damaged_object_is_not_taken(local: Store, there: Bucket, tmp_path: Pa
     data = bytearray(shard.read_bytes())
     data[0] ^= 1
     shard.write_bytes(data)
-    with pytest.raises(StoreError, match=r"noise/c\.1\.0\.0\.0: it does not match its checksum; push the store again"):
+    with pytest.raises(
+        StoreError, match=r"c\.1\.0\.0\.0: it does not match its checksum; remove this object, and push"
+    ):
         list(Pull(there.address(), tmp_path / "pulled").run())
     assert not list(tmp_path.glob("pulled/*/manifest.json"))
 
@@ -171,7 +173,7 @@ def test_the_commands(
     assert typed("verify", there.address()) == 1
     captured = capsys.readouterr()
     assert captured.out.count("this object is missing") == 1
-    assert "1 damaged; push the store again" in captured.err
+    assert "1 missing or damaged; remove what is damaged, and push again" in captured.err
     assert typed("verify", there.address(), "--repair") == 1
     assert "repair the store there, and push it again" in capsys.readouterr().err
     assert typed("push", family, "folder") == 1
