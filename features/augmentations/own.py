@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache, cached_property
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
 
 import numpy as np
 import pydantic.dataclasses
 from pydantic import BeforeValidator, SerializeAsAny, TypeAdapter, ValidationError
 
 from features.augmentations import AUGMENTATIONS, Augmentation, Variants
-from features.own import CLASS, PART, VERSION, OwnPart, OwnPartError, OwnSettingsError, own_part, part_of, settings_of
+from features.own import CLASS, OwnPart, OwnPartError, OwnSettingsError, own_part, part_of, settings_of
 from features.own_code import PartCode
-from features.own_dataclass import REFERENCE, renamed, settings_dataclass
+from features.own_dataclass import REFERENCE, OwnFields, renamed, settings_dataclass
 from features.strict import STRICT
 
 if TYPE_CHECKING:
@@ -23,24 +23,12 @@ ORIGINAL = "original"
 CHANGES_LENGTH = "changes_length"  # of a class, if its waveforms may be longer or shorter than the clip
 
 
-class OwnAugmentation:
+class OwnAugmentation(OwnFields):
     """Base class of the settings of augmentations of users' own; each has a dataclass made for it, from its signature.
 
     It checks what the user's class returns, so that a mistake ends a build with one line at its first clip. Workers get
     it with the code of its part, so that they compute what its version promises, wherever they run.
     """
-
-    part: ClassVar[OwnPart]
-
-    if TYPE_CHECKING:  # fields of each of them
-
-        @property
-        def reference(self) -> str:
-            """Return the file and the class."""
-
-        @property
-        def version(self) -> str:
-            """Return the hash of the code, or what the class states in its place."""
 
     @cached_property
     def augmentation(self) -> Any:
@@ -158,8 +146,7 @@ def _settings_class(part: OwnPart) -> type[OwnAugmentation]:
     reference = part.reference
     if lacking := [name for name in ("draw", "apply") if not callable(getattr(part.kind, name, None))]:
         raise OwnPartError(f"{reference}: expected the methods draw and apply, found no {' and no '.join(lacking)}")
-    found = settings_of(part, taken={CLASS, PART, REFERENCE, VERSION, *dir(OwnAugmentation)})
-    return settings_dataclass(part, OwnAugmentation, found, {})
+    return settings_dataclass(part, OwnAugmentation)
 
 
 @cache

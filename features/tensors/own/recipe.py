@@ -3,14 +3,14 @@
 import inspect
 from dataclasses import fields
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from features.own import CLASS, PART, VERSION, OwnPart, OwnPartError, OwnSettingsError, own_part, part_of, settings_of
+from features.own import CLASS, OwnPart, OwnPartError, OwnSettingsError, own_part, part_of
 from features.own_code import PartCode
-from features.own_dataclass import REFERENCE, renamed, settings_dataclass
+from features.own_dataclass import REFERENCE, OwnFields, renamed, settings_dataclass
 from features.recipe import SoundRecipe, central
 from features.strict import STRICT
 
@@ -21,7 +21,7 @@ MOST_AXES = 3
 
 
 @dataclass(frozen=True, config=STRICT)
-class OwnRecipe(SoundRecipe):
+class OwnRecipe(OwnFields, SoundRecipe):
     """Base class of the recipes of users' own features; each has a dataclass made for it, from its signature.
 
     Parameters
@@ -37,18 +37,7 @@ class OwnRecipe(SoundRecipe):
     seconds: Annotated[float, Field(gt=0)] = 10.0
     dtype: Literal["float16", "float32"] = "float32"
 
-    part: ClassVar[OwnPart]
     statistics: ClassVar[tuple[str, ...]] = ("values",)
-
-    if TYPE_CHECKING:  # fields of each of them
-
-        @property
-        def reference(self) -> str:
-            """Return the file and the class."""
-
-        @property
-        def version(self) -> str:
-            """Return the hash of the code, or what the class states in its place."""
 
     @cached_property
     def feature(self) -> Any:
@@ -144,11 +133,10 @@ def _received(code: PartCode, settings: dict[str, Any]) -> OwnRecipe:
 def _recipe_class(part: OwnPart) -> type[OwnRecipe]:
     if not callable(getattr(part.kind, "compute", None)):
         raise OwnPartError(f"{part.reference}: expected the method compute, found none")
-    found = settings_of(part, (*OF_RECIPE, SAMPLES), {CLASS, PART, REFERENCE, VERSION, *dir(OwnRecipe)})
     parameters = inspect.signature(part.kind).parameters
     stated = {name: parameters[name].default for name in OF_RECIPE if name in parameters}
     defaults = {name: value for name, value in stated.items() if value is not inspect.Parameter.empty}
-    return settings_dataclass(part, OwnRecipe, found, defaults)
+    return settings_dataclass(part, OwnRecipe, (*OF_RECIPE, SAMPLES), defaults)
 
 
 def _fault(feature: Any) -> str:
