@@ -18,6 +18,7 @@ from pipeline.check.networks import network_checks
 from pipeline.commands.main import main
 from training.models import MODELS, Model
 
+ROOT = Path(__file__).parents[3]
 # Small ones of each, on small tensors.
 NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "resnet_attention": ({"width": 0.125, "blocks": (1, 1, 1)}, {"frames": 32, "n_mels": 32}),
@@ -245,6 +246,14 @@ def test_what_is_broken_is_told(
     told = [line.removeprefix("BROKEN  ") for line in lines if line.startswith("BROKEN")]
     assert [line[:60] for line in told] == [line[:60] for line in broken]
     assert all(line.startswith("ok      ") for line in lines if not line.startswith("BROKEN"))
+
+
+def test_the_page_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    assert typed(monkeypatch, "examples/own/chroma.py:Chroma", "seconds=5") == 0
+    page = (ROOT / "docs" / "own-parts.md").read_text()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line not in page and "time per clip" not in line] == []
 
 
 @pytest.mark.usefixtures("_broken")
