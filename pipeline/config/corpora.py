@@ -90,12 +90,13 @@ def words_of(section: Any) -> list[str]:
 
 
 def unless_named(key: str, default: str) -> BeforeValidator:
-    """Return a validator that adds a key with its default to a section that lacks it, and is none of a user's class."""
-    return BeforeValidator(
-        lambda value: (
-            {key: default} | value if isinstance(value, dict) and not {CLASS, REFERENCE} & set(value) else value
-        )
-    )
+    """Return a validator that adds a key with its default to a section that has neither it nor a class."""
+
+    def added(section: Any) -> Any:
+        plain = isinstance(section, dict) and not {CLASS, REFERENCE} & section.keys()
+        return {key: default} | section if plain else section
+
+    return BeforeValidator(added)
 
 
 if TYPE_CHECKING:

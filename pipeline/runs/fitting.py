@@ -41,7 +41,7 @@ def fit_run(
     """
     store, training, labels = run.store, run.setup.training, run.labels
     variants = shown_variants(run)
-    train = train_stream(sides, run, copies, **own_part(run))
+    train = train_stream(sides, run, copies, **rank_options(run))
     standard: Standard | TrainStatistics | None = None
     if isinstance(run.setup.model, OneChannelModel):
         standard = fitted_standard(store, sides.train, variants)
@@ -68,7 +68,7 @@ def fit_run(
     )
 
 
-def own_part(run: Run) -> dict[str, int]:
+def rank_options(run: Run) -> dict[str, int]:
     """Return the options of streams that give this rank its part; none where it trains alone."""
     ranks = run.ranks
     if ranks.size == 1:
@@ -88,7 +88,7 @@ def predict_side(network: nn.Module, side: int, sides: Sides, run: Run, copies: 
 
 def side_stream(side: int, sides: Sides, run: Run, copies: CopySplit | None = None) -> ClipStream:
     """Return the stream of this rank's part of the clips, or the copies, of a side, as they are evaluated."""
-    part = own_part(run)
+    part = rank_options(run)
     if copies is None:
         return originals(getattr(sides, SIDES[side]), run, **part)
     return stream_of(copies, side, run, **part)
