@@ -14,7 +14,8 @@ from benchmarks import measure, training
 measure.RUNS = 1
 training.CLIPS, training.EPOCHS, training.FRAMES = 32, 1, 24
 training.MODEL = {"width": 0.125, "blocks": [1, 1, 1], "attention_blocks": 1}
-training.EXPERIMENT = {"corpus": {"source": "demo", "name": "spectrogram"}, "training": {"epochs": 3}}  # seconds, so that a busy machine hides none
+# three epochs take seconds: a busy machine does not hide the difference of two times
+training.EXPERIMENT = {"corpus": {"source": "demo", "name": "spectrogram"}, "training": {"epochs": 3}}
 sys.argv = ["benchmarks", "training/"]
 runpy.run_module("benchmarks", run_name="__main__")
 """
