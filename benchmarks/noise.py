@@ -10,7 +10,8 @@ from features.tensors.four_channel import Recipe
 from stores import Store, open_store
 from stores.codec import Compression
 from stores.layout import ArraySpec
-from stores.writer import StoreWriter, writing_shard
+from stores.shard_writing import writing_shard
+from stores.writer import StoreWriter
 
 CLIPS, CLIPS_PER_SHARD = 256, 64
 

@@ -17,10 +17,12 @@ from benchmarks.scratch import run, scratch
 from features.audio import content_hash, decode
 from features.extractor import FeatureExtractor
 from features.tensors.four_channel import Recipe
-from pipeline.build.store import ShardTask, array_specs, build_shard
+from pipeline.build.shards import ShardTask, build_shard
+from pipeline.build.store import array_specs
 from pipeline.corpus.sources.audio.recording import AudioFile
 from pipeline.support.executors import TaskRunner
 from stores.layout import Layout
+from stores.shard_writing import FolderDestination
 
 CLIPS = 2048
 CLIPS_PER_SHARD = 64
@@ -88,7 +90,7 @@ class Site:
             some = paths[shard * CLIPS_PER_SHARD :][:CLIPS_PER_SHARD]
             tasks.append(
                 ShardTask(
-                    layout=Layout(self.folder / "store"),
+                    destination=FolderDestination(Layout(self.folder / "store")),
                     specs=array_specs(recipe, CLIPS_PER_SHARD),
                     shard=shard,
                     recordings=[AudioFile(path) for path in some],

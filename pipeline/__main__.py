@@ -75,7 +75,8 @@ def _index(text: str, options: argparse.Namespace) -> None:
 
 
 def _build(text: str, options: argparse.Namespace) -> None:
-    from pipeline.build.store import ChangedError, build_store
+    from pipeline.build.shards import ChangedError
+    from pipeline.build.store import build_store
     from pipeline.corpus.index import forget, read_index
     from pipeline.runs.learnable import learned_classes
     from pipeline.workflow.jobs import BuildJob
@@ -96,12 +97,13 @@ def _build(text: str, options: argparse.Namespace) -> None:
             name=job.name,
             clips_per_shard=job.clips_per_shard,
             compression=job.compression,
+            address=job.address,
             engine=TaskRunner.named(options.engine, options.workers),
         )
     except ChangedError:
         forget(job.index)
         raise
-    store = job.family / built.path.name
+    store = built.path if isinstance(built.path, str) else job.family / built.path.name
     log.info("%s: %d tensors computed, %d reused", store, built.computed, built.reused)
 
 

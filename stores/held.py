@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import google_crc32c
 import numpy as np
@@ -39,12 +39,34 @@ class HeldShard:
         """Return the marker if the shard is finished and holds just these recordings (hex content hashes), in order."""
         return finished_marker(self.layout, self.spec, self.shard, content_hashes)
 
+    def read(self, slot: int) -> tuple[np.ndarray, np.ndarray, list[Any]]:
+        """Return a clip as `HeldClip.read` does."""
+        marker = read_checked(self.marker)
+        file, places = open_shard(self.tensors, self.spec, len(marker["crc32c"]))
+        offset, count = places[slot].tolist()
+        data = np.empty(count, np.uint8)
+        file.read_into(offset, data.data)
+        if google_crc32c.value(data) != marker["crc32c"][slot]:
+            raise damaged(self.tensors, f"clip {slot} does not match its checksum")
+        chunk = self.statistics.read_bytes()
+        if google_crc32c.value(chunk) != marker["statistics_crc32c"]:
+            raise damaged(self.statistics, "it does not match its checksum")
+        return decoded(data, self.spec), statistics_of(chunk, self.spec)[slot], written_with(marker)
+
+
+class AnyHeldShard(Protocol):
+    """Shard in a store that is there, wherever that is. Tasks carry it to workers by pickle."""
+
+    def finished_marker(self, content_hashes: Sequence[str]) -> Marker | None: ...
+
+    def read(self, slot: int) -> tuple[np.ndarray, np.ndarray, list[Any]]: ...
+
 
 @dataclass(frozen=True)
 class HeldClip:
     """Clip in a finished shard."""
 
-    shard: HeldShard
+    shard: AnyHeldShard
     slot: int  # place in the shard, from 0
 
     def read(self) -> tuple[np.ndarray, np.ndarray, list[Any]]:
@@ -64,18 +86,15 @@ class HeldClip:
         OSError
             If a file cannot be read.
         """
-        held, spec = self.shard, self.shard.spec
-        marker = read_checked(held.marker)
-        file, places = open_shard(held.tensors, spec, len(marker["crc32c"]))
-        offset, count = places[self.slot].tolist()
-        data = np.empty(count, np.uint8)
-        file.read_into(offset, data.data)
-        if google_crc32c.value(data) != marker["crc32c"][self.slot]:
-            raise damaged(held.tensors, f"clip {self.slot} does not match its checksum")
-        chunk = held.statistics.read_bytes()
-        if google_crc32c.value(chunk) != marker["statistics_crc32c"]:
-            raise damaged(held.statistics, "it does not match its checksum")
-        stored = codec(spec.compression).decode(data) if spec.compression else data
-        values = np.frombuffer(stored, dtype=spec.dtype).reshape(spec.clip_shape)
-        statistics = np.frombuffer(chunk, dtype="<f8").reshape(-1, *spec.statistics_shape)[self.slot]
-        return values, statistics, written_with(marker)
+        return self.shard.read(self.slot)
+
+
+def decoded(stored: np.ndarray, spec: ArraySpec) -> np.ndarray:
+    """Return the values of a clip from its stored bytes."""
+    data = codec(spec.compression).decode(stored) if spec.compression else stored
+    return np.frombuffer(data, dtype=spec.dtype).reshape(spec.clip_shape)
+
+
+def statistics_of(chunk: bytes, spec: ArraySpec) -> np.ndarray:
+    """Return the statistics of all clips of a shard from their stored bytes, `(clips, groups, 2)` float64."""
+    return np.frombuffer(chunk, dtype="<f8").reshape(-1, *spec.statistics_shape)

@@ -21,6 +21,7 @@ from stores.codec import Compression
 from stores.files import digest
 
 POINTER = "current.json"  # in a folder of stores: which of them is the current one
+ADDRESS = "address"  # there: where they are, if that is in object storage
 
 # The index at the end of a shard: an offset and a byte count for each slot, and a checksum.
 INDEX_ENTRY_BYTES, INDEX_CHECKSUM_BYTES = 16, 4

@@ -6,74 +6,75 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stores.files import partial_name, sync, write_checked
-from stores.held import HeldShard
+from stores.held import AnyHeldShard, HeldShard
 from stores.layout import ArraySpec, Layout
 from stores.markers import ACCEPTED, Marker
 
 
 @dataclass(frozen=True)
-class ShardLink:
-    """Shard of some store, and the place in another one that it is to have.
+class WholeShard:
+    """Shard of some store that another one is to take over.
 
     Attributes
     ----------
     held : HeldShard
     found : dict
         Its marker.
-    layout : Layout
     spec : ArraySpec
     shard : int
+        Of the place that it is to have.
     promised : dict, optional
         Marker that the place has already, of the same bytes.
     """
 
-    held: HeldShard
+    held: AnyHeldShard
     found: Marker
-    layout: Layout
     spec: ArraySpec
     shard: int
     promised: Marker | None
 
     @property
-    def marker(self) -> Path:
-        return self.layout.marker(self.spec.variant, self.shard)
-
-    def link_tensors(self) -> bool:
-        """Link tensors and statistics; return False where that cannot be, so that they are copied or computed.
-
-        A file that was cut short is linked as well; the writer, which looks at sizes, then takes the shard for missing.
-        """
-        try:
-            _link(self.held.tensors, self.layout.shard(self.spec, self.shard))
-            _link(self.held.statistics, self.layout.statistics_chunk(self.spec, self.shard))
-        except OSError:  # a file gone, no hard links
-            return False
-        return True
-
-    def link_marker(self) -> None:
-        """Give the shard its marker: in another store it has promised nothing yet."""
-        if self.promised is None and ACCEPTED not in self.found:
-            try:
-                _link(self.held.marker, self.marker)
-                return
-            except OSError:  # the other store is removed just now
-                pass
-        marker = self.promised or {name: value for name, value in self.found.items() if name != ACCEPTED}
-        write_checked(self.marker, marker)
+    def marker(self) -> Marker:
+        """Return the marker that the place gets: in another store the shard has promised nothing yet."""
+        return self.promised or {name: value for name, value in self.found.items() if name != ACCEPTED}
 
 
-def link_shards(links: Collection[ShardLink]) -> list[ShardLink]:
+def link_shards(layout: Layout, shards: Collection[WholeShard]) -> list[WholeShard]:
     """Take over shards into one store, durably: the files first, and then the markers. Return those that it has now."""
-    done = [link for link in links if link.link_tensors()]
-    for folder in {
-        path for link in done for path in (link.layout.tensors(link.spec), link.layout.statistics(link.spec))
-    }:
+    done = [shard for shard in shards if _link_tensors(layout, shard)]
+    for folder in {path for one in done for path in (layout.tensors(one.spec), layout.statistics(one.spec))}:
         sync(folder)
-    for link in done:
-        link.link_marker()
-    for folder in {link.marker.parent for link in done}:
+    for one in done:
+        _link_marker(layout, one)
+    for folder in {layout.markers(one.spec.variant) for one in done}:
         sync(folder)
     return done
+
+
+def _link_tensors(layout: Layout, one: WholeShard) -> bool:
+    """Link tensors and statistics; return False where that cannot be, so that they are copied or computed.
+
+    A file that was cut short is linked as well; the writer, which looks at sizes, then takes the shard for missing.
+    """
+    if not isinstance(one.held, HeldShard):
+        return False
+    try:
+        _link(one.held.tensors, layout.shard(one.spec, one.shard))
+        _link(one.held.statistics, layout.statistics_chunk(one.spec, one.shard))
+    except OSError:  # a file gone, no hard links
+        return False
+    return True
+
+
+def _link_marker(layout: Layout, one: WholeShard) -> None:
+    path = layout.marker(one.spec.variant, one.shard)
+    if isinstance(one.held, HeldShard) and one.marker == one.found:
+        try:
+            _link(one.held.marker, path)
+            return
+        except OSError:  # the other store is removed just now
+            pass
+    write_checked(path, one.marker)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 from stores.errors import StoreError
 from stores.files import parse_checked, read_checked
 from stores.folder import FolderStorage
-from stores.layout import POINTER, Layout
+from stores.layout import ADDRESS, POINTER, Layout
 from stores.reader import Store
 from stores.remote.objects import PUSH, Objects, is_address
 
-CACHE_BYTES = 50 * 10**9
+CACHE_GB = "OTOGURA_CACHE_GB"  # variable with the size of the cache
 
 
 def open_store(
@@ -19,7 +19,7 @@ def open_store(
     check: bool = False,
     direct: bool = False,
     cache: str | Path | None = None,
-    cache_bytes: int = CACHE_BYTES,
+    cache_bytes: int | None = None,
 ) -> Store:
     """Open a complete store, the current one of a folder of stores that belong together, or an HDF5 export of one.
 
@@ -36,9 +36,11 @@ def open_store(
     direct : bool
         Read past the page cache, where the system can: for stores many times the size of memory.
     cache : path, optional
-        Folder of the cache; by default `otogura` in the user's folder of caches (`XDG_CACHE_HOME`).
-    cache_bytes : int
-        Size of the cache, over all stores and processes that use it; with 0 nothing is kept.
+        Folder of the cache; by default that in `OTOGURA_CACHE`, or `otogura` in the user's folder of caches
+        (`XDG_CACHE_HOME`).
+    cache_bytes : int, optional
+        Size of the cache, over all stores and processes that use it; by default that in `OTOGURA_CACHE_GB`, or 50 GB.
+        With 0 nothing is kept.
 
     Returns
     -------
@@ -76,9 +78,10 @@ def open_store(
         from stores.hdf5 import Hdf5Storage  # h5py is for those who have such a file
 
         return Store(Hdf5Storage(folder, check, direct))
-    pointer = folder / POINTER
-    if pointer.is_file():
-        folder = folder / read_checked(pointer)["store"]
+    current = current_store(folder)
+    if isinstance(current, str):
+        return _open_remote(current, cache, cache_bytes)
+    folder = current
     if not folder.is_dir():
         raise StoreError(f"{folder}: no such store")
     if not Layout(folder).manifest.is_file():
@@ -87,6 +90,15 @@ def open_store(
     store = Store(storage)
     storage.check_sizes(store.specs.values(), len(store))
     return store
+
+
+def current_store(folder: Path) -> Path | str:
+    """Return the current one of a folder of stores, or its address; any other folder as it is."""
+    pointer = folder / POINTER
+    if not pointer.is_file():
+        return folder
+    current = read_checked(pointer)
+    return f"{current[ADDRESS]}/{current['store']}" if ADDRESS in current else folder / current["store"]
 
 
 def store_objects(address: str) -> Objects:
@@ -101,9 +113,23 @@ def store_objects(address: str) -> Objects:
     return objects.below(pointer["store"])
 
 
-def _open_remote(address: str, cache: str | Path | None, cache_bytes: int) -> Store:
+def _open_remote(address: str, cache: str | Path | None, cache_bytes: int | None) -> Store:
     from stores.remote.storage import RemoteStorage
 
     objects = store_objects(address)
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Store(RemoteStorage(objects, home / "otogura" if cache is None else Path(cache), cache_bytes))
+    folder = os.environ.get("OTOGURA_CACHE") if cache is None else cache
+    if folder is None:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "otogura"
+    size = _cache_bytes() if cache_bytes is None else cache_bytes
+    return Store(RemoteStorage(objects, Path(folder), size))
+
+
+def _cache_bytes() -> int:
+    text = os.environ.get(CACHE_GB, "50")
+    try:
+        gigabytes = float(text)
+    except ValueError:
+        gigabytes = -1.0
+    if not 0 <= gigabytes < float("inf"):
+        raise StoreError(f"{CACHE_GB}: expected a number of GB, got {text!r}")
+    return int(gigabytes * 1e9)

@@ -127,7 +127,7 @@ def test_the_oracle_imports_nothing_of_ours() -> None:
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("pipeline.build.store", {"librosa", "torch", "zarr"}),  # what a worker imports
+        ("pipeline.build.shards", {"librosa", "torch", "zarr"}),  # what a worker imports
         ("training.report.comparison", {"librosa", "torch", "zarr", "numba"}),  # what a comparison imports
         ("pipeline.runs.cost", {"librosa", "torch", "zarr", "numba"}),
         (

@@ -18,7 +18,7 @@ from pipeline.corpus.sides import by_side
 from pipeline.corpus.split_file import recorded_sides, update_split
 from pipeline.support.executors import TaskRunner
 from stores import open_store
-from stores.reuse import Pool
+from stores.reuse import Pool, folder_donors
 from training.stream import ClipStream
 
 Action = Callable[[], object]
@@ -102,7 +102,7 @@ def find(site: Site) -> Action:
 
     def action() -> None:
         missing = writer.missing()
-        copies = Pool(site.store.family.parent, site.specs).find(writer, missing)
+        copies = Pool(folder_donors(site.store.family.parent, site.specs)).find(writer, missing)
         assert None not in copies.of("original", len(writer.shards) - 1, 1)
 
     return action
@@ -121,7 +121,7 @@ def link(site: Site) -> Action:
     writer.prepare(row_table(grown, site.store.recipe), {})
 
     def action() -> None:
-        Pool(site.store.family.parent, site.specs).link(writer)
+        Pool(folder_donors(site.store.family.parent, site.specs)).link(writer)
         assert len(writer.missing()) <= 1 + -(-NEW_CLIPS // site.store.clips_per_shard)
 
     return action

@@ -9,57 +9,37 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import soundfile
 
-from features.audio import content_hash
-from features.extractor import FeatureExtractor, PassThroughExtractor, draw_many, extractor_of
+from features.extractor import draw_many, extractor_of
 from features.tensors import AnyRecipe
-from pipeline.build.environment import environment
-from pipeline.corpus.recordings import Part, Recording
+from pipeline.build.shards import ShardTask, build_shard, needs_of
 from pipeline.corpus.sources.base import Recordings
-from pipeline.support.errors import InputError
-from pipeline.support.executors import Needs, TaskRunner
+from pipeline.support.executors import TaskRunner
 from pipeline.support.progress import Meter
 from stores.codec import Compression
-from stores.errors import StoreError
-from stores.files import read_checked, remove_partials, write_checked
-from stores.held import HeldClip
-from stores.layout import POINTER, ArraySpec, Layout
-from stores.reuse import Copies, Pool
-from stores.writer import StoreWriter, VariantShard, writing_shard
+from stores.files import checked_json, read_checked, remove_partials, write_checked
+from stores.layout import ADDRESS, POINTER, ArraySpec
+from stores.remote.donors import remote_donors
+from stores.remote.objects import Objects
+from stores.remote.writer import RemoteWriter
+from stores.reuse import Copies, Donor, Pool, folder_donors
+from stores.writer import StoreWriter, Writer
 
+SCRATCH = "uploading"  # beside current.json: shards on their way to object storage
 ROWS_AT_ONCE = 1 << 16  # of tables that are worked through in pieces
-
-
-class ChangedError(InputError):
-    """A recording is not what was indexed, though its size and modification time may be."""
 
 
 @dataclass(frozen=True)
 class Built:
-    """Result of a build: its store, and counts of tensors, that is of clips times variants.
+    """Result of a build: folder or address of its store, and counts of tensors, that is of clips times variants.
 
     Of those that were not computed, `copied` stand in shards that were written, beside computed ones or alone.
     """
 
-    path: Path
+    path: Path | str
     computed: int
     reused: int
     copied: int
-
-
-@dataclass(frozen=True)
-class ShardTask:
-    """One range of clips and all variants that it lacks."""
-
-    layout: Layout
-    specs: Sequence[ArraySpec]
-    shard: int
-    recordings: Sequence[Recording]
-    content_hashes: Sequence[str]
-    held: dict[str, list[HeldClip | None]]  # by variant: tensors to copy in place of computing them
-    features: FeatureExtractor | PassThroughExtractor
-    accept_new_bytes: bool = False
 
 
 def build_store(
@@ -72,108 +52,66 @@ def build_store(
     clips_per_shard: int,
     compression: Compression | None = None,
     engine: TaskRunner,
+    address: str | None = None,
     redo: Collection[tuple[str, int]] | None = None,
     accept_new_bytes: bool = False,
 ) -> Built:
     """Build, finish or mend the store of these clips in the folder `family`, and point `current.json` there.
 
-    Tensors that any store beside it holds already are linked or copied. The caller holds the lock of the family.
-    `redo` names shards, by variant and number, of a complete store that are damaged: what is whole in them is copied.
-    Raises `ChangedError` when a recording is not what was indexed, and `StoreError` when a shard that was finished once
-    comes out with other bytes, unless `accept_new_bytes` says that the store takes them, under another identity.
+    With the address of a folder in object storage, the store is built below that, and the pointer says so. Tensors that
+    any store beside it, or in a folder beside `family`, holds already are linked or copied. The caller holds the lock
+    of the family. `redo` names shards, by variant and number, of a complete store in a folder that are damaged: what is
+    whole in them is copied. Raises `ChangedError` when a recording is not what was indexed, and `StoreError` when a
+    shard that was finished once comes out with other bytes, unless `accept_new_bytes` says that the store takes them,
+    under another identity.
     """
     specs = array_specs(recipe, clips_per_shard, compression)
-    identity = store_identity(clips, specs)
-    writer = StoreWriter(family / identity, specs, clips["content_hash"])
+    name_of_store = store_identity(clips, specs)
+    writer: Writer
+    if address is None:
+        writer = StoreWriter(family / name_of_store, specs, clips["content_hash"])
+    else:
+        objects = Objects(address).below(name_of_store)
+        writer = RemoteWriter(objects, family / SCRATCH, specs, clips["content_hash"])
     total = len(clips) * len(specs)
     computed = copied = 0
     if redo is not None or not writer.complete:
         writer.prepare(
             row_table(clips, recipe), {"corpus": name, "recipe": asdict(recipe), "channels": list(recipe.channels)}
         )
-        pool = Pool(family.parent, specs)
+        pool = Pool(_donors(family.parent, address, specs))
         pool.link(writer)
         missing = writer.missing(redo or ())
         pending = sum(len(writer.shards[shard]) * len(variants) for shard, variants in missing.items())
         tasks = _tasks(writer, missing, pool.find(writer, missing), recordings, recipe, accept_new_bytes)
         with Meter(f"{name}: tensors", pending) as meter:
-            shards = engine.run(build_shard, tasks, len(missing), needs=_needs, count_workers=meter.show_workers)
+            shards = engine.run(build_shard, tasks, len(missing), needs=needs_of, count_workers=meter.show_workers)
             for done, fresh in shards:
                 computed += fresh
                 copied += done - fresh
                 meter.advance(done)
         writer.sweep()  # after workers that were killed, whose shards others have written
-        writer.finish(_manifest(identity, name, len(clips), recipe, specs))
+        writer.finish(_manifest(name_of_store, name, len(clips), recipe, specs))
+    _point(family, address, name_of_store, writer.identity, keep_other=redo is not None)
+    return Built(writer.path, computed, total - computed, copied)
+
+
+def _donors(stores: Path, address: str | None, specs: Sequence[ArraySpec]) -> list[Donor]:
+    """Return the stores that may hold some of the tensors, those in the same storage first."""
+    remote = [] if address is None else remote_donors(Objects(address.rsplit("/", 1)[0]), specs)
+    return [*remote, *folder_donors(stores, specs)]
+
+
+def _point(family: Path, address: str | None, store: str, identity: str, keep_other: bool) -> None:
+    """Point `current.json` to a store, unless it points to another one that is to be kept."""
     pointer = family / POINTER
-    if redo is None or not pointer.is_file() or read_checked(pointer)["store"] == identity:  # else an old one is mended
-        told = read_checked(writer.layout.manifest)["identity"]
-        remove_partials(family.glob(f"{POINTER}*"))
-        write_checked(pointer, {"store": identity} | ({} if told == identity else {"identity": told}))
-    return Built(writer.layout.path, computed, total - computed, copied)
-
-
-class Decoder:
-    """Decoder of recordings in their order, which keeps the last longer one of whose parts it has decoded one."""
-
-    def __init__(self) -> None:
-        self._longer: Recording | None = None
-        self._decoded: tuple[np.ndarray, int]
-
-    def decode(self, recording: Recording) -> tuple[np.ndarray, int]:
-        """Return samples and rate in Hz, as `recording.decode` does."""
-        if not isinstance(recording, Part) or (longer := recording.longer) is None:
-            return recording.decode()
-        if longer != self._longer:
-            self._longer = None  # unless it decodes
-            self._decoded = longer.decode()
-            self._longer = longer
-        samples, rate_hz = self._decoded
-        return recording.cut(samples), rate_hz
-
-
-def build_shard(task: ShardTask) -> tuple[int, int]:
-    """Write the missing variants of one shard, clip by clip; returns the counts of all and of computed tensors."""
-    computed = 0
-    variants = [spec.variant for spec in task.specs]
-    decoder = Decoder()
-    accept = task.accept_new_bytes
-    with writing_shard(task.layout, task.specs, task.shard, task.content_hashes, accept_new_bytes=accept) as shards:
-        for slot, (recording, expected) in enumerate(zip(task.recordings, task.content_hashes, strict=True)):
-            wanted = [variant for variant in variants if not _copied(task.held[variant][slot], shards[variant])]
-            if not wanted:
-                continue
-            changed = ChangedError(f"{recording}: this file changed since it was indexed; type the same command again")
-            try:
-                samples, rate_hz = decoder.decode(recording)
-            except (OSError, ValueError, soundfile.SoundFileError):
-                raise changed from None
-            content = content_hash(samples, rate_hz)
-            if content.hex() != expected:
-                raise changed
-            clip = task.features.clip(samples, rate_hz)
-            for variant, tensor in task.features.compute(clip, content, wanted):  # type: ignore[arg-type]  # its own clip
-                shards[variant].append(tensor.values, tensor.statistics, [environment()])
-                computed += 1
-    return len(task.recordings) * len(variants), computed
-
-
-def _needs(task: ShardTask) -> Needs:
-    """Return paths that tell a worker with the same storage: the row table was written just now."""
-    return Needs(read=(task.layout.rows, task.recordings[0].path), written=(task.layout.path,))
-
-
-def _copied(held: HeldClip | None, shard: VariantShard) -> bool:
-    """Copy a tensor from another store, if one holds it undamaged and as was promised here; says whether."""
-    if held is None:
-        return False
-    try:
-        values, statistics, written_with = held.read()
-    except (StoreError, OSError):  # that store may be damaged, or be removed just now
-        return False
-    if not shard.as_promised(values):
-        return False
-    shard.append(values, statistics, written_with)
-    return True
+    if keep_other and pointer.is_file() and read_checked(pointer)["store"] != store:  # an old one is mended
+        return
+    current = {"store": store} | ({} if identity == store else {"identity": identity})
+    remove_partials(family.glob(f"{POINTER}*"))
+    write_checked(pointer, current | ({} if address is None else {ADDRESS: address}))
+    if address is not None:
+        Objects(address).put(POINTER, checked_json(current))
 
 
 def row_table(clips: pa.Table, recipe: AnyRecipe) -> pa.Table:
@@ -235,7 +173,7 @@ def store_identity(clips: pa.Table, specs: Sequence[ArraySpec]) -> str:
 
 
 def _tasks(
-    writer: StoreWriter,
+    writer: Writer,
     missing: dict[int, list[str]],
     copies: Copies,
     recordings: Recordings,
@@ -249,7 +187,7 @@ def _tasks(
         rows = writer.shards[shard]
         hashes = writer.shard_hashes(shard)
         yield ShardTask(
-            layout=writer.layout,
+            destination=writer.destination,
             specs=[writer.specs[variant] for variant in variants],
             shard=shard,
             recordings=recordings(rows),

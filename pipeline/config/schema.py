@@ -19,6 +19,7 @@ from pipeline.runs.trackers import TrackerName
 from pipeline.support.errors import InputError
 from pipeline.support.paths import UserPath
 from stores.codec import Compression
+from stores.remote.objects import is_address
 from training.models.linear_probe.settings import LinearProbeModel
 from training.settings import Positive, Section
 
@@ -63,11 +64,21 @@ def _for_snakemake(folder: Path) -> Path:
     return folder
 
 
+def _writable_address(text: str) -> str:
+    if not is_address(text) or text.startswith("http"):
+        raise ValueError("expected an address that can be written to, such as s3://bucket/folder")
+    return text.rstrip("/")
+
+
 class Config(Section):
     """A whole configuration file."""
 
     work_dir: Annotated[UserPath, AfterValidator(_for_snakemake)] = Path("work")
     """Folder of this machine for everything that is made. Its path holds no name in braces."""
+
+    stores: Annotated[str, AfterValidator(_writable_address)] | None = None
+    """Address in object storage, such as `s3://bucket/folder`, below which stores are built, in place of the folder
+    `stores` in the work folder."""
 
     engine: Literal["joblib", "dask"] = "joblib"
     """Library that spreads the shards of a store over workers. Both write the same bytes."""

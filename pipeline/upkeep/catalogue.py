@@ -20,8 +20,9 @@ from pipeline.workflow.names import build_lock
 from pipeline.workflow.plan import Plan
 from pipeline.workflow.targets import StoreTarget
 from stores.errors import StoreError
-from stores.files import read_checked, read_json
+from stores.files import read_json
 from stores.layout import POINTER, Layout
+from stores.opening import current_store
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Shelved:
         arrays = {name: array for name, array in metadata.items() if array["node_type"] == "array"}
         attributes = read_json(layout.group / "zarr.json")["attributes"] if arrays else {}
         try:
-            current = read_checked(path.parent / POINTER)["store"] == path.name
+            current = current_store(path.parent) == path
         except StoreError:
             current = False
         return cls(layout, attributes, arrays, current)
@@ -114,8 +115,10 @@ def why(path: Path, work: Path) -> Iterator[tuple[str, str]]:
 
     Raises `InputError` where there is no store.
     """
-    if (path / POINTER).is_file():
-        path = path / read_checked(path / POINTER)["store"]
+    current = current_store(path)
+    if isinstance(current, str):
+        raise InputError(f"{path}: its store is in object storage, at {current}; expected one in a folder")
+    path = current
     if not Layout(path).rows.is_file():
         raise InputError(f"{path}: no such store; `otogura stores` lists them")
     store = Shelved.at(path)

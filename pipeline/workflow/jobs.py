@@ -45,6 +45,7 @@ class BuildJob(Section):
     recipe: AnyRecipe
     index: Path
     family: Path
+    address: str | None  # of the folder in object storage in which the store is built, in place of `family`
     clips_per_shard: int
     compression: Compression | None
 

@@ -162,6 +162,7 @@ def _stores(config: Config, paths: Mapping[str, str], corpora: Mapping[str, Corp
             corpus=corpora[names[0]],
             recipe=config.recipes[experiments[names[0]].recipe],
             family=config.work_dir / "stores" / store_name,
+            address=None if config.stores is None else f"{config.stores}/{store_name}",
             lock=build_lock(config.work_dir, store_name),
             clips_per_shard=config.clips_per_shard,
             compression=config.compression,

@@ -154,6 +154,7 @@ class StoreTarget:
     corpus: CorpusTarget
     recipe: AnyRecipe
     family: Path
+    address: str | None  # of their folder in object storage, in place of `family`, which has the pointer alone
     lock: Path  # held by whoever writes into the folder
     clips_per_shard: int
     compression: Compression | None
@@ -171,6 +172,7 @@ class StoreTarget:
             recipe=self.recipe,
             index=self.corpus.index_folder,
             family=self.family,
+            address=self.address,
             clips_per_shard=self.clips_per_shard,
             compression=self.compression,
         ).model_dump_json()

@@ -69,13 +69,16 @@ class RemoteClips:
 
     def stored(self, number: int) -> np.ndarray:
         """Return the stored bytes of a clip, out of the cache or over the network."""
-        if (kept := self._held(number)) is not None:
-            return kept
         with self._lock:
             future = self._coming.pop(number, None)
-        return self._fetched(number) if future is None else future.result()
+        if future is not None:
+            return future.result()
+        kept = self._held(number)
+        return self._fetched(number) if kept is None else kept
 
     def address(self, number: int) -> int | None:
+        if number in self._coming:  # whoever reads it takes it from there
+            return None
         kept = self._held(number)
         return None if kept is None else int(kept.ctypes.data)
 

@@ -120,6 +120,30 @@ class Objects:
 
         return self._tried("", "listed", listed)
 
+    def size(self, name: str) -> int | None:
+        """Return the size of an object in bytes; None if there is none."""
+        import obstore
+
+        try:
+            return self._tried(name, "read", lambda: obstore.head(self.store, name)["size"])
+        except FileNotFoundError:
+            return None
+
+    def folders(self, name: str = "") -> list[str]:
+        """Return the names of what lies in a folder and has objects below it."""
+        import obstore
+
+        def listed() -> list[str]:
+            return sorted(obstore.list_with_delimiter(self.store, name or None)["common_prefixes"])
+
+        return self._tried(name, "listed", listed)
+
+    def copy(self, name: str, target: str) -> None:
+        """Copy an object within the storage, whole or not at all; errors as in `get`."""
+        import obstore
+
+        self._tried(name, "copied", lambda: obstore.copy(self.store, name, target))
+
     def put(self, name: str, data: Any, *, create: bool = False) -> bool:
         """Write an object from bytes, a path or an open file, whole or not at all.
 

@@ -92,7 +92,7 @@ class RemoteStorage:
     def open_clips(self, spec: ArraySpec, file: int, clips: int) -> ClipReader:
         count = min(spec.clips_per_shard, clips - file * spec.clips_per_shard)
         name = RELATIVE.shard(spec, file).as_posix()
-        places = self._places(spec, name, count)
+        places = self.places(spec, name, count)
 
         def open_cached() -> CachedShard:
             assert self._folder is not None
@@ -110,7 +110,8 @@ class RemoteStorage:
         )
         return PackedClips(reader, spec, Path(name)) if spec.compression else reader
 
-    def _places(self, spec: ArraySpec, name: str, count: int) -> np.ndarray:
+    def places(self, spec: ArraySpec, name: str, count: int) -> np.ndarray:
+        """Return offset and byte count of each clip in a shard's object, `(count, 2)` int64."""
         if not spec.compression:
             return equal_places(spec.clip_bytes, count)
         index, size = self.objects.get_end(name, spec.index_bytes)

@@ -13,6 +13,7 @@ from stores.layout import POINTER, ArraySpec, Layout
 from stores.opening import open_store
 from stores.remote.objects import Objects
 from stores.remote.storage import RELATIVE, RemoteStorage
+from stores.remote.upload import promise, send
 from stores.remote.verify import is_shard, names_of, shards_of
 from stores.verify import damage_of_shard
 
@@ -71,7 +72,7 @@ class Push:
         with ThreadPoolExecutor(TRANSFERS) as threads:
             yield from threads.map(lambda job: self._push_shard(*job), jobs)
         for path in self._layout.metadata():
-            self._put(path)
+            send(self.objects, path.relative_to(self._layout.path).as_posix(), path, self._there)
         manifest = self._layout.manifest
         name = manifest.relative_to(self._layout.path).as_posix()
         committed = self.objects.put(name, manifest.read_bytes(), create=True)
@@ -86,18 +87,15 @@ class Push:
     def _push_shard(self, spec: ArraySpec, shard: int, content_hashes: list[str]) -> Moved:
         if damage := next(damage_of_shard(self._layout, spec, shard, content_hashes), None):
             raise StoreError(f"{damage}; to mend the store: otogura verify --repair and its folder")
-        paths = [self._layout.shard(spec, shard), self._layout.statistics_chunk(spec, shard)]
-        count = sum(self._put(path) for path in paths)
-        self._put(self._layout.marker(spec.variant, shard))  # after what it speaks of
-        return Moved(count)
-
-    def _put(self, path: Path) -> int:
-        """Write an object that is not there in this size yet; return the bytes that were sent."""
-        name = path.relative_to(self._layout.path).as_posix()
-        if self._there.get(name) == (size := path.stat().st_size):
-            return 0
-        self.objects.put(name, path)
-        return size
+        tensors, statistics, marker_name = names_of(spec, shard)
+        marker = read_checked(self._layout.marker(spec.variant, shard))
+        if not promise(self.objects, spec, shard, marker, self._there):
+            raise StoreError(
+                f"{self.objects.address}/{marker_name}: other bytes of this shard are promised there; choose another "
+                "address, or remove this object and the shard if nobody needs them"
+            )
+        sent = send(self.objects, tensors, self._layout.shard(spec, shard), self._there)
+        return Moved(sent + send(self.objects, statistics, self._layout.statistics_chunk(spec, shard), self._there))
 
 
 class Pull:

@@ -12,9 +12,10 @@ from stores import open_store
 from stores.errors import StoreError
 from stores.files import read_checked, write_checked
 from stores.markers import differences, distinct
-from stores.reuse import Pool
+from stores.reuse import Pool, folder_donors
+from stores.shard_writing import writing_shard
 from stores.verify import verify
-from stores.writer import StoreWriter, writing_shard
+from stores.writer import StoreWriter
 
 OLD, NEW = {"packages": {"soxr": "0.5"}, "cpu": "A"}, {"packages": {"soxr": "1.0"}, "cpu": "A"}
 
@@ -84,14 +85,14 @@ def test_accepted_bytes_that_are_linked_are_the_first_ones_of_the_other_store(
     write_shard(writer, 1, NEW, accept_new_bytes=True)
     other = new_store(tmp_path / "f" / "stores" / "new", "abcd", spec())
     (tmp_path / "f" / "stores" / "s").symlink_to(writer.layout.path)
-    Pool(tmp_path / "f", [spec()]).link(other)
+    Pool(folder_donors(tmp_path / "f", [spec()])).link(other)
     accepted, linked = (read_checked(one.layout.marker("original", 0)) for one in (writer, other))
     assert accepted == linked | {"accepted": True}
     other.finish(manifest("abcd", [spec()]))
     assert open_store(other.layout.path).identity == "x"
     # A shard that is lost and linked again stays accepted.
     writer.layout.shard(spec(), 0).unlink()
-    Pool(tmp_path / "f", [spec()]).link(writer)
+    Pool(folder_donors(tmp_path / "f", [spec()])).link(writer)
     assert writer.layout.shard(spec(), 0).samefile(other.layout.shard(spec(), 0))
     assert read_checked(writer.layout.marker("original", 0)) == accepted
 
@@ -147,7 +148,7 @@ def test_an_older_marker_is_read_and_reused(writer: StoreWriter, tmp_path: Path)
     old = path.read_bytes()
     new = new_store(tmp_path / "f" / "stores" / "new", "abcd", spec())
     (tmp_path / "f" / "stores" / "s").symlink_to(writer.layout.path)
-    Pool(tmp_path / "f", [spec()]).link(new)
+    Pool(folder_donors(tmp_path / "f", [spec()])).link(new)
     assert new.layout.marker("original", 0).read_bytes() == old
     new.finish(manifest("abcd", [spec()]))
     assert open_store(new.layout.path).manifest["written_with"] == [None]
@@ -161,7 +162,7 @@ def test_a_shard_of_other_bytes_is_not_linked_in_its_place(writer: StoreWriter, 
     ours = new_store(tmp_path / "stores" / "f" / "ours", "abcd", spec())
     write_shard(ours, 0, OLD)
     ours.layout.shard(spec(), 0).unlink()
-    pool = Pool(tmp_path / "stores", [spec()])
+    pool = Pool(folder_donors(tmp_path / "stores", [spec()]))
     pool.link(ours)
     assert ours.missing() == {0: ["original"]}
     with writing_shard(ours.layout, [spec()], 0, list("abcd")) as opened:

@@ -20,7 +20,7 @@ from stores.errors import StoreError
 from stores.files import PARTIAL_SUFFIX, read_checked
 from stores.held import HeldClip
 from stores.layout import ArraySpec, Layout
-from stores.reuse import Pool
+from stores.reuse import Pool, folder_donors
 from stores.verify import verify
 from stores.writer import StoreWriter
 
@@ -28,14 +28,16 @@ from stores.writer import StoreWriter
 def copies_of(stores: Path, packed: ArraySpec, contents: str) -> list[HeldClip | None]:
     """Find the clips that a store of these recordings can copy."""
     writer = StoreWriter(stores / "f" / "wanted", [packed], list(contents))
-    copies = Pool(stores, [packed]).find(writer, {shard: [packed.variant] for shard in range(len(writer.shards))})
+    copies = Pool(folder_donors(stores, [packed])).find(
+        writer, {shard: [packed.variant] for shard in range(len(writer.shards))}
+    )
     return [clip for shard, rows in enumerate(writer.shards) for clip in copies.of(packed.variant, shard, len(rows))]
 
 
 def test_whole_shards_are_linked_even_from_an_incomplete_store(tmp_path: Path) -> None:
     old = write(tmp_path / "stores" / "f" / "old", "abcdefghij", [spec()], shards={0, 1})
     new = new_store(tmp_path / "stores" / "f" / "new", "abcdefghijk", spec())
-    Pool(tmp_path / "stores", [spec()]).link(new)
+    Pool(folder_donors(tmp_path / "stores", [spec()])).link(new)
     assert old.layout.shard(spec(), 0).samefile(new.layout.shard(spec(), 0))
     assert new.missing() == {2: ["original"]}
 
@@ -43,7 +45,7 @@ def test_whole_shards_are_linked_even_from_an_incomplete_store(tmp_path: Path) -
 def test_a_shard_is_linked_wherever_it_stands_there(tmp_path: Path) -> None:
     old = write(tmp_path / "stores" / "f" / "old", "axyzabcdefgh", [spec()])
     new = new_store(tmp_path / "stores" / "f" / "new", "abcdaxyz", spec())
-    Pool(tmp_path / "stores", [spec()]).link(new)
+    Pool(folder_donors(tmp_path / "stores", [spec()])).link(new)
     assert old.layout.shard(spec(), 1).samefile(new.layout.shard(spec(), 0))
     assert old.layout.shard(spec(), 0).samefile(new.layout.shard(spec(), 1))
     assert not new.missing()
@@ -80,7 +82,7 @@ def test_clips_are_found_however_they_are_compressed(
     assert held is not None
     np.testing.assert_array_equal(held.read()[0], values("c", "original"))
     new = new_store(tmp_path / "stores" / "f" / "new", "abcd", spec(compression=ours))
-    Pool(tmp_path / "stores", [spec(compression=ours)]).link(new)
+    Pool(folder_donors(tmp_path / "stores", [spec(compression=ours)])).link(new)
     assert (not new.missing()) == (ours == theirs)
 
 
@@ -100,7 +102,7 @@ def test_an_array_of_another_name_and_size_of_shards_is_used(tmp_path: Path) -> 
     np.testing.assert_array_equal(held[1].read()[0], values("e", "named"))
     alike = spec(clips_per_shard=2)
     new = new_store(tmp_path / "stores" / "f" / "new", "cdab", alike)
-    Pool(tmp_path / "stores", [alike]).link(new)
+    Pool(folder_donors(tmp_path / "stores", [alike])).link(new)
     assert not new.missing()
     assert new.layout.shard(alike, 0).samefile(Layout(tmp_path / "stores" / "f" / "old").shard(named, 1))
 
@@ -111,7 +113,7 @@ def test_of_several_variants_each_is_taken_from_where_it_is(tmp_path: Path) -> N
     both = [spec(), spec("noise")]
     new = StoreWriter(tmp_path / "stores" / "f" / "new", both, list("efghijklabcz"))
     new.prepare(rows("efghijklabcz"), {})
-    pool = Pool(tmp_path / "stores", both)
+    pool = Pool(folder_donors(tmp_path / "stores", both))
     pool.link(new)
     missing = new.missing()
     assert missing == {0: ["noise"], 1: ["original", "noise"], 2: ["original", "noise"]}
@@ -158,7 +160,7 @@ def test_a_damaged_store_does_not_keep_others_from_being_used(tmp_path: Path, da
     assert held is not None
     assert held.shard.layout == good
     new = new_store(tmp_path / "stores" / "f" / "new", "abcd", spec())
-    Pool(tmp_path / "stores", [spec()]).link(new)
+    Pool(folder_donors(tmp_path / "stores", [spec()])).link(new)
     assert new.layout.shard(spec(), 0).samefile(good.shard(spec(), 0))
 
 
@@ -170,7 +172,7 @@ def test_a_shard_is_linked_from_the_first_store_that_can_give_it(tmp_path: Path,
         one.statistics_chunk(spec(), 0).unlink()
     two = write(tmp_path / "stores" / "f" / "2", "abcd", [spec()]).layout
     new = new_store(tmp_path / "stores" / "f" / "new", "abcd", spec())
-    Pool(tmp_path / "stores", [spec()]).link(new)
+    Pool(folder_donors(tmp_path / "stores", [spec()])).link(new)
     assert not new.missing()
     giver = one if first == "whole" else two
     assert new.layout.shard(spec(), 0).samefile(giver.shard(spec(), 0))
@@ -203,7 +205,7 @@ def test_damaged_statistics_are_not_copied(tmp_path: Path) -> None:
 def test_a_store_that_is_removed_meanwhile_is_not_used(tmp_path: Path, gone: str) -> None:
     old = write(tmp_path / "stores" / "f" / "old", "abcdefgh", [spec()])
     new = new_store(tmp_path / "stores" / "f" / "new", "abcdefgh", spec())
-    pool = Pool(tmp_path / "stores", [spec()])
+    pool = Pool(folder_donors(tmp_path / "stores", [spec()]))
     if gone == "store":
         shutil.rmtree(old.layout.path)
     else:
@@ -222,7 +224,7 @@ def test_linked_shards_share_tensors_statistics_and_markers(tmp_path: Path, monk
     monkeypatch.setattr("stores.reuse.SHARDS_AT_ONCE", 2)
     old = write(tmp_path / "stores" / "f" / "old", "abcdefghijkl", [spec()])
     new = new_store(tmp_path / "stores" / "f" / "new", "abcdefghijkl", spec())
-    Pool(tmp_path / "stores", [spec()]).link(new)
+    Pool(folder_donors(tmp_path / "stores", [spec()])).link(new)
     assert not new.missing()
     for shard in range(3):
         assert new.layout.shard(spec(), shard).samefile(old.layout.shard(spec(), shard))
@@ -240,7 +242,7 @@ def test_a_store_that_is_removed_while_a_shard_is_linked(tmp_path: Path, monkeyp
         old.layout.marker("original", 0).unlink(missing_ok=True)
 
     monkeypatch.setattr("stores.links.os", SimpleNamespace(link=link, replace=os.replace))
-    Pool(tmp_path / "stores", [spec()]).link(new)
+    Pool(folder_donors(tmp_path / "stores", [spec()])).link(new)
     assert not new.missing()
     new.finish(manifest("abcd", [spec()]))
     assert not list(verify(new.layout.path))
@@ -267,7 +269,7 @@ def test_linking_again_after_a_kill_leaves_nothing_behind(tmp_path: Path) -> Non
     write(tmp_path / "stores" / "f" / "old", "abcd", [spec()])
     new = new_store(tmp_path / "stores" / "f" / "new", "abcd", spec())
     for _ in range(2):
-        Pool(tmp_path / "stores", [spec()]).link(new)
+        Pool(folder_donors(tmp_path / "stores", [spec()])).link(new)
         assert not new.missing()
         new.layout.marker("original", 0).unlink()
     assert not list(tmp_path.rglob("*" + PARTIAL_SUFFIX))
@@ -276,6 +278,6 @@ def test_linking_again_after_a_kill_leaves_nothing_behind(tmp_path: Path) -> Non
 def test_the_old_store_stays_when_the_new_one_goes(tmp_path: Path) -> None:
     write(tmp_path / "stores" / "f" / "old", "abcd", [spec()])
     new = new_store(tmp_path / "stores" / "f" / "new", "abcd", spec())
-    Pool(tmp_path / "stores", [spec()]).link(new)
+    Pool(folder_donors(tmp_path / "stores", [spec()])).link(new)
     shutil.rmtree(new.layout.path)
     np.testing.assert_array_equal(open_store(tmp_path / "stores" / "f" / "old").clip(0), values("a", "original"))

@@ -13,7 +13,8 @@ from stores import open_store
 from stores.codec import Compression
 from stores.files import PARTIAL_SUFFIX, digest, read_checked
 from stores.layout import Layout
-from stores.writer import StoreWriter, writing_shard
+from stores.shard_writing import writing_shard
+from stores.writer import StoreWriter
 
 
 @pytest.mark.parametrize("compression", [None, *get_args(Compression)])

@@ -9,7 +9,8 @@ import pyarrow as pa
 from stores import Store
 from stores.codec import Compression
 from stores.layout import ArraySpec
-from stores.writer import StoreWriter, writing_shard
+from stores.shard_writing import writing_shard
+from stores.writer import StoreWriter
 
 SHAPE = (4, 6, 2)
 

@@ -22,7 +22,8 @@ from pipeline.workflow.plan import Plan, plan_of
 from stores import Store, open_store
 from stores.codec import Compression
 from stores.layout import ArraySpec
-from stores.writer import StoreWriter, writing_shard
+from stores.shard_writing import writing_shard
+from stores.writer import StoreWriter
 
 RECIPE = Recipe(frames=24, n_mels=32)
 

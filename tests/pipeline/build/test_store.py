@@ -24,7 +24,8 @@ from features.tensors.log_mel import LogMelRecipe
 from features.tensors.waveform import WaveformRecipe
 from otogura import extract
 from pipeline.build.environment import environment
-from pipeline.build.store import Built, array_specs, build_shard, build_store
+from pipeline.build.shards import build_shard
+from pipeline.build.store import Built, array_specs, build_store
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.support.errors import InputError
@@ -33,7 +34,7 @@ from stores import open_store
 from stores.codec import Compression
 from stores.files import read_checked
 from stores.layout import Layout
-from stores.writer import writing_shard
+from stores.shard_writing import writing_shard
 
 RECIPE = Recipe(frames=24, n_mels=32)
 

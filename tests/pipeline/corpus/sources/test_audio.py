@@ -11,7 +11,7 @@ from corpora import RATE_HZ, write_corpus
 from indices import index, table
 
 from features.audio import content_hash, decode
-from pipeline.build.store import Decoder
+from pipeline.build.shards import Decoder
 from pipeline.corpus.index import update_index
 from pipeline.corpus.sources.audio import scan as scanning
 from pipeline.corpus.sources.audio.probe import probe_all

@@ -1,0 +1,105 @@
+"""One shard of a store: the task that a worker gets, and its work, clip by clip."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import soundfile
+
+from features.audio import content_hash
+from features.extractor import FeatureExtractor, PassThroughExtractor
+from pipeline.build.environment import environment
+from pipeline.corpus.recordings import Part, Recording
+from pipeline.support.errors import InputError
+from pipeline.support.executors import Needs
+from stores.errors import StoreError
+from stores.held import HeldClip
+from stores.layout import ArraySpec
+from stores.shard_writing import Destination, VariantShard
+
+
+class ChangedError(InputError):
+    """A recording is not what was indexed, though its size and modification time may be."""
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """One range of clips and all variants that it lacks."""
+
+    destination: Destination
+    specs: Sequence[ArraySpec]
+    shard: int
+    recordings: Sequence[Recording]
+    content_hashes: Sequence[str]
+    held: dict[str, list[HeldClip | None]]  # by variant: tensors to copy in place of computing them
+    features: FeatureExtractor | PassThroughExtractor
+    accept_new_bytes: bool = False
+
+
+class Decoder:
+    """Decoder of recordings in their order, which keeps the last longer one of whose parts it has decoded one."""
+
+    def __init__(self) -> None:
+        self._longer: Recording | None = None
+        self._decoded: tuple[np.ndarray, int]
+
+    def decode(self, recording: Recording) -> tuple[np.ndarray, int]:
+        """Return samples and rate in Hz, as `recording.decode` does."""
+        if not isinstance(recording, Part) or (longer := recording.longer) is None:
+            return recording.decode()
+        if longer != self._longer:
+            self._longer = None  # unless it decodes
+            self._decoded = longer.decode()
+            self._longer = longer
+        samples, rate_hz = self._decoded
+        return recording.cut(samples), rate_hz
+
+
+def build_shard(task: ShardTask) -> tuple[int, int]:
+    """Write the missing variants of one shard, clip by clip; returns the counts of all and of computed tensors."""
+    count = len(task.recordings) * len(task.specs)
+    specs = task.destination.lacking(task.specs, task.shard)
+    if not specs:
+        return count, 0
+    computed = 0
+    variants = [spec.variant for spec in specs]
+    decoder = Decoder()
+    accept = task.accept_new_bytes
+    with task.destination.writing(specs, task.shard, task.content_hashes, accept_new_bytes=accept) as shards:
+        for slot, (recording, expected) in enumerate(zip(task.recordings, task.content_hashes, strict=True)):
+            wanted = [variant for variant in variants if not _copied(task.held[variant][slot], shards[variant])]
+            if not wanted:
+                continue
+            changed = ChangedError(f"{recording}: this file changed since it was indexed; type the same command again")
+            try:
+                samples, rate_hz = decoder.decode(recording)
+            except (OSError, ValueError, soundfile.SoundFileError):
+                raise changed from None
+            content = content_hash(samples, rate_hz)
+            if content.hex() != expected:
+                raise changed
+            clip = task.features.clip(samples, rate_hz)
+            for variant, tensor in task.features.compute(clip, content, wanted):  # type: ignore[arg-type]  # its own clip
+                shards[variant].append(tensor.values, tensor.statistics, [environment()])
+                computed += 1
+    return count, computed
+
+
+def needs_of(task: ShardTask) -> Needs:
+    """Return paths that tell a worker with the same storage."""
+    read, written = task.destination.needed
+    return Needs(read=(*read, task.recordings[0].path), written=tuple(written))
+
+
+def _copied(held: HeldClip | None, shard: VariantShard) -> bool:
+    """Copy a tensor from another store, if one holds it undamaged and as was promised here; says whether."""
+    if held is None:
+        return False
+    try:
+        values, statistics, written_with = held.read()
+    except (StoreError, OSError):  # that store may be damaged, or be removed just now
+        return False
+    if not shard.as_promised(values):
+        return False
+    shard.append(values, statistics, written_with)
+    return True
