@@ -10,6 +10,7 @@ from pipeline.corpus.split_file import SPLIT_FILE, read_sides
 from pipeline.runs.events import EVENTS, read_events
 from pipeline.runs.run import Run
 from pipeline.support.errors import InputError
+from pipeline.upkeep.catalogue import stores_elsewhere
 from stores.files import read_json
 from stores.opening import open_store
 from training.artefact import WEIGHTS
@@ -87,9 +88,12 @@ def read_record(work: Path, name: str) -> RunRecord:
     return RunRecord(name, folder, run, sides, init_from, state, metrics)
 
 
-def _store(work: Path, identity: str, name: str) -> Path:
-    """Return the folder of the store with an identity."""
+def _store(work: Path, identity: str, name: str) -> Path | str:
+    """Return folder or address of the store with an identity."""
     for manifest in sorted((work / "stores").glob("*/*/manifest.json")):
         if read_json(manifest)["identity"] == identity:
             return manifest.parent
+    for _, address in stores_elsewhere(work):
+        if address.endswith(f"/{identity}"):
+            return address
     raise InputError(f"{work / 'stores'}: expected the store {identity} that {name} was trained on, found none")

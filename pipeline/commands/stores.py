@@ -3,13 +3,15 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pipeline.commands.options import Configfile, StorePath, Work
 from pipeline.support.errors import InputError
+from stores import open_store
 from stores.errors import StoreError
+from stores.opening import current_store, store_objects
 from stores.remote.objects import is_address
 
 
@@ -21,13 +23,16 @@ def stores(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the stores, complete or not, and the experiments of the configuration that use them."""
-    from pipeline.upkeep.catalogue import shelved, users
+    from pipeline.upkeep.catalogue import shelved, stores_elsewhere, users
     from pipeline.workflow.plan import plan_of
 
     plan = plan_of(configfile or [])
     work = work_dir or plan.work
     found = shelved(work)
     listed = [(store.describe(), names) for store, names in zip(found, users(found, plan), strict=True)]
+    for family, address in stores_elsewhere(work):
+        names = [name for name, one in plan.experiments.items() if one.store.family.resolve() == family.resolve()]
+        listed.append((_described(address), names))
     if as_json:
         print(json.dumps([described | {"experiments": names} for described, names in listed], indent=1))
         return
@@ -40,6 +45,14 @@ def stores(
         incomplete = "" if store["complete"] else ", incomplete"
         variants = "1 variant" if len(store["variants"]) == 1 else f"{len(store['variants'])} variants"
         print(f"    {store['clips']} clips, {variants}, {shape}, {size}, {use}{incomplete}")
+
+
+def _described(address: str) -> dict[str, Any]:
+    """Return what is printed of a complete store at an address. Raises `StoreError` where it cannot be read."""
+    store = open_store(address, cache_bytes=0)
+    manifest = store.manifest
+    told = {name: manifest[name] for name in ("corpus", "recipe", "identity", "clips", "shape", "dtype", "bytes")}
+    return {"path": str(store.path), **told, "variants": sorted(store.variants), "complete": True}
 
 
 def why(
@@ -84,8 +97,8 @@ def verify(
 
     if accept_new_bytes and not mend:
         raise InputError("--accept-new-bytes: expected together with --repair, which is what writes")
-    if is_address(path):
-        _verify_remote(path, mend)
+    if address := path if is_address(path) else _address_in(Path(path)):
+        _verify_remote(address, mend)
         return
     store = Path(path)
     damages = list(damages_in(store))
@@ -104,19 +117,29 @@ def verify(
     print(f"{path}: whole")
 
 
+def _address_in(folder: Path) -> str | None:
+    """Return the address of the current store of a folder, if that is in object storage."""
+    try:
+        current = current_store(folder)
+    except StoreError:  # a damaged pointer, which is found below
+        return None
+    return current if isinstance(current, str) else None
+
+
 def _verify_remote(address: str, mend: bool) -> None:
-    from stores.opening import store_objects
     from stores.remote.verify import verify_remote
 
     if mend:
-        raise InputError(f"{address}: expected a folder to be repaired; repair the store there, and push it again")
+        raise InputError(
+            f"{address}: expected a folder to be repaired; remove what is damaged, and push or build the store again"
+        )
     objects = store_objects(address)
     damages = list(verify_remote(objects))
     for damage in damages:
         print(damage)
     if damages:
         print(
-            f"{objects.address}: {len(damages)} missing or damaged; remove what is damaged, and push again",
+            f"{objects.address}: {len(damages)} missing or damaged; remove what is damaged, and push or build again",
             file=sys.stderr,
         )
         raise typer.Exit(1)
@@ -150,7 +173,6 @@ def export(
     output: Annotated[Path, typer.Argument(help="The HDF5 file to write.")],
 ) -> None:
     """Write a store as one HDF5 file, which h5py reads, and open_store and the stream as well."""
-    from stores import open_store
     from stores.hdf5 import export as write
 
     if output.exists():

@@ -96,6 +96,17 @@ def shelved(work: Path) -> list[Shelved]:
     return [Shelved.at(path.parent) for path in sorted((work / "stores").glob("*/*/rows.parquet"))]
 
 
+def stores_elsewhere(work: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the folder of each store that was built in object storage from a work folder, and its address."""
+    for pointer in sorted((work / "stores").glob(f"*/{POINTER}")):
+        try:
+            current = current_store(pointer.parent)
+        except StoreError:  # a damaged pointer, for `verify` to find
+            continue
+        if isinstance(current, str):
+            yield pointer.parent, current
+
+
 def users(stores: Iterable[Shelved], plan: Plan) -> list[list[str]]:
     """Return for each store the experiments that are trained on it, or will be once it is built to the end."""
     wanted = {target.family.resolve(): _wanted(target) for target in plan.stores.values()}

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 5  # of a request, beside those that obstore makes by itself
 FETCHES = 3  # of what does not match its checksum
-PUSH, REPLACE = "push the store again", "remove this object, and push the store again"  # what is there is passed over
+PUSH = "push or build the store again"  # what is there is passed over
+REPLACE = f"remove this object, and {PUSH}"
 PAUSE_S = 0.1  # of which the second attempt waits twice, and each further one twice as long as that before
 TIMEOUT_S = {"connect": 5, "request": 60}
 INSTALL = "the package obstore is not installed; to install it: pip install 'otogura[remote]'"
