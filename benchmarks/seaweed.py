@@ -1,6 +1,7 @@
 """SeaweedFS, an object store as a program of its own, on 127.0.0.1."""
 
 import os
+import random
 import socket
 import subprocess
 import sysconfig
@@ -13,7 +14,7 @@ from pathlib import Path
 
 WEED = Path(sysconfig.get_path("scripts")) / "weed"
 BUCKET = "stores"
-GRPC_OFFSET = 10_000  # of the ports that it opens beside those of HTTP
+PORTS, GRPC_OFFSET = (12_000, 22_000), 10_000  # of HTTP, and how far above them those of gRPC lie
 PATIENCE_S, LOOK_S = 120.0, 0.05
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "of nobody", "AWS_REGION": "us-east-1"}
 
@@ -55,17 +56,19 @@ def _answers(port: int) -> bool:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens at, nor at those of gRPC above them."""
+    """Return ports that nobody listens at, nor at those of gRPC above them.
+
+    They lie below those that systems give to connections, which could take one before SeaweedFS has it.
+    """
     found: list[int] = []
     while len(found) < count:
+        port = random.randrange(*PORTS)
         with socket.socket() as one, socket.socket() as above:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-            if port in found or port + GRPC_OFFSET > 65_535:
-                continue
             try:
+                one.bind(("127.0.0.1", port))
                 above.bind(("127.0.0.1", port + GRPC_OFFSET))
             except OSError:
                 continue
+        if port not in found:
             found.append(port)
     return found

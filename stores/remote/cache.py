@@ -3,6 +3,7 @@
 import fcntl
 import mmap
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 SWEEP_SHARE = 16  # part of the limit that is written between two looks at the size of the whole
 KEPT_SHARE = 0.9  # of the limit, after the oldest have gone
+LOOK_EVERY_S = 1.0  # whether a file is still there; a look for each clip takes a twentieth of the time of an epoch
 SUFFIX = ".cached"
 
 
@@ -39,10 +41,14 @@ class CachedShard:
             self._inode = os.fstat(file.fileno()).st_ino
             self._map = mmap.mmap(file.fileno(), self._end + len(places), access=mmap.ACCESS_READ)
         self._memory = np.frombuffer(self._map, np.uint8)
+        self._look_at_s = 0.0
 
     @property
     def removed(self) -> bool:
-        """True once another process, or this one, has removed the file to make room."""
+        """True once another process, or this one, has removed the file to make room; looked up now and then."""
+        if (now := time.monotonic()) < self._look_at_s:
+            return False
+        self._look_at_s = now + LOOK_EVERY_S
         try:
             return os.stat(self.path).st_ino != self._inode
         except FileNotFoundError:

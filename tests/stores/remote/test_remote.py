@@ -15,6 +15,7 @@ from buckets import FAULTS, Bucket, bucket
 from obstore.exceptions import GenericError
 from stores_of import random_store, small_store
 
+import stores.remote.cache
 import stores.remote.objects
 from stores import Store, open_store
 from stores.errors import StoreError
@@ -199,7 +200,7 @@ class TestFaults:
         (shard,) = (there.folder / "family" / Path(local.path).name).glob("tensors.zarr/original/c.0.*")
         shard.rename(tmp_path / "away")
         try:
-            said = r"^s3://stores/family/.*/original/c\.0\.0\.0\.0: no such object; push the store again$"
+            said = r"^s3://stores/family/.*/original/c\.0\.0\.0\.0: no such object; push or build the store again$"
             with pytest.raises(StoreError, match=said):
                 opened(there, tmp_path / "cache").clip(0)
         finally:
@@ -235,13 +236,27 @@ class TestCache:
         assert same(local, store)
 
     def test_what_is_removed_while_it_is_open_is_fetched_again(
-        self, there: Bucket, local: Store, tmp_path: Path
+        self, there: Bucket, local: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(stores.remote.cache, "LOOK_EVERY_S", 0.0)
         store = opened(there, tmp_path)
         assert same(local, store)
         shutil.rmtree(tmp_path / "stores")
         assert same(local, store)
         assert any(tmp_path.rglob(f"*{SUFFIX}"))
+
+    def test_what_is_announced_and_read_is_held_no_longer(self, there: Bucket, local: Store, tmp_path: Path) -> None:
+        store = opened(there, tmp_path)
+        rows = list(range(len(local)))
+        expected = batch(local, rows, "noise").tobytes()
+        with ThreadPoolExecutor(4) as threads:
+            for _ in range(4):
+                for row in rows:
+                    store.announce(row, "noise")
+                futures = [threads.submit(batch, store, rows, "noise") for _ in range(4)]
+                assert {future.result().tobytes() for future in futures} == {expected}
+        readers = [store._clips("noise", file) for file in range(len(store.shards))]
+        assert not any(reader._coming for reader in readers)  # type: ignore[attr-defined]
 
     def test_a_reader_holds_one_file(self, there: Bucket, local: Store, tmp_path: Path) -> None:
         store = opened(there, tmp_path)

@@ -173,9 +173,9 @@ def test_the_commands(
     assert typed("verify", there.address()) == 1
     captured = capsys.readouterr()
     assert captured.out.count("this object is missing") == 1
-    assert "1 missing or damaged; remove what is damaged, and push again" in captured.err
+    assert "1 missing or damaged; remove what is damaged, and push or build again" in captured.err
     assert typed("verify", there.address(), "--repair") == 1
-    assert "repair the store there, and push it again" in capsys.readouterr().err
+    assert "remove what is damaged, and push or build the store again" in capsys.readouterr().err
     assert typed("push", family, "folder") == 1
     assert capsys.readouterr().err == "otogura: folder: expected an address such as s3://bucket/folder\n"
     assert typed("pull", "s3://stores/none", str(tmp_path / "other")) == 1
