@@ -66,8 +66,9 @@ clean:
 	$(INSTALL) --editable ".[docs]"
 	@touch $@
 
-# litdata asks for torchvision and an older dateutil than the rest, and reads tensors without either.
+# litdata and MosaicML Streaming ask for torchvision and older packages than the rest, and read tensors without them.
 .venv/.bench: .venv/bin/pip pyproject.toml constraints.txt
 	$(INSTALL) --editable ".[bench]"
 	$(INSTALL) --no-deps litdata boto3 botocore jmespath s3transfer obstore tifffile
+	$(INSTALL) --no-deps mosaicml-streaming brotli catalogue cramjam python-snappy xxhash zstd
 	@touch $@

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from unittest.mock import patch
@@ -13,8 +14,8 @@ import numpy as np
 from benchmarks.measure import Row, medians, row
 from benchmarks.noise import CLIPS, noise, written
 from benchmarks.scratch import scratch
-from benchmarks.seaweed import WEED, seaweed
-from benchmarks.stream import BATCHES, SHAPE, streamed, taken, two_cores
+from benchmarks.seaweed import BUCKET, WEED, seaweed
+from benchmarks.stream import BATCHES, SHAPE, check, streamed, taken, two_cores
 from features.tensors.four_channel import Recipe
 from stores import Store, open_store
 from stores.remote.objects import Objects
@@ -24,10 +25,14 @@ from stores.remote.transfer import Push
 ADDRESS = "s3://stores/noise"
 UNIT = "ms per batch of 16 clips of 1.35 MB, SeaweedFS on the same two cores"
 RANGES, ZARR, CACHED = "remote/vs_range_reads", "remote/vs_zarr_obstore", "remote/second_epoch_vs_local"
+FORMATS = {  # with formats of their own: the file in `peers`, and how the table calls it
+    "remote/vs_litdata": ("litdata_remote", "litdata from the same server"),
+    "remote/vs_mosaicml": ("mosaicml_remote", "MosaicML Streaming from the same server"),
+}
 
 
 def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
-    names = [name for name in (RANGES, ZARR, CACHED) if wanted(name)]
+    names = [name for name in (RANGES, ZARR, *FORMATS, CACHED) if wanted(name)]
     if not names:
         return
     if not WEED.is_file():
@@ -53,6 +58,18 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
             loaded = peer.prepare(f"{ADDRESS}/{Path(local.path).name}/tensors.zarr/original")
             mine, theirs = medians(remote, taken(lambda seed: peer.epoch(loaded, seed)))
             yield row(ZARR, UNIT, mine / BATCHES, theirs / BATCHES, "zarr-python over obstore and torch's DataLoader")
+        for name in [name for name in FORMATS if name in names]:
+            module, other_name = FORMATS[name]
+            try:
+                peer = import_module(f"benchmarks.peers.{module}")
+            except ImportError:
+                print(f"{name}: needs `make bench`", flush=True)
+                continue
+            (folder / module).mkdir()
+            there = peer.prepare(folder / module, noise(SHAPE), f"s3://{BUCKET}/{module}", upload)
+            check(partial(peer.epoch, there), noise(SHAPE))
+            mine, theirs = medians(remote, taken(partial(peer.epoch, there)))
+            yield row(name, UNIT, mine / BATCHES, theirs / BATCHES, other_name)
         if CACHED in names:
             cached = taken(streamed(open_store(ADDRESS, cache=folder / "cache")))
             cached()
@@ -60,6 +77,14 @@ def rows(wanted: Callable[[str], bool]) -> Iterator[Row]:
             unit = "ms per batch of 16 clips of 1.35 MB, page cache warm, two cores"
             yield row(CACHED, unit, mine / BATCHES, theirs / BATCHES, "the store in a local folder")
             shutil.rmtree(folder / "cache")
+
+
+def upload(folder: Path, address: str) -> None:
+    """Copy all files below a folder to an address."""
+    objects = Objects(address)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            objects.put(path.relative_to(folder).as_posix(), path)
 
 
 def range_reads(objects: Objects, store: Store) -> Callable[[], None]:

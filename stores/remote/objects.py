@@ -78,6 +78,8 @@ class Objects:
             }
             # The retries here end sooner, and cover bodies that are cut short as well.
             options["retry_config"] = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
+        if scheme in ("s3", "s3a"):
+            options["config"] = {"checksum_algorithm": "sha256"}  # of each upload, or of each part of one
         try:
             return from_url(self.address, **options)
         except _errors() as error:
