@@ -98,7 +98,7 @@ def test_nothing_is_computed_again_by_anyone(tmp_path: Path, corpus: Path, there
 
 @pytest.mark.parametrize(("work", "copied"), [("work", 3), ("another", CLIPS)])
 def test_a_grown_corpus_costs_what_is_new(tmp_path: Path, corpus: Path, there: Bucket, work: str, copied: int) -> None:
-    """Where the order of the clips is kept, whole shards are copied by the storage itself; else single clips."""
+    """Whole shards are copied by the storage itself where the order of the clips is kept; else single clips."""
     build(tmp_path, there.address(FAMILY))
     write_corpus(tmp_path / "corpus", clips=6)
     grown = build(tmp_path, there.address(FAMILY), work=work)
