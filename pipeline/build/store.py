@@ -12,10 +12,12 @@ import pyarrow.compute as pc
 import soundfile
 
 from features.audio import content_hash
+from features.decoding import of_codecs
 from features.extractor import FeatureExtractor, PassThroughExtractor, draw_many, extractor_of
 from features.tensors import AnyRecipe
+from pipeline.build.decoder import worker_decoder
 from pipeline.build.environment import environment
-from pipeline.corpus.recordings import Part, Recording
+from pipeline.corpus.recordings import Recording
 from pipeline.corpus.sources.base import Recordings
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Needs, TaskRunner
@@ -112,30 +114,11 @@ def build_store(
     return Built(writer.layout.path, computed, total - computed, copied)
 
 
-class Decoder:
-    """Decoder of recordings in their order, which keeps the last longer one of whose parts it has decoded one."""
-
-    def __init__(self) -> None:
-        self._longer: Recording | None = None
-        self._decoded: tuple[np.ndarray, int]
-
-    def decode(self, recording: Recording) -> tuple[np.ndarray, int]:
-        """Return samples and rate in Hz, as `recording.decode` does."""
-        if not isinstance(recording, Part) or (longer := recording.longer) is None:
-            return recording.decode()
-        if longer != self._longer:
-            self._longer = None  # unless it decodes
-            self._decoded = longer.decode()
-            self._longer = longer
-        samples, rate_hz = self._decoded
-        return recording.cut(samples), rate_hz
-
-
 def build_shard(task: ShardTask) -> tuple[int, int]:
     """Write the missing variants of one shard, clip by clip; returns the counts of all and of computed tensors."""
     computed = 0
     variants = [spec.variant for spec in task.specs]
-    decoder = Decoder()
+    decoder = worker_decoder()
     accept = task.accept_new_bytes
     with writing_shard(task.layout, task.specs, task.shard, task.content_hashes, accept_new_bytes=accept) as shards:
         for slot, (recording, expected) in enumerate(zip(task.recordings, task.content_hashes, strict=True)):
@@ -150,9 +133,9 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
             content = content_hash(samples, rate_hz)
             if content.hex() != expected:
                 raise changed
-            clip = task.features.clip(samples, rate_hz)
+            clip, made_by = task.features.clip(samples, rate_hz), environment(of_codecs(recording.path))
             for variant, tensor in task.features.compute(clip, content, wanted):  # type: ignore[arg-type]  # its own clip
-                shards[variant].append(tensor.values, tensor.statistics, [environment()])
+                shards[variant].append(tensor.values, tensor.statistics, [made_by])
                 computed += 1
     return len(task.recordings) * len(variants), computed
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from pipeline.corpus.recordings import whole_name
+from pipeline.corpus.recordings import file_name, split_segment, whole_name
 from pipeline.corpus.sources.base import SCAN_CACHE
 from pipeline.support.errors import InputError
 from stores.files import replacing, write_bytes, write_json
@@ -153,11 +153,14 @@ def _merged(clips: pa.Table, groups: pa.ChunkedArray, named: pa.ChunkedArray) ->
 def _arrival(before: pa.ChunkedArray, ids: pa.ChunkedArray) -> np.ndarray:
     """Return the places of `ids` in the order of arrival: as in the last index, then the new ones by a hash of the id.
 
-    Parts of a recording follow each other, so that it is decoded once.
+    Parts and segments of a file follow each other, segments by their beginnings, so that it is decoded once.
     """
     rank = pc.fill_null(pc.index_in(ids, value_set=before.combine_chunks()), len(before)).to_numpy()
-    digests = b"".join(
-        b"".join([blake2b(whole_name(name).encode(), digest_size=8).digest() for name in batch.column(0).to_pylist()])
-        for batch in pa.table([ids], names=["id"]).to_batches(IDS_AT_ONCE)
-    )
-    return np.lexsort([np.frombuffer(digests, ">u8"), rank])
+    digests, starts_s = [], np.zeros(len(ids))
+    for number, batch in enumerate(pa.table([ids.combine_chunks()], names=["id"]).to_batches(IDS_AT_ONCE)):
+        names = batch.column(0).to_pylist()
+        digests.append(b"".join([blake2b(file_name(name).encode(), digest_size=8).digest() for name in names]))
+        for place, name in enumerate(names, start=number * IDS_AT_ONCE):
+            if name.endswith("]"):
+                starts_s[place] = split_segment(whole_name(name))[1]
+    return np.lexsort([starts_s, np.frombuffer(b"".join(digests), ">u8"), rank])

@@ -150,9 +150,9 @@ def test_mistakes_are_one_line(section: dict[str, Any], message: str) -> None:
     ("how", "message"),
     [
         ("raises", "KeyError: 'of its own'"),
-        ("twice", "recording 1: names a/0.wav again; expected each file once"),
+        ("twice", "recording 1: names a/0.wav again; expected each file or segment once"),
         ("tuple", "recording 1: expected a dict with the key path, got ('a/1.wav', 'b')"),
-        ("key", "recording 1: unknown key 'speaker'; known are path, label, group, fold, side"),
+        ("key", "recording 1: unknown key 'speaker'; known are path, label, group, fold, side, start_s, end_s"),
         ("number", "recording 1: label: expected str, got 3"),
         ("outside", "recording 1: path: expected one below root, relative to it, got '../x.wav'"),
         ("absolute", "recording 1: path: expected one below root, relative to it, got '/x.wav'"),
