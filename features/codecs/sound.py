@@ -43,6 +43,8 @@ class CodecSound:
         source = str(file) if isinstance(file, Path) else file
         try:
             self._container = self._av.open(source, options=options, metadata_errors="ignore")
+        except self._av.error.ArgumentError:  # of a container that is not on the list
+            raise DecodingError("it is in no container that is read") from None
         except self._av.error.FFmpegError as error:
             raise _refusal(error) from None
         if not self._container.streams.audio:

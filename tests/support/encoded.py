@@ -10,11 +10,14 @@ from av.audio.resampler import AudioResampler
 CODECS = {".m4a": "aac", ".aac": "aac", ".webm": "libopus", ".opus": "libopus", ".wma": "wmav2"}
 
 
-def encode(path: Path, samples: np.ndarray, rate_hz: int, codec: str | None = None, container: str | None = None) -> Path:
-    """Write `(samples,)` or `(samples, channels)` float32 by the codec of the ending, or by another one."""
+def encode(path: Path, samples: np.ndarray, rate_hz: int, codec: str = "", **options: str) -> Path:
+    """Write `(samples,)` or `(samples, channels)` float32 by the codec of the ending or another one; return the path.
+
+    `options` are those of the container.
+    """
     channels = np.atleast_2d(samples.T)
     layout = {1: "mono", 2: "stereo"}[len(channels)]
-    with av.open(str(path), "w", format=container) as file:
+    with av.open(str(path), "w", container_options=options) as file:
         stream = file.add_stream(codec or CODECS[path.suffix], rate=rate_hz, layout=layout)
         if stream.codec_context.name == "wmav2":
             stream.bit_rate = 64000 * len(channels)

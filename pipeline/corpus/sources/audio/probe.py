@@ -11,7 +11,7 @@ import numpy as np
 from features.audio import ContentHash
 from features.decoding import OpenSound
 from features.faults import FaultyError, Levels, fault_of, open_checked, truncation
-from features.spans import SpanReader
+from features.spans import SpanReader, seeks_exactly
 from pipeline.corpus.sources.audio.recording import AudioFile
 from pipeline.corpus.sources.base import UNREADABLE
 
@@ -67,10 +67,14 @@ def probe(path: Path, parts: Sequence[AudioFile], refuse_silence: bool) -> list[
 
 
 def _probe(path: Path, parts: Sequence[AudioFile], refuse_silence: bool) -> list[Probe]:
+    apart = False
     try:
         with open_checked(path) as sound:
+            apart = seeks_exactly(sound) and len(parts) > 1 and not all(part.is_whole for part in parts)
             return _decode(sound, parts, refuse_silence)
     except FaultyError as error:
+        if apart:  # damage in one place is the fault of no segment elsewhere
+            return [one for part in parts for one in _probe(path, [part], refuse_silence)]
         reason = str(error)
     except FileNotFoundError:
         reason = "no such file"
@@ -115,7 +119,7 @@ def _shortage(reader: SpanReader, part: AudioFile, span: tuple[int, int], decode
     rate_hz = reader.sound.samplerate
     if start >= reader.end:
         return f"the segment begins at {part.start_s:g} s, and the recording ends at {reader.end / rate_hz:g} s"
-    if part.end_s is not None and stop - reader.end > OVERHANG_S * rate_hz:
+    if part.end_s is not None and stop - reader.end > OVERHANG_S * rate_hz + 1:
         return f"the segment ends at {part.end_s:g} s, and the recording at {reader.end / rate_hz:g} s"
     return ""
 
