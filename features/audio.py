@@ -59,7 +59,7 @@ def decode(path: str | Path) -> tuple[np.ndarray, int]:
         return join_blocks(blocks(sound)), sound.samplerate
 
 
-def join_blocks(parts: Iterator[np.ndarray]) -> np.ndarray:
+def join_blocks(parts: Iterable[np.ndarray]) -> np.ndarray:
     """Concatenate blocks to one array `(samples,)` float32."""
     return np.concatenate([np.zeros(0, np.float32), *parts])
 
@@ -70,6 +70,11 @@ def resample(samples: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
         return samples
     resampled = soxr.resample(samples, from_hz, to_hz, quality="HQ")
     return resampled if len(resampled) else samples[:1]  # shorter than one sample at the new rate
+
+
+def resampled_length(samples: int, from_hz: float, to_hz: float) -> int:
+    """Return how many samples `resample` makes of so many; halves are rounded as by libsoxr."""
+    return samples if from_hz == to_hz else max(1, int(samples / (from_hz / to_hz) + 0.5))
 
 
 def resample_blocks(parts: Iterable[np.ndarray], from_hz: float, to_hz: float) -> Iterator[np.ndarray]:

@@ -2,13 +2,18 @@
 
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from features.audio import open_sound
+from features.audio import ContentHash, content_hash, open_sound
+from features.extractor import FeatureExtractor, PassThroughExtractor
+from features.sound import Clip
 from features.spans import SpanReader
 from pipeline.corpus.recordings import Part, Recording, Segment
+
+LONG = 1 << 25  # samples: twelve minutes at 44.1 kHz, in 134 MB
 
 
 class Decoder:
@@ -35,10 +40,37 @@ class Decoder:
         samples, rate_hz = self._decoded
         return recording.cut(samples), rate_hz
 
+    def clip(
+        self, recording: Recording, samples: int, features: FeatureExtractor | PassThroughExtractor
+    ) -> tuple[bytes, Clip | np.ndarray]:
+        """Return the content hash of a recording of so many samples, and the clip that its variants start from.
+
+        Of a long recording no more than the clip is held in memory.
+        """
+        is_part = isinstance(recording, Part) and recording.longer is not None
+        if samples > LONG and not is_part and isinstance(recording, Segment) and isinstance(features, FeatureExtractor):
+            return self._long_clip(recording, samples, features)
+        decoded, rate_hz = self.decode(recording)
+        return content_hash(decoded, rate_hz), features.clip(decoded, rate_hz)
+
     def forget(self) -> None:
         """Forget the longer recording, whose samples take memory; the file of segments stays open."""
         self._longer = None
         self._decoded = (np.zeros(0, np.float32), 0)
+
+    def _long_clip(self, recording: Segment, samples: int, features: FeatureExtractor) -> tuple[bytes, Clip]:
+        reader, self._reader = self._opened(recording), None  # unless it decodes
+        rate_hz = reader.sound.samplerate
+        content = ContentHash(rate_hz)
+
+        def hashed() -> Iterator[np.ndarray]:
+            for _, block in reader.blocks(*recording.span(rate_hz)):
+                content.update(block)
+                yield block
+
+        clip = features.clip_of_blocks(hashed(), rate_hz, samples)
+        self._reader = reader
+        return content.digest(), clip
 
     def _whole(self, recording: Recording) -> tuple[np.ndarray, int]:
         if not isinstance(recording, Segment) or recording.is_whole:

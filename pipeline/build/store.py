@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import soundfile
 
-from features.audio import content_hash
 from features.decoding import of_codecs
 from features.extractor import FeatureExtractor, PassThroughExtractor, draw_many, extractor_of
 from features.tensors import AnyRecipe
@@ -59,6 +58,7 @@ class ShardTask:
     shard: int
     recordings: Sequence[Recording]
     content_hashes: Sequence[str]
+    lengths: Sequence[int]  # in samples at the recordings' own rates
     held: dict[str, list[HeldClip | None]]  # by variant: tensors to copy in place of computing them
     features: FeatureExtractor | PassThroughExtractor
     accept_new_bytes: bool = False
@@ -97,7 +97,8 @@ def build_store(
         pool.link(writer)
         missing = writer.missing(redo or ())
         pending = sum(len(writer.shards[shard]) * len(variants) for shard, variants in missing.items())
-        tasks = _tasks(writer, missing, pool.find(writer, missing), recordings, recipe, accept_new_bytes)
+        held = pool.find(writer, missing)
+        tasks = _tasks(writer, missing, held, recordings, clips["samples"], recipe, accept_new_bytes)
         with Meter(f"{name}: tensors", pending) as meter:
             shards = engine.run(build_shard, tasks, len(missing), needs=_needs, count_workers=meter.show_workers)
             for done, fresh in shards:
@@ -121,19 +122,19 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
     decoder = worker_decoder()
     accept = task.accept_new_bytes
     with writing_shard(task.layout, task.specs, task.shard, task.content_hashes, accept_new_bytes=accept) as shards:
-        for slot, (recording, expected) in enumerate(zip(task.recordings, task.content_hashes, strict=True)):
+        clips = zip(task.recordings, task.content_hashes, task.lengths, strict=True)
+        for slot, (recording, expected, length) in enumerate(clips):
             wanted = [variant for variant in variants if not _copied(task.held[variant][slot], shards[variant])]
             if not wanted:
                 continue
             changed = ChangedError(f"{recording}: this file changed since it was indexed; type the same command again")
             try:
-                samples, rate_hz = decoder.decode(recording)
+                content, clip = decoder.clip(recording, length, task.features)
             except (OSError, ValueError, soundfile.SoundFileError):
                 raise changed from None
-            content = content_hash(samples, rate_hz)
             if content.hex() != expected:
                 raise changed
-            clip, made_by = task.features.clip(samples, rate_hz), environment(of_codecs(recording.path))
+            made_by = environment(of_codecs(recording.path))
             for variant, tensor in task.features.compute(clip, content, wanted):  # type: ignore[arg-type]  # its own clip
                 shards[variant].append(tensor.values, tensor.statistics, [made_by])
                 computed += 1
@@ -222,6 +223,7 @@ def _tasks(
     missing: dict[int, list[str]],
     copies: Copies,
     recordings: Recordings,
+    lengths: pa.ChunkedArray,
     recipe: AnyRecipe,
     accept_new_bytes: bool,
 ) -> Iterator[ShardTask]:
@@ -237,6 +239,7 @@ def _tasks(
             shard=shard,
             recordings=recordings(rows),
             content_hashes=hashes,
+            lengths=lengths.slice(rows.start, len(rows)).to_pylist(),
             held={variant: copies.of(variant, shard, len(hashes)) for variant in variants},
             features=features,
             accept_new_bytes=accept_new_bytes,
