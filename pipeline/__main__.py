@@ -74,6 +74,9 @@ def _index(text: str, options: argparse.Namespace) -> None:
     remark = f", {unlabelled} without a label" if unlabelled else ""
     remark += repetition_remark(index.clips, source.repeated)
     log.info("%s: %d recordings, %d quarantined%s", job.folder.name, len(index.clips), index.quarantined, remark)
+    if index.changes:
+        changed = ", ".join(f"{count} {kind}" for kind, count in index.changes.items())
+        log.info("%s: since the last index: %s", job.folder.name, changed)
 
 
 def _build(text: str, options: argparse.Namespace) -> None:
