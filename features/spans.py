@@ -16,9 +16,9 @@ def samples_at(seconds: float, rate_hz: int) -> int:
     return int(np.floor(seconds * rate_hz + 0.5))
 
 
-def seeks_exactly(sound: OpenSound) -> bool:
-    """Return True if the samples after a seek are, bit for bit, those that come when all is read."""
-    return sound.subtype in _STATELESS and sound.frames != UNKNOWN_FRAMES
+def exact_frames(sound: OpenSound) -> int | None:
+    """Return the length in samples where the header states the true one and a seek changes no sample, else None."""
+    return sound.frames if sound.subtype in _STATELESS and sound.frames != UNKNOWN_FRAMES else None
 
 
 class SpanReader:
@@ -31,11 +31,16 @@ class SpanReader:
     ----------
     sound : OpenSound
         Open recording of which nothing has been read.
+
+    Attributes
+    ----------
+    frames : int or None
+        Length of the recording where it seeks, None where it reads forwards.
     """
 
     def __init__(self, sound: OpenSound) -> None:
         self.sound = sound
-        self._seeks = seeks_exactly(sound)
+        self.frames = exact_frames(sound)
         self._forwards = blocks(sound)
         self._position = 0  # of the decoder, in samples
         self._held: list[tuple[int, np.ndarray]] = []  # blocks in which a later span may begin, with their places
@@ -43,14 +48,14 @@ class SpanReader:
     @property
     def earliest(self) -> int:
         """Return the first sample that can still be read."""
-        if self._seeks:
+        if self.frames is not None:
             return 0
         return self._held[0][0] if self._held else self._position
 
     @property
     def end(self) -> int:
         """Return the length of the recording in samples, once a span has reached beyond it."""
-        return self.sound.frames if self._seeks else self._position
+        return self._position if self.frames is None else self.frames
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Return the samples from `start` to before `stop`, `(samples,)` float32; fewer where the recording ends.
@@ -64,8 +69,8 @@ class SpanReader:
 
         Where the recording is read forwards, the next span may begin at `keep_from`, or else at `stop`.
         """
-        if self._seeks:
-            yield from self._sought(start, min(stop, self.sound.frames))
+        if self.frames is not None:
+            yield from self._sought(start, min(stop, self.frames))
             return
         for begin, block in self._passed(start, stop, stop if keep_from is None else keep_from):
             piece = block[max(start - begin, 0) : stop - begin]

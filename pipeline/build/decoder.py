@@ -17,10 +17,10 @@ LONG = 1 << 25  # samples: twelve minutes at 44.1 kHz, in 134 MB
 
 
 class Decoder:
-    """Decoder that keeps the last longer recording of which it has decoded a part, and the last file of segments.
+    """Decoder that keeps the last file of segments open, and the last recording that it had to decode for a part of it.
 
-    Segments in the order of their beginnings are decoded in one pass over their file, or by seeking; another order
-    costs time and gives the same samples.
+    Segments in the order of their beginnings are decoded in one pass over their file, or by seeking, as are equal parts
+    where the length is known before; another order costs time and gives the same samples.
     """
 
     def __init__(self) -> None:
@@ -31,11 +31,19 @@ class Decoder:
 
     def decode(self, recording: Recording) -> tuple[np.ndarray, int]:
         """Return samples and rate in Hz, as `recording.decode` does."""
-        if not isinstance(recording, Part) or (longer := recording.longer) is None:
-            return self._whole(recording)
+        longer = recording.longer if isinstance(recording, Part) else None
+        if isinstance(recording, Segment) and not (longer is None and recording.is_whole):
+            reader = self._opened(recording)
+            if longer is None or reader.frames is not None:
+                self._reader = None  # unless it decodes
+                samples = reader.read(*self._span(recording, reader))
+                self._reader = reader
+                return samples, reader.sound.samplerate
+        if not isinstance(recording, Part) or longer is None:
+            return recording.decode()
         if longer != self._longer:
             self._longer = None  # unless it decodes
-            self._decoded = self._whole(longer)
+            self._decoded = self.decode(longer)
             self._longer = longer
         samples, rate_hz = self._decoded
         return recording.cut(samples), rate_hz
@@ -47,9 +55,10 @@ class Decoder:
 
         Of a long recording no more than the clip is held in memory.
         """
-        is_part = isinstance(recording, Part) and recording.longer is not None
-        if samples > LONG and not is_part and isinstance(recording, Segment) and isinstance(features, FeatureExtractor):
-            return self._long_clip(recording, samples, features)
+        if samples > LONG and isinstance(recording, Segment) and isinstance(features, FeatureExtractor):
+            reader = self._opened(recording)
+            if reader.frames is not None or not isinstance(recording, Part) or recording.longer is None:
+                return self._long_clip(recording, reader, samples, features)
         decoded, rate_hz = self.decode(recording)
         return content_hash(decoded, rate_hz), features.clip(decoded, rate_hz)
 
@@ -58,28 +67,24 @@ class Decoder:
         self._longer = None
         self._decoded = (np.zeros(0, np.float32), 0)
 
-    def _long_clip(self, recording: Segment, samples: int, features: FeatureExtractor) -> tuple[bytes, Clip]:
-        reader, self._reader = self._opened(recording), None  # unless it decodes
-        rate_hz = reader.sound.samplerate
-        content = ContentHash(rate_hz)
+    def _long_clip(
+        self, recording: Segment, reader: SpanReader, samples: int, features: FeatureExtractor
+    ) -> tuple[bytes, Clip]:
+        self._reader = None  # unless it decodes
+        content = ContentHash(reader.sound.samplerate)
 
         def hashed() -> Iterator[np.ndarray]:
-            for _, block in reader.blocks(*recording.span(rate_hz)):
+            for _, block in reader.blocks(*self._span(recording, reader)):
                 content.update(block)
                 yield block
 
-        clip = features.clip_of_blocks(hashed(), rate_hz, samples)
+        clip = features.clip_of_blocks(hashed(), reader.sound.samplerate, samples)
         self._reader = reader
         return content.digest(), clip
 
-    def _whole(self, recording: Recording) -> tuple[np.ndarray, int]:
-        if not isinstance(recording, Segment) or recording.is_whole:
-            return recording.decode()
-        reader, self._reader = self._opened(recording), None  # unless it decodes
-        rate_hz = reader.sound.samplerate
-        samples = reader.read(*recording.span(rate_hz))
-        self._reader = reader
-        return samples, rate_hz
+    @staticmethod
+    def _span(recording: Segment, reader: SpanReader) -> tuple[int, int]:
+        return recording.span(reader.sound.samplerate, reader.frames)
 
     def _opened(self, recording: Segment) -> SpanReader:
         """Return the open file of a segment, opened anew if it changed or has been read beyond the beginning."""

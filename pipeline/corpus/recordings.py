@@ -58,8 +58,12 @@ class Segment(Recording, Protocol):
         """Return True if it is all of the file."""
         ...
 
-    def span(self, rate_hz: int) -> tuple[int, int]:
-        """Return its first sample, and the one after its last, at the rate of the file."""
+    def span(self, rate_hz: int, frames: int | None = None) -> tuple[int, int]:
+        """Return its first sample, and the one after its last, at the rate of the file.
+
+        With the true length of the file in samples, an equal part of a segment has a span of its own; without, that of
+        the segment.
+        """
         ...
 
 

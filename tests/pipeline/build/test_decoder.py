@@ -1,6 +1,7 @@
 """Decoder of a worker: clips of long recordings are those of short ones, and are held alone."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,6 +44,35 @@ def test_a_long_recording_gives_the_clip_of_a_short_one(
     assert content == content_hash(samples, own_hz)
     np.testing.assert_array_equal(clip.samples, expected.samples)
     assert clip.sample_rate_hz == expected.sample_rate_hz == rate_hz
+
+
+@pytest.mark.parametrize("long", [0, decoding.LONG])
+@pytest.mark.parametrize("suffix", [".flac", ".mp3"])
+def test_equal_parts_are_those_of_the_whole(
+    path: Path, suffix: str, long: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "LONG", long)
+    samples, own_hz = decode(path.with_suffix(suffix))
+    features, decoder = FeatureExtractor(Recipe(frames=100)), Decoder()
+    for number in range(3):
+        part = AudioFile(path.with_suffix(suffix), number, 3)
+        expected = part.cut(samples)
+        content, clip = decoder.clip(part, len(expected), features)
+        assert content == content_hash(expected, own_hz)
+        np.testing.assert_array_equal(clip.samples, features.clip(expected, own_hz).samples)  # type: ignore[union-attr]
+
+
+def test_of_a_part_no_more_is_decoded_where_the_length_is_known(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+
+    class Watched(soundfile.SoundFile):  # type: ignore[misc]
+        def read(self, *arguments: Any, **options: Any) -> Any:
+            read.append(len(block := super().read(*arguments, **options)))
+            return block
+
+    monkeypatch.setattr(soundfile, "SoundFile", Watched)
+    part, _ = Decoder().decode(AudioFile(path.with_suffix(".flac"), 2, 4))
+    assert sum(read) == len(part) == 5 * 44100
 
 
 def test_the_last_second_is_that_of_the_whole(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

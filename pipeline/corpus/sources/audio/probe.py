@@ -11,7 +11,7 @@ import numpy as np
 from features.audio import ContentHash
 from features.decoding import OpenSound
 from features.faults import FaultyError, Levels, fault_of, open_checked, truncation
-from features.spans import SpanReader, seeks_exactly
+from features.spans import SpanReader, exact_frames
 from pipeline.corpus.sources.audio.recording import AudioFile
 from pipeline.corpus.sources.base import UNREADABLE
 
@@ -70,7 +70,7 @@ def _probe(path: Path, parts: Sequence[AudioFile], refuse_silence: bool) -> list
     apart = False
     try:
         with open_checked(path) as sound:
-            apart = seeks_exactly(sound) and len(parts) > 1 and not all(part.is_whole for part in parts)
+            apart = exact_frames(sound) is not None and len(parts) > 1 and not all(part.is_whole for part in parts)
             return _decode(sound, parts, refuse_silence)
     except FaultyError as error:
         if apart:  # damage in one place is the fault of no segment elsewhere
@@ -94,16 +94,16 @@ def _misplaced(part: AudioFile) -> str:
 
 def _decode(sound: OpenSound, parts: Sequence[AudioFile], refuse_silence: bool) -> list[Probe]:
     rate_hz, reader = sound.samplerate, SpanReader(sound)
-    spans = [part.span(rate_hz) for part in parts]
-    if all(part.parts == 1 for part in parts):
-        measures = [Measure(ContentHash(rate_hz)) for _ in parts]
+    measures = [Measure(ContentHash(rate_hz)) for _ in parts]
+    if reader.frames is not None or all(part.parts == 1 for part in parts):
+        spans = [part.span(rate_hz, reader.frames) for part in parts]
         _measure(reader, spans, measures)
-        lengths = [measure.levels.samples for measure in measures]
+        ends = [start + measure.levels.samples for (start, _), measure in zip(spans, measures, strict=True)]
     else:  # a header may misstate the length by which parts are cut
-        measures, lengths = _measure_parts(reader, parts, spans)
+        ends = _measure_parts(reader, parts, measures)
     probes = []
-    for part, span, measure, length in zip(parts, spans, measures, lengths, strict=True):
-        short = _shortage(reader, part, span, length) if measure.levels.finite else ""
+    for part, measure, end in zip(parts, measures, ends, strict=True):
+        short = _shortage(reader, part, end) if measure.levels.finite else ""
         if reason := fault_of(measure.levels, refuse_silence, short):
             probes.append(Probe(reason=reason))
         else:
@@ -111,17 +111,18 @@ def _decode(sound: OpenSound, parts: Sequence[AudioFile], refuse_silence: bool) 
     return probes
 
 
-def _shortage(reader: SpanReader, part: AudioFile, span: tuple[int, int], decoded: int) -> str:
-    """Return why fewer samples than a span has decode; empty if they are all there, but for a rounded end."""
-    start, stop = span
-    if part.is_whole or start + decoded < min(stop, reader.end):
-        return truncation(reader.sound, start + decoded)
+def _shortage(reader: SpanReader, part: AudioFile, decoded: int) -> str:
+    """Return why fewer samples than a segment or part has decode; empty if they are all there.
+
+    `decoded` is where they end. A segment may end a little beyond the recording, since tables round.
+    """
     rate_hz = reader.sound.samplerate
-    if start >= reader.end:
+    start, stop = part.span(rate_hz)
+    if not part.is_whole and start >= reader.end:
         return f"the segment begins at {part.start_s:g} s, and the recording ends at {reader.end / rate_hz:g} s"
     if part.end_s is not None and stop - reader.end > OVERHANG_S * rate_hz + 1:
         return f"the segment ends at {part.end_s:g} s, and the recording at {reader.end / rate_hz:g} s"
-    return ""
+    return truncation(reader.sound, decoded) if decoded < part.span(rate_hz, reader.frames)[1] else ""
 
 
 def _measure(reader: SpanReader, spans: Sequence[tuple[int, int]], measures: Sequence[Measure]) -> None:
@@ -151,16 +152,14 @@ def _united(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         yield begin, end
 
 
-def _measure_parts(
-    reader: SpanReader, parts: Sequence[AudioFile], spans: Sequence[tuple[int, int]]
-) -> tuple[list[Measure], list[int]]:
-    """Measure equal parts of files or segments; return the length of each one's file or segment as well."""
-    measures = [Measure(ContentHash(reader.sound.samplerate)) for _ in parts]
-    lengths = [0] * len(parts)
+def _measure_parts(reader: SpanReader, parts: Sequence[AudioFile], measures: Sequence[Measure]) -> list[int]:
+    """Measure equal parts of files or segments that are read forwards; return where each one's segment ends."""
+    spans = [part.span(reader.sound.samplerate) for part in parts]
+    ends = [0] * len(parts)
     order = sorted(range(len(spans)), key=spans.__getitem__)
     for span, of_span in groupby(order, key=spans.__getitem__):
         samples = reader.read(*span)
         for number in of_span:
             measures[number].update(parts[number].cut(samples))
-            lengths[number] = len(samples)
-    return measures, lengths
+            ends[number] = span[0] + len(samples)
+    return ends

@@ -42,10 +42,17 @@ class AudioFile:
         """Return True if it is no segment."""
         return self.start_s == 0 and self.end_s is None
 
-    def span(self, rate_hz: int) -> tuple[int, int]:
-        """Return the first sample of the segment, and the one after its last; beyond the file where it has no end."""
-        end = LONGEST if self.end_s is None else samples_at(self.end_s, rate_hz)
-        return samples_at(self.start_s, rate_hz), end
+    def span(self, rate_hz: int, frames: int | None = None) -> tuple[int, int]:
+        """Return the first sample and the one after the last, of the segment or, with the file's length, of the part.
+
+        Without the length a segment that has no end goes on beyond the file.
+        """
+        start = samples_at(self.start_s, rate_hz)
+        stop = LONGEST if self.end_s is None else samples_at(self.end_s, rate_hz)
+        if frames is None:
+            return start, stop
+        length = max(0, min(stop, frames) - start)
+        return start + length * self.part // self.parts, start + length * (self.part + 1) // self.parts
 
     @property
     def longer(self) -> "AudioFile | None":
