@@ -19,6 +19,10 @@ class DecodingError(ValueError):
     """A file that cannot be decoded; its text is the reason, without the path."""
 
 
+class MissingDecoderError(DecodingError):
+    """A file whose decoder is not installed."""
+
+
 class OpenSound(Protocol):
     """Open audio file, as `soundfile.SoundFile` is one.
 

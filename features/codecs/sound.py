@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from features.decoding import UNKNOWN_FRAMES, DecodingError
+from features.decoding import UNKNOWN_FRAMES, DecodingError, MissingDecoderError
 
 MISSING = "the package av is not installed; to install it: pip install 'otogura[codecs]'"
 
@@ -123,7 +123,7 @@ def _av() -> ModuleType:
     try:
         import av
     except ImportError:
-        raise DecodingError(MISSING) from None
+        raise MissingDecoderError(MISSING) from None
     return av
 
 

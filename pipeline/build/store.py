@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import soundfile
 
-from features.decoding import of_codecs
+from features.decoding import MissingDecoderError, of_codecs
 from features.extractor import FeatureExtractor, PassThroughExtractor, draw_many, extractor_of
 from features.tensors import AnyRecipe
 from pipeline.build.decoder import worker_decoder
@@ -130,6 +130,8 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
             changed = ChangedError(f"{recording}: this file changed since it was indexed; type the same command again")
             try:
                 content, clip = decoder.clip(recording, length, task.features)
+            except MissingDecoderError as error:  # of a worker elsewhere
+                raise InputError(f"{recording}: {error}") from None
             except (OSError, ValueError, soundfile.SoundFileError):
                 raise changed from None
             if content.hex() != expected:

@@ -1,5 +1,8 @@
 """Stores of segments: the tensors of the same sound in files of its own, bit for bit, by any number of workers."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,14 +10,18 @@ import numpy as np
 import pytest
 import soundfile
 from corpora import tone, tree
+from encoded import encode
 
 from features.tensors.four_channel import Recipe
+from pipeline.build.environment import environment
 from pipeline.build.store import Built, build_store
 from pipeline.corpus.index import update_index
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
+from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
 from stores import open_store
+from stores.files import read_checked
 
 RATE_HZ = 44100  # which is resampled
 RECIPE = Recipe(frames=24, n_mels=32, variants={"stretch": None, "rolloff": None})  # type: ignore[arg-type]
@@ -67,6 +74,18 @@ def test_workers_give_the_same_bytes(tmp_path: Path, segments: AudioCorpus, engi
     assert tree(one.path) == tree(other.path)
 
 
+def test_a_worker_without_the_decoder_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "phone" / "a").mkdir(parents=True)
+    encode(tmp_path / "phone" / "a" / "x.m4a", tone(300, 1.0), 22050)
+    corpus = AudioCorpus(root=tmp_path / "phone")
+    built = build(tmp_path / "one", corpus)
+    assert read_checked(built.path / "manifest.json")["written_with"] == [environment(True)]
+    shutil.rmtree(tmp_path / "one" / "stores")
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(InputError, match=r"x\.m4a: the package av is not installed; to install it: pip install"):
+        build(tmp_path / "one", corpus)
+
+
 def test_a_segment_more_computes_that_one(tmp_path: Path, segments: AudioCorpus) -> None:
     first = build(tmp_path, segments)
     with open(segments.root / "table.csv", "a") as table:
@@ -74,3 +93,13 @@ def test_a_segment_more_computes_that_one(tmp_path: Path, segments: AudioCorpus)
     second = build(tmp_path, segments)
     variants = len(RECIPE.variant_names)
     assert (first.computed, second.computed) == (12 * variants, variants)
+
+
+def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
+    """Indexes and builds segments of recordings of 45 minutes, and each as one clip, in less than one of them takes."""
+    script = Path(__file__).with_name("bounded_segments.py")
+    result = subprocess.run(
+        [sys.executable, script, tmp_path], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "computed 120 tensors"
