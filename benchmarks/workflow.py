@@ -95,6 +95,7 @@ class Site:
                     shard=shard,
                     recordings=[AudioFile(path) for path in some],
                     content_hashes=[content_hash(*decode(path)).hex() for path in some],
+                    lengths=[len(decode(path)[0]) for path in some],
                     held={variant: [None] * CLIPS_PER_SHARD for variant in recipe.variant_names},
                     features=features,
                 )

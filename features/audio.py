@@ -9,19 +9,27 @@ import soundfile
 import soxr
 from blake3 import blake3
 
-SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".au", ".aif", ".aiff"})
+from features.codecs.sound import CodecSound
+from features.decoding import UNKNOWN_FRAMES, OpenSound, is_container, of_codecs
+
 BLOCK_FRAMES = 1 << 18
-UNKNOWN_FRAMES = 2**63 - 1  # the length that libsndfile gives a FLAC stream that does not state one
 
 
-def open_sound(file: str | Path | BinaryIO) -> soundfile.SoundFile:
-    """Open a file, by its path or open as bytes, for decoding.
+def open_sound(file: str | Path | BinaryIO) -> OpenSound:
+    """Open a file, by its path or open as bytes, for decoding: by libsndfile, or by FFmpeg what it does not read.
 
     Where its length is unknown it is read forwards only: libsndfile cannot seek in it.
 
-    Raises `soundfile.SoundFileError` when it cannot be decoded.
+    Raises `soundfile.SoundFileError` or `DecodingError` when it cannot be decoded.
     """
-    sound = soundfile.SoundFile(file)
+    if isinstance(file, str | Path) and of_codecs(file):
+        return CodecSound(file)
+    try:
+        sound = soundfile.SoundFile(file)
+    except soundfile.SoundFileError:
+        if is_container(file):
+            return CodecSound(file)
+        raise
     if sound.frames == UNKNOWN_FRAMES:
         sound.seekable = lambda: False  # soundfile would seek to where reading has got to
     return sound
@@ -32,7 +40,7 @@ def mono(samples: np.ndarray) -> np.ndarray:
     return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
 
 
-def blocks(sound: soundfile.SoundFile) -> Iterator[np.ndarray]:
+def blocks(sound: OpenSound) -> Iterator[np.ndarray]:
     """Yield mono float32 blocks `(samples,)` of an open file at its own rate, in bounded memory.
 
     Ends where decoding ends, whatever length the header states (`SoundFile.blocks` would repeat its last block).
@@ -45,13 +53,13 @@ def decode(path: str | Path) -> tuple[np.ndarray, int]:
     """Decode a file to mono float32 `(samples,)` and its rate in Hz.
 
     In blocks, since the last bits that an MP3 decoder gives depend on how it is read. Raises
-    `soundfile.SoundFileError` when the file cannot be decoded.
+    `soundfile.SoundFileError` or `DecodingError` when the file cannot be decoded.
     """
     with open_sound(path) as sound:
         return join_blocks(blocks(sound)), sound.samplerate
 
 
-def join_blocks(parts: Iterator[np.ndarray]) -> np.ndarray:
+def join_blocks(parts: Iterable[np.ndarray]) -> np.ndarray:
     """Concatenate blocks to one array `(samples,)` float32."""
     return np.concatenate([np.zeros(0, np.float32), *parts])
 
@@ -62,6 +70,11 @@ def resample(samples: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
         return samples
     resampled = soxr.resample(samples, from_hz, to_hz, quality="HQ")
     return resampled if len(resampled) else samples[:1]  # shorter than one sample at the new rate
+
+
+def resampled_length(samples: int, from_hz: float, to_hz: float) -> int:
+    """Return how many samples `resample` makes of so many; halves are rounded as by libsoxr."""
+    return samples if from_hz == to_hz else max(1, int(samples / (from_hz / to_hz) + 0.5))
 
 
 def resample_blocks(parts: Iterable[np.ndarray], from_hz: float, to_hz: float) -> Iterator[np.ndarray]:

@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from features.audio import content_hash, resample
+from features.audio import content_hash, join_blocks, resample, resample_blocks, resampled_length
 from features.augmentations import AUGMENTATIONS
 from features.draws import generator
 from features.faults import FaultyError, decode_checked
@@ -68,6 +68,20 @@ class FeatureExtractor:
         """
         samples = resample(samples, sample_rate_hz, self.recipe.sample_rate_hz)
         return Clip(samples[self.recipe.cut(len(samples))], self.fourier, self.recipe.sample_rate_hz)
+
+    def clip_of_blocks(self, blocks: Iterator[np.ndarray], sample_rate_hz: int, length: int) -> Clip:
+        """Return the same clip of a recording of `length` samples that comes in blocks, which are all taken.
+
+        Of a long recording it holds no more than the cut.
+        """
+        own_hz = self.recipe.sample_rate_hz
+        cut = self.recipe.cut(resampled_length(length, sample_rate_hz, own_hz))
+        kept, end = [], 0
+        for block in resample_blocks(blocks, sample_rate_hz, own_hz):
+            begin, end = end, end + len(block)
+            if begin < cut.stop and cut.start < end:
+                kept.append(block[max(0, cut.start - begin) : cut.stop - begin].copy())
+        return Clip(join_blocks(kept), self.fourier, own_hz)
 
     def waveform(self, clip: Clip, content_hash: bytes, variant: str) -> np.ndarray:
         """Return the waveform `(samples,)` float32 of one variant."""

@@ -11,7 +11,8 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from features.audio import SUFFIXES, UNKNOWN_FRAMES, blocks, join_blocks, open_sound
+from features.audio import blocks, join_blocks, open_sound
+from features.decoding import SUFFIXES, UNKNOWN_FRAMES, DecodingError, OpenSound, suffix_of
 
 SILENT_PEAK = 1e-4  # 80 dB below full scale
 LOUDEST_PEAK = 1e6  # far beyond any recording, and far below where float32 power overflows
@@ -60,7 +61,7 @@ class Levels:
 
 
 @contextmanager
-def open_checked(file: str | Path | BinaryIO) -> Iterator[soundfile.SoundFile]:
+def open_checked(file: str | Path | BinaryIO) -> Iterator[OpenSound]:
     """Open a recording, by its path or open as bytes, for decoding, and close it when the block ends.
 
     Raises `FaultyError` where it cannot be decoded, also while it is open, or where its header states more than is
@@ -70,6 +71,8 @@ def open_checked(file: str | Path | BinaryIO) -> Iterator[soundfile.SoundFile]:
         raise FaultyError("empty file")
     try:
         sound = open_sound(file)
+    except DecodingError as error:
+        raise FaultyError(f"undecodable: {error}") from None
     except (soundfile.SoundFileError, TypeError, ValueError) as error:  # the latter for .raw, which needs parameters
         raise _undecodable(error, file) from None
     with sound:
@@ -81,6 +84,8 @@ def open_checked(file: str | Path | BinaryIO) -> Iterator[soundfile.SoundFile]:
                 raise FaultyError(f"truncated: the header states {stated} bytes of samples, {present} are there")
         try:
             yield sound
+        except DecodingError as error:
+            raise FaultyError(f"undecodable: {error}") from None
         except soundfile.SoundFileError as error:
             raise _undecodable(error, file) from None
 
@@ -114,7 +119,7 @@ def checked_blocks(
         raise FaultyError(reason)
 
 
-def truncation(sound: soundfile.SoundFile, decoded: int) -> str:
+def truncation(sound: OpenSound, decoded: int) -> str:
     """Return the reason why a file of which that many samples decode is incomplete; empty if it is complete."""
     if sound.format in _LOSSY or sound.frames == UNKNOWN_FRAMES or decoded >= sound.frames:
         return ""
@@ -147,7 +152,7 @@ def _is_empty(file: str | Path | BinaryIO) -> bool:
 
 def _undecodable(error: Exception, file: str | Path | BinaryIO) -> FaultyError:
     """Return an error in libsndfile's words, or better ones, without the path, which stands beside the reason."""
-    if isinstance(file, str | Path) and (suffix := Path(file).suffix.lower()) not in SUFFIXES:
+    if isinstance(file, str | Path) and (suffix := suffix_of(file)) not in SUFFIXES:
         named = f"files that end in {suffix}" if suffix else "files without an ending"
         return FaultyError(f"undecodable: {named} are not decoded; expected {', '.join(sorted(SUFFIXES))}")
     text = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)

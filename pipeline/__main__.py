@@ -56,6 +56,7 @@ def _labels(text: str, options: argparse.Namespace) -> None:
 
 def _index(text: str, options: argparse.Namespace) -> None:
     from pipeline.corpus.index import update_index
+    from pipeline.corpus.repetition import repetition_remark
     from pipeline.corpus.sources.own import write_listed_by
     from pipeline.corpus.sources.readers import source_of
     from pipeline.workflow.jobs import IndexJob
@@ -71,7 +72,11 @@ def _index(text: str, options: argparse.Namespace) -> None:
     write_listed_by(job.folder, job.corpus)
     unlabelled = index.clips["label"].null_count
     remark = f", {unlabelled} without a label" if unlabelled else ""
+    remark += repetition_remark(index.clips, source.repeated)
     log.info("%s: %d recordings, %d quarantined%s", job.folder.name, len(index.clips), index.quarantined, remark)
+    if index.changes:
+        changed = ", ".join(f"{count} {kind}" for kind, count in index.changes.items())
+        log.info("%s: since the last index: %s", job.folder.name, changed)
 
 
 def _build(text: str, options: argparse.Namespace) -> None:

@@ -101,7 +101,7 @@ def test_stores_have_no_circle_of_later_imports_either() -> None:
 
 # Packages of the extra `serve`, and starlette, on which FastAPI and h11, on which uvicorn is built.
 SERVE_IMPORTS = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "starlette", "h11")
-IMPORTS_OF_EXTRAS = {"embedding": {"onnxruntime"}, "remote": {"obstore"}}  # by folder
+IMPORTS_OF_EXTRAS = {"codecs": {"av"}, "embedding": {"onnxruntime"}, "remote": {"obstore"}}  # by folder
 
 
 def test_every_import_is_a_declared_dependency() -> None:

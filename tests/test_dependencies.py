@@ -43,6 +43,15 @@ def test_an_embedding_says_what_it_needs_there(tmp_path: Path) -> None:
     assert refused.stderr == f"otogura: {tmp_path}/{said}"
 
 
+def test_a_file_of_codecs_says_what_it_needs_there(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "phone.m4a").write_bytes(b"\0\0\0 ftypM4A ")
+    command = [str(core_python()), "-m", "pipeline.commands.main", "index", str(tmp_path)]
+    shown = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    reason = "undecodable: the package av is not installed; to install it: pip install 'otogura[codecs]'"
+    assert shown.stdout == f"a/phone.m4a: {reason}\n1 recordings, 1 bad\n"
+
+
 def test_the_words_of_tags_can_be_read_there() -> None:
     run("from pipeline.labels.words import Tokeniser; assert Tokeniser().words('美しい')")
 

@@ -13,13 +13,14 @@ PACKAGES = ("librosa", "llvmlite", "numba", "numcodecs", "numpy", "scipy", "soun
 
 
 @cache
-def environment() -> dict[str, Any]:
+def environment(by_codecs: bool = False) -> dict[str, Any]:
     """Return `packages` (versions by name), `libsndfile`, `cpu`, and the processor that numba compiles for.
 
-    Markers and manifests of stores hold it, so its keys are part of the store format.
+    Markers and manifests of stores hold it, so its keys are part of the store format. The package av is among the
+    packages of clips that are decoded `by_codecs`, and of those alone.
     """
     return {
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: version(name) for name in (*PACKAGES, *(["av"] * by_codecs))},
         "libsndfile": soundfile.__libsndfile_version__,
         "cpu": processor(),
         "kernels_for": _compiled_for(),

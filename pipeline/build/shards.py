@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import soundfile
 
-from features.audio import content_hash
+from features.decoding import MissingDecoderError, of_codecs
 from features.extractor import FeatureExtractor, PassThroughExtractor
+from pipeline.build.decoder import worker_decoder
 from pipeline.build.environment import environment
-from pipeline.corpus.recordings import Part, Recording
+from pipeline.corpus.recordings import Recording
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Needs
 from stores.errors import StoreError
@@ -31,28 +31,10 @@ class ShardTask:
     shard: int
     recordings: Sequence[Recording]
     content_hashes: Sequence[str]
+    lengths: Sequence[int]  # in samples at the recordings' own rates
     held: dict[str, list[HeldClip | None]]  # by variant: tensors to copy in place of computing them
     features: FeatureExtractor | PassThroughExtractor
     accept_new_bytes: bool = False
-
-
-class Decoder:
-    """Decoder of recordings in their order, which keeps the last longer one of whose parts it has decoded one."""
-
-    def __init__(self) -> None:
-        self._longer: Recording | None = None
-        self._decoded: tuple[np.ndarray, int]
-
-    def decode(self, recording: Recording) -> tuple[np.ndarray, int]:
-        """Return samples and rate in Hz, as `recording.decode` does."""
-        if not isinstance(recording, Part) or (longer := recording.longer) is None:
-            return recording.decode()
-        if longer != self._longer:
-            self._longer = None  # unless it decodes
-            self._decoded = longer.decode()
-            self._longer = longer
-        samples, rate_hz = self._decoded
-        return recording.cut(samples), rate_hz
 
 
 def build_shard(task: ShardTask) -> tuple[int, int]:
@@ -63,24 +45,26 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
         return count, 0
     computed = 0
     variants = [spec.variant for spec in specs]
-    decoder = Decoder()
+    decoder = worker_decoder()
     accept = task.accept_new_bytes
     with task.destination.writing(specs, task.shard, task.content_hashes, accept_new_bytes=accept) as shards:
-        for slot, (recording, expected) in enumerate(zip(task.recordings, task.content_hashes, strict=True)):
+        clips = zip(task.recordings, task.content_hashes, task.lengths, strict=True)
+        for slot, (recording, expected, length) in enumerate(clips):
             wanted = [variant for variant in variants if not _copied(task.held[variant][slot], shards[variant])]
             if not wanted:
                 continue
             changed = ChangedError(f"{recording}: this file changed since it was indexed; type the same command again")
             try:
-                samples, rate_hz = decoder.decode(recording)
+                content, clip = decoder.clip(recording, length, task.features)
+            except MissingDecoderError as error:  # of a worker elsewhere
+                raise InputError(f"{recording}: {error}") from None
             except (OSError, ValueError, soundfile.SoundFileError):
                 raise changed from None
-            content = content_hash(samples, rate_hz)
             if content.hex() != expected:
                 raise changed
-            clip = task.features.clip(samples, rate_hz)
+            made_by = environment(of_codecs(recording.path))
             for variant, tensor in task.features.compute(clip, content, wanted):  # type: ignore[arg-type]  # its own clip
-                shards[variant].append(tensor.values, tensor.statistics, [environment()])
+                shards[variant].append(tensor.values, tensor.statistics, [made_by])
                 computed += 1
     return count, computed
 

@@ -83,7 +83,8 @@ def build_store(
         pool.link(writer)
         missing = writer.missing(redo or ())
         pending = sum(len(writer.shards[shard]) * len(variants) for shard, variants in missing.items())
-        tasks = _tasks(writer, missing, pool.find(writer, missing), recordings, recipe, accept_new_bytes)
+        held = pool.find(writer, missing)
+        tasks = _tasks(writer, missing, held, recordings, clips["samples"], recipe, accept_new_bytes)
         with Meter(f"{name}: tensors", pending) as meter:
             shards = engine.run(build_shard, tasks, len(missing), needs=needs_of, count_workers=meter.show_workers)
             for done, fresh in shards:
@@ -177,6 +178,7 @@ def _tasks(
     missing: dict[int, list[str]],
     copies: Copies,
     recordings: Recordings,
+    lengths: pa.ChunkedArray,
     recipe: AnyRecipe,
     accept_new_bytes: bool,
 ) -> Iterator[ShardTask]:
@@ -192,6 +194,7 @@ def _tasks(
             shard=shard,
             recordings=recordings(rows),
             content_hashes=hashes,
+            lengths=lengths.slice(rows.start, len(rows)).to_pylist(),
             held={variant: copies.of(variant, shard, len(hashes)) for variant in variants},
             features=features,
             accept_new_bytes=accept_new_bytes,

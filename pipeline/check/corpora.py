@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from itertools import islice
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +13,7 @@ from features.own import OwnPartError
 from pipeline.check.contract import Broken, Check, expect
 from pipeline.corpus.sources import AnyCorpus
 from pipeline.corpus.sources.files import FilesSource
-from pipeline.corpus.sources.own_source import OwnSource, recording_fault
+from pipeline.corpus.sources.own_source import OwnSource, named_once, recording_fault
 from pipeline.support.errors import InputError
 
 DECODED = 8  # recordings, from the first on
@@ -41,7 +42,7 @@ def corpus_checks(source: FilesSource[Any]) -> dict[str, Check]:
 
     def each_file_once() -> None:
         numbers: dict[str, int] = {}
-        for number, name in enumerate(names):
+        for number, name in enumerate(map(named_once, recordings)):
             first = numbers.setdefault(name, number)
             expect(first == number, f"expected each file once, got {name} as recordings {first} and {number}")
 
@@ -76,12 +77,13 @@ def corpus_checks(source: FilesSource[Any]) -> dict[str, Check]:
         return f"{unlabelled} without a label" if unlabelled else ""
 
     def first_files_are_decoded() -> str:
-        for name in names[:DECODED]:
+        first = list(islice(dict.fromkeys(names), DECODED))
+        for name in first:
             try:
                 decode_checked(os.path.join(root, name))
             except (FaultyError, OSError) as error:
                 raise Broken(f"{name}: {error}") from None
-        return f"{len(names[:DECODED])} of them"
+        return f"{len(first)} of them"
 
     def settings_outlive_json() -> None:
         again = TypeAdapter(AnyCorpus).validate_json(source.corpus.model_dump_json())
@@ -109,7 +111,7 @@ def _listed(source: FilesSource[Any]) -> Iterable[Any]:
     """Return recordings as a class of a user's yields them, with their mistakes, or as a source of ours lists them."""
     if isinstance(source, OwnSource):
         return source.yielded()
-    return [{"path": row.pop("id"), **row} for row in source.files_listed().to_pylist()]
+    return source.files_listed().to_pylist()
 
 
 def _expect_one_for_each_group(key: str, groups: list[str | None], values: list[Any]) -> None:

@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from pipeline.corpus.recordings import whole_name
-from pipeline.corpus.sources.base import SCAN_CACHE
+from pipeline.corpus.changes import COLUMNS, changes
+from pipeline.corpus.recordings import file_name, split_segment, whole_name
+from pipeline.corpus.sources.base import SCAN, SCAN_CACHE
 from pipeline.support.errors import InputError
 from stores.files import replacing, write_bytes, write_json
 
@@ -28,10 +29,14 @@ IDS_AT_ONCE = 1 << 16
 
 @dataclass(frozen=True)
 class Index:
-    """A corpus as last scanned; `clips` has id, label, group, fold, side, content_hash, samples, sample_rate_hz."""
+    """A corpus as last scanned; `clips` has id, label, group, fold, side, content_hash, samples, sample_rate_hz.
+
+    `changes` are counts by kind since the index before; there are none of a corpus that had no index.
+    """
 
     clips: pa.Table
     quarantined: int
+    changes: dict[str, int]
 
 
 def forget(folder: Path) -> None:
@@ -88,14 +93,14 @@ def update_index(folder: Path, scan: pa.Table, *, max_quarantine: float, config_
     with open(folder / "clips.parquet", "rb") as written:
         digest = file_digest(written, lambda: blake2b(digest_size=16)).hexdigest()
     write_json(folder / "index.json", {"clips": len(clips), "quarantined": bad.num_rows, "digest": digest})
-    return Index(clips, bad.num_rows)
+    return Index(clips, bad.num_rows, changes(previous, clips) if len(previous) else {})
 
 
 def _previous(folder: Path) -> pa.Table:
-    """Return id and group of the clips of the last index, in its order; no row if there is none."""
+    """Return what the last index says of its clips, in its order; no row if there is none."""
     if (folder / "clips.parquet").is_file():
-        return pq.read_table(folder / "clips.parquet", columns=["id", "group"])
-    return pa.table({"id": pa.array([], pa.string()), "group": pa.array([], pa.string())})
+        return pq.read_table(folder / "clips.parquet", columns=COLUMNS)
+    return SCAN.empty_table().select(COLUMNS)
 
 
 def _merged_groups(clips: pa.Table, previous: pa.Table) -> pa.ChunkedArray:
@@ -153,11 +158,14 @@ def _merged(clips: pa.Table, groups: pa.ChunkedArray, named: pa.ChunkedArray) ->
 def _arrival(before: pa.ChunkedArray, ids: pa.ChunkedArray) -> np.ndarray:
     """Return the places of `ids` in the order of arrival: as in the last index, then the new ones by a hash of the id.
 
-    Parts of a recording follow each other, so that it is decoded once.
+    Parts and segments of a file follow each other, segments by their beginnings, so that it is decoded once.
     """
     rank = pc.fill_null(pc.index_in(ids, value_set=before.combine_chunks()), len(before)).to_numpy()
-    digests = b"".join(
-        b"".join([blake2b(whole_name(name).encode(), digest_size=8).digest() for name in batch.column(0).to_pylist()])
-        for batch in pa.table([ids], names=["id"]).to_batches(IDS_AT_ONCE)
-    )
-    return np.lexsort([np.frombuffer(digests, ">u8"), rank])
+    digests, starts_s = [], np.zeros(len(ids))
+    for number, batch in enumerate(pa.table([ids.combine_chunks()], names=["id"]).to_batches(IDS_AT_ONCE)):
+        names = batch.column(0).to_pylist()
+        digests.append(b"".join([blake2b(file_name(name).encode(), digest_size=8).digest() for name in names]))
+        for place, name in enumerate(names, start=number * IDS_AT_ONCE):
+            if name.endswith("]"):
+                starts_s[place] = split_segment(whole_name(name))[1]
+    return np.lexsort([starts_s, np.frombuffer(b"".join(digests), ">u8"), rank])

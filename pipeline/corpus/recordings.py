@@ -7,6 +7,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 _PART = re.compile(r"(?s)(.+)\[(\d+)/(\d+)\]")  # of a recording, as the end of its name
+_SEGMENT = re.compile(r"(?s)(.+)\[(-?\d+(?:\.\d+)?)s:(?:(-?\d+(?:\.\d+)?)s)?\]")
+_DECIMALS = 9  # of seconds in names: a nanosecond
 
 
 class Recording(Protocol):
@@ -47,6 +49,24 @@ class Part(Recording, Protocol):
         ...
 
 
+@runtime_checkable
+class Segment(Recording, Protocol):
+    """Segment of a file from one second to another, of which only those samples are held in memory."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Return True if it is all of the file."""
+        ...
+
+    def span(self, rate_hz: int, frames: int | None = None) -> tuple[int, int]:
+        """Return its first sample, and the one after its last, at the rate of the file.
+
+        With the true length of the file in samples, an equal part of a segment has a span of its own; without, that of
+        the segment.
+        """
+        ...
+
+
 def part_name(name: str, part: int, parts: int) -> str:
     """Return the name of a part of a recording, `name[2/3]`; of the only part, the name itself."""
     return name if parts == 1 else f"{name}[{part + 1}/{parts}]"
@@ -60,5 +80,29 @@ def split_name(name: str) -> tuple[str, int, int]:
 
 
 def whole_name(name: str) -> str:
-    """Return the name of the recording that this is, or is a part of."""
+    """Return the name of the recording that this is, or is an equal part of."""
     return split_name(name)[0] if name.endswith("]") else name
+
+
+def segment_name(path: str, start_s: float, end_s: float | None) -> str:
+    """Return the name of a segment of a file, `path[1.5s:3s]` or, to its end, `path[1.5s:]`; of all of it, its path."""
+    if start_s == 0 and end_s is None:
+        return path
+    return f"{path}[{_seconds(start_s)}s:{'' if end_s is None else _seconds(end_s) + 's'}]"
+
+
+def split_segment(name: str) -> tuple[str, float, float | None]:
+    """Return the file of a segment, and where it begins and ends, in seconds; None for the end of the file."""
+    if match := _SEGMENT.fullmatch(name):
+        return match[1], float(match[2]), None if match[3] is None else float(match[3])
+    return name, 0.0, None
+
+
+def file_name(name: str) -> str:
+    """Return the file that a recording is in, which may be a segment or an equal part of one."""
+    return split_segment(whole_name(name))[0] if name.endswith("]") else name
+
+
+def _seconds(value: float) -> str:
+    text = f"{value:.{_DECIMALS}f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

@@ -14,7 +14,8 @@ from typing import Any
 
 import soundfile
 
-from features.audio import SUFFIXES, blocks
+from features.audio import blocks
+from features.decoding import SUFFIXES
 from features.faults import checked_blocks
 from features.recipe import SoundRecipe
 from pipeline.corpus.sources.base import PassedOver

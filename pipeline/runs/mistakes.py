@@ -11,8 +11,9 @@ import numpy as np
 import soundfile
 from markupsafe import Markup
 
-from features.audio import resample
-from pipeline.corpus.recordings import Recording
+from features.audio import open_sound, resample
+from features.spans import SpanReader
+from pipeline.corpus.recordings import Recording, Segment
 from stores.files import write_bytes
 from training.evaluation.predictions import Predictions
 from training.report.cards import Card, cards, likeliest
@@ -100,15 +101,28 @@ def mistakes_panel(
 def player(recording: Recording) -> Markup:
     """The middle of a recording, inside the page; nothing where it cannot be decoded any more, or is no sound."""
     try:
-        samples, rate_hz = recording.decode()
+        samples, rate_hz = _middle(recording)
     except (OSError, ValueError, soundfile.SoundFileError):
         return NOTHING
     if not rate_hz:
         return NOTHING
-    free = max(0, len(samples) - round(SECONDS * rate_hz))
-    middle = resample(samples[free // 2 : len(samples) - free // 2], rate_hz, RATE_HZ)
+    middle = resample(samples, rate_hz, RATE_HZ)
     peak = max(float(np.abs(middle).max()), 1e-9)
     file = io.BytesIO()
     soundfile.write(file, middle / peak * 0.9, RATE_HZ, format="MP3", compression_level=0.8)
     text = base64.b64encode(file.getvalue()).decode()
     return Markup('<audio controls preload="none" src="data:audio/mpeg;base64,{}"></audio>').format(text)
+
+
+def _middle(recording: Recording) -> tuple[np.ndarray, int]:
+    """Return the samples that are played, and their rate in Hz; no more is decoded where the length is known before."""
+    if isinstance(recording, Segment):
+        with open_sound(recording.path) as sound:
+            reader = SpanReader(sound)
+            if reader.frames is not None:
+                start, stop = recording.span(sound.samplerate, reader.frames)
+                free = max(0, stop - start - round(SECONDS * sound.samplerate))
+                return reader.read(start + free // 2, stop - free // 2), sound.samplerate
+    samples, rate_hz = recording.decode()
+    free = max(0, len(samples) - round(SECONDS * rate_hz))
+    return samples[free // 2 : len(samples) - free // 2], rate_hz

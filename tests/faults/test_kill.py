@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from corpora import tree, write_corpus
 
-from features.audio import SUFFIXES
+from features.decoding import SUFFIXES
 from pipeline.config.schema import parse
 from pipeline.workflow.names import build_lock
 from pipeline.workflow.plan import Plan

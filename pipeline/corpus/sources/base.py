@@ -28,6 +28,17 @@ LISTING = pa.schema(
     ]
 )
 
+# Columns by which a source lists audio files: one row each, or one for each segment from one second to another. A null
+# start is the beginning of the file, a null end is its end.
+FILES_LISTED = pa.schema(
+    [
+        ("path", pa.string()),
+        ("start_s", pa.float64()),
+        ("end_s", pa.float64()),
+        *(LISTING.field(name) for name in ("label", "group", "fold", "side")),
+    ]
+)
+
 # Columns of the table that a scan returns. The reason is empty for a good recording.
 PROBE_VERSION = 3  # raised whenever a probe finds something else in the same file
 UNREADABLE = "unreadable"  # begins reasons that can go away, such as permissions: probed again in each scan
@@ -195,12 +206,15 @@ class Source(ABC, Generic[Settings]):
     passed_over : PassedOver
         Files below the corpus's folder that the last scan took for no recordings. A table names what is one, so that a
         corpus with a table passes nothing over.
+    repeated : int
+        Rows that the last scan left out, since they say again what another row says.
     """
 
     def __init__(self, corpus: Settings, config_path: str) -> None:
         self._corpus = corpus
         self._config_path = config_path
         self.passed_over = PassedOver()
+        self.repeated = 0
 
     @property
     def corpus(self) -> Settings:

@@ -1,21 +1,23 @@
 """Reader of corpora of users' own: their class lists audio files."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from features.own import line_of
-from pipeline.corpus.sources.base import LISTING, status
-from pipeline.corpus.sources.files import FilesSource
+from pipeline.corpus.recordings import segment_name
+from pipeline.corpus.sources.base import FILES_LISTED
+from pipeline.corpus.sources.files import FilesSource, status_hash
 from pipeline.corpus.sources.own import OwnCorpus
 from pipeline.support.errors import InputError
 
 SIDES = ("train", "validation", "test")
-KEYS = {"path": str, "label": str, "group": str, "fold": int, "side": str}
+SECONDS = ("start_s", "end_s")  # of a segment
+KEYS = {"path": str, "label": str, "group": str, "fold": int, "side": str, **dict.fromkeys(SECONDS, float)}
 
 
 class OwnSource(FilesSource[OwnCorpus]):
@@ -23,11 +25,9 @@ class OwnSource(FilesSource[OwnCorpus]):
 
     def fingerprint(self) -> str:
         """Return a hash of what the class lists, and of size and modification time of the files."""
-        table, root = self.files_listed(), self.root()
-        hasher = blake2b(digest_size=16)
-        for row in table.to_pylist():
-            hasher.update(f"{row}\0{status(root / row['id'])}\n".encode())
-        return hasher.hexdigest()
+        table = self.files_listed()
+        rows = "".join(f"{row}\n" for row in table.to_pylist())
+        return status_hash(self.root(), table["path"].unique().to_pylist(), rows.encode())
 
     def root(self) -> Path:
         """Return the folder of the recordings. Raises `InputError` if there is none."""
@@ -37,24 +37,24 @@ class OwnSource(FilesSource[OwnCorpus]):
         return folder
 
     def files_listed(self) -> pa.Table:
-        """Return the columns `LISTING`, a row a file.
+        """Return the columns `FILES_LISTED`.
 
-        Raises `InputError` if what the class yields is no recording, or names a file twice.
+        Raises `InputError` if what the class yields is no recording, or names a file or segment twice.
         """
-        columns: dict[str, list[Any]] = {name: [] for name in LISTING.names}
+        columns: dict[str, list[Any]] = {name: [] for name in FILES_LISTED.names}
         seen: set[str] = set()
         for number, recording in enumerate(self.yielded()):
             if fault := recording_fault(recording):
                 raise self._error(f"recording {number}: {fault}")
-            name = os.path.normpath(recording["path"])
+            name = named_once(recording)
             if name in seen:
-                raise self._error(f"recording {number}: names {name} again; expected each file once")
+                raise self._error(f"recording {number}: names {name} again; expected each file or segment once")
             seen.add(name)
             for key, column in columns.items():
-                column.append(name if key == "id" else recording.get(key))
+                column.append(_value(recording, key))
         if not seen:
             raise self._error("expected at least one recording, got none")
-        table = pa.table(columns, schema=LISTING)
+        table = pa.table(columns, schema=FILES_LISTED)
         for key in ("fold", "side"):
             if 0 < table[key].null_count < len(table):
                 raise self._error(f"expected a {key} for all recordings or for none, got some without")
@@ -73,6 +73,21 @@ class OwnSource(FilesSource[OwnCorpus]):
         return InputError(f"{self._config_path}: {self._corpus.reference}: recordings: {reason}")
 
 
+def named_once(recording: Mapping[str, Any]) -> str:
+    """Return the name of the file or segment that a class has yielded."""
+    return segment_name(*(_value(recording, key) for key in ("path", *SECONDS)))
+
+
+def _value(recording: Mapping[str, Any], key: str) -> Any:
+    """Return a value as it is listed: a normal path, and seconds as floats, from 0 on where the start is missing."""
+    value: Any = recording.get(key)
+    if key == "path":
+        return os.path.normpath(value)
+    if key in SECONDS and value is not None:
+        return round(float(value), 9)
+    return 0.0 if key == "start_s" else value
+
+
 def recording_fault(recording: Any) -> str:
     """Return what is wrong with one that a class has yielded; empty if nothing is."""
     if not isinstance(recording, Mapping) or "path" not in recording:
@@ -80,8 +95,12 @@ def recording_fault(recording: Any) -> str:
     if unknown := [key for key in recording if key not in KEYS]:
         return f"unknown key {unknown[0]!r}; known are {', '.join(KEYS)}"
     for key, value in recording.items():
+        if key in SECONDS and type(value) is int:
+            continue
         if value is not None and type(value) is not KEYS[key]:
             return f"{key}: expected {KEYS[key].__name__}, got {value!r}"
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"{key}: expected seconds, got {value!r}"
     path = recording["path"]
     if not path or os.path.isabs(path) or "\0" in path or os.path.normpath(path).startswith(".."):
         return f"path: expected one below root, relative to it, got {path!r}"

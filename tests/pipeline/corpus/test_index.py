@@ -126,13 +126,13 @@ def test_what_is_passed_over_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     root = write_corpus(tmp_path / "c", labels="ab", clips=2)
-    (root / "a" / "x.m4a").write_bytes(b"x")
+    (root / "a" / "x.ape").write_bytes(b"x")
     commands.index(root)
-    assert f"{root}: passed over 1 .m4a\n4 recordings, 0 bad\n" in capsys.readouterr().out
+    assert f"{root}: passed over 1 .ape\n4 recordings, 0 bad\n" in capsys.readouterr().out
     job = IndexJob(corpus=AudioCorpus(root=root), folder=tmp_path / "c-1234", fingerprint="")
     with caplog.at_level("INFO", "otogura"):
         index_job(job.model_dump_json(), Namespace(config_path="mine.yaml", workers=1))
-    assert caplog.messages[0] == "c-1234: passed over 1 .m4a"
+    assert caplog.messages[0] == "c-1234: passed over 1 .ape"
 
 
 def test_recordings_that_share_a_part_are_one_group(tmp_path: Path) -> None:

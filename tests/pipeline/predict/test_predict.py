@@ -162,7 +162,7 @@ def test_nothing_that_is_answered_is_another_exit_code(typed: Typed, run: Traine
     (tmp_path / "empty" / "notes.txt").write_text("no sound")
     code, (row,) = typed.lines(tmp_path, run.folder, "empty")
     assert (code, row["file"]) == (2, "empty")
-    assert row["error"].startswith("expected files that end in .aif, .aiff, .au")
+    assert row["error"].startswith("expected files that end in .aac, .aif, .aiff, .au")
     assert row["error"].endswith("found none but 1 .txt")
 
 

@@ -57,6 +57,15 @@ def test_a_player_holds_the_middle_of_the_recording(tmp_path: Path) -> None:
     assert abs(np.argmax(spectrum) * rate_hz / len(played) - 440) < 2
 
 
+def test_a_segment_or_part_is_played_as_a_file_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    soundfile.write(path, tone(440, 3 * SECONDS, rate_hz=8000), 8000, subtype="FLOAT")
+    for recording in (AudioFile(path, start_s=2.0, end_s=2.0 + 1.5 * SECONDS), AudioFile(path, 1, 2)):
+        samples, rate_hz = recording.decode()
+        soundfile.write(tmp_path / "own.wav", samples, rate_hz, subtype="FLOAT")
+        assert player(recording) == player(AudioFile(tmp_path / "own.wav")) != ""
+
+
 def test_a_recording_that_is_gone_has_no_player(tmp_path: Path) -> None:
     assert player(AudioFile(tmp_path / "gone.wav")) == ""
 

@@ -1,6 +1,6 @@
 """Scan of audio files: those that are new or changed are opened, the others are as in the last scan."""
 
-from itertools import chain, groupby
+from itertools import chain, groupby, repeat
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import soundfile
 
-from pipeline.corpus.recordings import whole_name
+from features.codecs.versions import decoder_version
+from features.decoding import of_codecs
+from pipeline.corpus.recordings import file_name
 from pipeline.corpus.sources.audio.probe import Probe, ProbeTask, probe_all
 from pipeline.corpus.sources.audio.recording import AudioFile, audio_file
 from pipeline.corpus.sources.base import PROBE_VERSION, SCAN, SCAN_CACHE, UNREADABLE, Listing, status
@@ -19,6 +21,7 @@ from stores.files import replacing
 
 FILES_PER_TASK = 16
 IDS_AT_ONCE = 1 << 16
+OF_CODECS = "av"  # the decoder of those files that libsndfile does not read
 
 FILES = pa.schema(
     [
@@ -30,7 +33,11 @@ FILES = pa.schema(
         ("sample_rate_hz", pa.int64()),
         ("reason", pa.string()),
     ],
-    metadata={"probe": str(PROBE_VERSION), "libsndfile": soundfile.__libsndfile_version__},
+    metadata={
+        "probe": str(PROBE_VERSION),
+        "libsndfile": soundfile.__libsndfile_version__,
+        OF_CODECS: decoder_version(),
+    },
 )
 
 PROBED = ("content_hash", "samples", "sample_rate_hz", "reason")  # in the file itself
@@ -88,9 +95,10 @@ def _as_cached(cached: pa.Table, listing: Listing) -> pa.Table:
     """
     ids, root = listing.table["id"], str(listing.root)
     states = (
-        status(f"{root}/{whole_name(name)}")
+        state
         for batch in listing.table.select(["id"]).to_batches(IDS_AT_ONCE)
-        for name in batch.column(0).to_pylist()
+        for path, names in groupby(map(file_name, batch.column(0).to_pylist()))
+        for state in repeat(status(f"{root}/{path}"), sum(1 for _ in names))
     )
     sizes, times = np.fromiter(states, np.dtype((np.int64, 2)), len(ids)).T
     before = cached.select(["size", "mtime_ns", *PROBED])
@@ -103,11 +111,19 @@ def _as_cached(cached: pa.Table, listing: Listing) -> pa.Table:
 
 
 def _cached_files(cache: Path) -> pa.Table:
-    """Return the last scan but for files that could not be read; no row if another decoder or probe has made it."""
+    """Return the last scan but for files that could not be read; no row if another libsndfile or probe has made it.
+
+    Those that another decoder of codecs has read, or that none could, are left out as well.
+    """
     if not cache.is_file():
         return FILES.empty_table()
     files = pq.read_table(cache)
-    if files.schema.metadata != FILES.metadata:
+    before, now = (dict(schema.metadata or {}) for schema in (files.schema, FILES))
+    other_codecs = before.pop(OF_CODECS.encode(), None) != now.pop(OF_CODECS.encode(), None)
+    if before != now:
         return FILES.empty_table()
-    unreadable = pc.starts_with(files["reason"], UNREADABLE)
-    return files.filter(pc.invert(unreadable)) if pc.any(unreadable).as_py() else files
+    left_out = pc.starts_with(files["reason"], UNREADABLE)
+    if other_codecs:
+        decoded = pa.array([of_codecs(file_name(name)) for name in files["id"].to_pylist()], pa.bool_())
+        left_out = pc.or_(decoded, pc.not_equal(files["reason"], ""))
+    return files.filter(pc.invert(left_out)) if pc.any(left_out).as_py() else files

@@ -24,6 +24,13 @@ class AudioCorpus(FilesCorpus):
     path: str = "path"
     """Column of the table with the file, relative to `root`."""
 
+    start_s: str | None = None
+    """Column of the table with the second at which a segment begins: each row is a clip then. An empty cell is the
+    beginning of the file. Null: a row is a file."""
+
+    end_s: str | None = None
+    """Column of the table with the second at which a segment ends. An empty cell is the end of the file."""
+
     label: str | None = "label"
     """Column of the table with the label. Null: the table has no labels."""
 
@@ -42,7 +49,8 @@ class AudioCorpus(FilesCorpus):
     """Values by columns of the table, as in `{esc10: True}`; rows with other values are left out."""
 
     segments: Positive = 1
-    """Equal parts of each recording. Each is a clip of its own, on the same side as the others."""
+    """Equal parts of each recording, or of each segment of one. Each is a clip of its own, on the same side as the
+    others, and their probabilities are averaged."""
 
     silent: Literal["keep", "quarantine"] = "keep"
     """Treatment of silent recordings: `keep` uses them, `quarantine` takes them for bad ones. A recording is silent if
@@ -55,7 +63,7 @@ class AudioCorpus(FilesCorpus):
     def _has_rows(self) -> "AudioCorpus":
         if self.only and self.table is None:
             raise ValueError("only chooses rows of a table, and there is none; name it as table")
-        for key in ("group", "fold", "side"):
+        for key in ("start_s", "end_s", "group", "fold", "side"):
             if getattr(self, key) is not None and self.table is None:
                 raise ValueError(f"{key} is a column of a table, and there is none; name it as table")
         if self.fold is not None and self.side is not None:

@@ -1,19 +1,18 @@
 """Reader of audio files in a folder: labelled by their sub-folders, by a CSV table, or not at all."""
 
 from collections.abc import Iterator
-from hashlib import blake2b
 from pathlib import Path
 from sys import intern
 
 import pyarrow as pa
 
-from features.audio import SUFFIXES
-from pipeline.corpus.recordings import Recording, whole_name
+from features.decoding import SUFFIXES
+from pipeline.corpus.recordings import Recording, file_name
 from pipeline.corpus.sources.audio.recording import audio_file
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.table import RecordingTable
-from pipeline.corpus.sources.base import LISTING, PassedOver, refuse_other_names, status
-from pipeline.corpus.sources.files import FilesSource
+from pipeline.corpus.sources.base import FILES_LISTED, PassedOver, refuse_other_names
+from pipeline.corpus.sources.files import FilesSource, status_hash
 from pipeline.corpus.sources.walk import files_below
 from pipeline.support.errors import InputError
 
@@ -23,26 +22,18 @@ class AudioSource(FilesSource[AudioCorpus]):
 
     @classmethod
     def recording_at(cls, path: Path) -> Recording | None:
-        """Return an audio file, or a part of one, as `file[2/3]`."""
-        return audio_file(Path(), str(path)) if Path(whole_name(str(path))).is_file() else None
+        """Return an audio file, a segment as `file[1.5s:3s]`, or a part of either, as `file[2/3]`."""
+        return audio_file(Path(), str(path)) if Path(file_name(str(path))).is_file() else None
 
     def fingerprint(self) -> str:
         """Return a hash of path, size and modification time of all recordings, and of the table if there is one."""
-        hasher = blake2b(digest_size=16)
-        if self._corpus.table is not None:
-            path = self._table_path()
-            hasher.update(path.read_bytes())
-            names = self._table(path)["id"].to_pylist()
-        else:
-            names = self.files()
-        root = self.root()
-        for name in sorted(names):
-            size, mtime_ns = status(f"{root}/{name}")
-            hasher.update(f"{name}\0{size}\0{mtime_ns}\n".encode(errors="surrogateescape"))
-        return hasher.hexdigest()
+        if self._corpus.table is None:
+            return status_hash(self.root(), self.files())
+        path = self._table_path()
+        return status_hash(self.root(), self._table(path)["path"].unique().to_pylist(), path.read_bytes())
 
     def files_listed(self) -> pa.Table:
-        """Return the columns `LISTING`, a row a file. Raises `InputError` if a folder or table is not as configured."""
+        """Return the columns `FILES_LISTED`. Raises `InputError` if a folder or table is not as configured."""
         if self._corpus.table is None:
             table = self._from_folders()
             expected = f"audio files ({', '.join(sorted(SUFFIXES))})"
@@ -71,11 +62,12 @@ class AudioSource(FilesSource[AudioCorpus]):
         return files_below(self.root(), SUFFIXES, self.passed_over)
 
     def _from_folders(self) -> pa.Table:
-        ids = sorted(self.files())
-        refuse_other_names(ids, f"{self._config_path}.root")
-        labels = [intern(path.split("/", 1)[0]) if "/" in path else None for path in ids]
-        empty = [pa.nulls(len(ids), LISTING.field(name).type) for name in ("group", "fold", "side")]
-        return pa.table([ids, pa.array(labels, pa.string()), *empty], schema=LISTING)
+        paths = sorted(self.files())
+        refuse_other_names(paths, f"{self._config_path}.root")
+        labels = [intern(path.split("/", 1)[0]) if "/" in path else None for path in paths]
+        columns = {"path": pa.array(paths, pa.string()), "label": pa.array(labels, pa.string())}
+        empty = {field.name: pa.nulls(len(paths), field.type) for field in FILES_LISTED if field.name not in columns}
+        return pa.table(columns | empty).select(FILES_LISTED.names).cast(FILES_LISTED)
 
     def _table_path(self) -> Path:
         """Return the path of the table: relative to where the command runs, or else to the root."""

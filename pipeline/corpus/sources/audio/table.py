@@ -1,5 +1,6 @@
-"""Tables that name audio files, with their labels, groups, folds or sides: CSV files with a header line."""
+"""Tables that name audio files or segments, with labels, groups, folds or sides: CSV files with a header line."""
 
+import math
 import os
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
 
+from pipeline.corpus.recordings import segment_name
 from pipeline.corpus.sources.audio.settings import AudioCorpus
-from pipeline.corpus.sources.base import LISTING
+from pipeline.corpus.sources.base import FILES_LISTED
 from pipeline.support.errors import InputError
 
 SIDE_NAMES = {
@@ -35,12 +37,12 @@ class RecordingTable:
         self._config_path = config_path
 
     def listing(self) -> pa.Table:
-        """Return the columns `LISTING` of the rows that the corpus has. Raises `InputError` for any other table."""
+        """Return the columns `FILES_LISTED` of the rows that the corpus has. Raises `InputError` for other tables."""
         corpus, path = self._corpus, self._path
         table = self._read()
         chosen = self._chosen(table)
         columns = {}
-        for field in ("path", "label", "group", "fold", "side"):
+        for field in FILES_LISTED.names:
             column = getattr(corpus, field)
             if column is not None and table.column_names.count(column) != 1:
                 columns_found = "two columns" if column in table.column_names else "no column"
@@ -57,12 +59,7 @@ class RecordingTable:
                     "remove the row"
                 )
         ids = pa.array([os.path.normpath(name) for name in columns["path"].to_pylist()], pa.string())
-        for count in pc.value_counts(ids).to_pylist():
-            name = count["values"]
-            if count["counts"] > 1:
-                raise InputError(
-                    f"{self._config_path}.path: {path} names {name!r} more than once; keep one of these rows"
-                )
+        for name in ids.unique().to_pylist():
             if os.path.isabs(name) or "\0" in name:
                 raise InputError(
                     f"{self._config_path}.path: {path} names {name!r}; expected paths relative to the root"
@@ -70,7 +67,24 @@ class RecordingTable:
         label, group = _stripped(columns["label"]), _stripped(columns["group"])
         fold = pa.nulls(len(table), pa.int64()) if corpus.fold is None else self._folds(columns["fold"])
         side = columns["side"] if corpus.side is None else self._sides(columns["side"])
-        return pa.table([ids, label, group, fold, side], schema=LISTING).filter(chosen)
+        starts_s, ends_s = (self._seconds(columns[name], name) for name in ("start_s", "end_s"))
+        listed = pa.table([ids, starts_s, ends_s, label, group, fold, side], schema=FILES_LISTED).filter(chosen)
+        self._refuse_contradictions(listed)
+        return listed
+
+    def _refuse_contradictions(self, listed: pa.Table) -> None:
+        """Raise `InputError` if two rows say something else of the same file or segment."""
+        if pc.count_distinct(listed["path"]).as_py() == len(listed):
+            return
+        distinct = listed.group_by(FILES_LISTED.names).aggregate([])
+        counts = distinct.group_by(["path", "start_s", "end_s"]).aggregate([("path", "count")])
+        for row in counts.filter(pc.greater(counts["path_count"], 1)).sort_by("path").slice(0, 1).to_pylist():
+            name = segment_name(row["path"], row["start_s"] or 0.0, row["end_s"])
+            segments = "" if self._corpus.end_s or self._corpus.start_s else "; start_s and end_s tell segments apart"
+            raise InputError(
+                f"{self._config_path}.path: {self._path} names {name!r} more than once, and says different things of "
+                f"it; keep one of these rows{segments}"
+            )
 
     def _chosen(self, table: pa.Table) -> pa.Array:
         """Return a mask of the rows whose columns hold the values that the corpus asks for."""
@@ -122,6 +136,22 @@ class RecordingTable:
             numbers.append(int(text))
         return pa.array(numbers, pa.int64())
 
+    def _seconds(self, column: pa.ChunkedArray, field: str) -> pa.ChunkedArray:
+        """Return times in seconds, rounded to nanoseconds; null where the cell is empty."""
+        texts = _stripped(column)
+        try:
+            seconds = texts.cast(pa.float64())
+        except pa.ArrowInvalid:
+            seconds = pa.chunked_array([pa.array([_number(text) for text in texts.to_pylist()], pa.float64())])
+        wrong = pc.indices_nonzero(pc.fill_null(pc.invert(pc.is_finite(seconds)), False))
+        if len(wrong):
+            place, name = wrong[0].as_py(), getattr(self._corpus, field)
+            raise InputError(
+                f"{self._config_path}.{field}: {self._path}, line {place + 2}: {name} should be seconds such as 12.5, "
+                f"got {column[place].as_py()!r}"
+            )
+        return pc.round(seconds, 9)
+
     def _sides(self, column: pa.ChunkedArray) -> pa.Array:
         """Return the sides that a column gives, by `SIDE_NAMES`."""
         names = [SIDE_NAMES.get(value.strip().lower()) for value in column.to_pylist()]
@@ -138,3 +168,11 @@ def _stripped(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return texts without blanks around them; null for those that hold nothing else."""
     stripped = pc.utf8_trim_whitespace(column)
     return pc.if_else(pc.equal(stripped, ""), None, stripped)
+
+
+def _number(text: str | None) -> float | None:
+    """Return a number, NaN for any other text."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return math.nan

@@ -11,7 +11,7 @@ from corpora import RATE_HZ, write_corpus
 from indices import index, table
 
 from features.audio import content_hash, decode
-from pipeline.build.shards import Decoder
+from pipeline.build.decoder import Decoder
 from pipeline.corpus.index import update_index
 from pipeline.corpus.sources.audio import scan as scanning
 from pipeline.corpus.sources.audio.probe import probe_all
@@ -77,16 +77,16 @@ def test_endings_are_counted_in_bounded_memory() -> None:
 
 def test_what_is_passed_over_is_counted_by_its_ending(tmp_path: Path) -> None:
     root = write_corpus(tmp_path / "c", labels="ab", clips=2)
-    for name in ("a/x.m4a", "a/y.M4A", "b/z.m4a", "b/notes.txt", "LICENSE", "a/.hidden.m4a"):
+    for name in ("a/x.ape", "a/y.APE", "b/z.ape", "b/notes.txt", "LICENSE", "a/.hidden.ape"):
         (root / name).write_bytes(b"x")
     source = AudioSource(AudioCorpus(root=root), "")
     for _ in range(2):
         source.scan(tmp_path / "i", TaskRunner())
-        assert str(source.passed_over) == "3 .m4a, 1 .txt, 1 without an ending"
-    named = AudioSource(AudioCorpus(root=root, table=table(root, "path,label\na/0.wav,x\na/x.m4a,y\n")), "")
+        assert str(source.passed_over) == "3 .ape, 1 .txt, 1 without an ending"
+    named = AudioSource(AudioCorpus(root=root, table=table(root, "path,label\na/0.wav,x\na/x.ape,y\n")), "")
     found = named.scan(tmp_path / "j", TaskRunner()).to_pylist()
     assert not str(named.passed_over)
-    assert found[1]["reason"].startswith("undecodable: files that end in .m4a are not decoded; expected .aif, ")
+    assert found[1]["reason"].startswith("undecodable: files that end in .ape are not decoded; expected .aac, ")
 
 
 @pytest.mark.parametrize(
@@ -208,13 +208,13 @@ def test_a_bad_root_is_one_line(tmp_path: Path, case: str) -> None:
         root = root / "a" / "0.wav"
     elif case == "empty":
         shutil.rmtree(root / "a")
-        (root / "x.m4a").write_bytes(b"x")
+        (root / "x.ape").write_bytes(b"x")
     else:
         options["table"] = Path("absent.csv")
     expected = {
         "absent": "does not exist",
         "file": "is a file",
-        "empty": r"expected audio files .*, found none but 1 \.m4a",
+        "empty": r"expected audio files .*, found none but 1 \.ape",
         "no table": "absent.csv' is neither here nor in",
     }[case]
     with pytest.raises(InputError, match=expected):

@@ -90,7 +90,7 @@ def test_a_fold_that_no_clip_has(tmp_path: Path) -> None:
         ("1-1-A-0.wav,,0,dog,True,1,A", "line 2: fold should be a number, got ''"),
         ("1-1-A-0.wav,one,0,dog,True,1,A", "line 2: fold should be a number, got 'one'"),
         (",1,0,dog,True,1,A", "line 2: column 'filename' is empty"),
-        ("../x.wav,1,0,dog,True,1,A\n../x.wav,1,0,dog,True,1,A", "names '../x.wav' more than once"),
+        ("../x.wav,1,0,dog,True,1,A\n../x.wav,1,0,cat,True,1,A", "names '../x.wav' more than once"),
         ("1-1-A-0.wav,1,0,dog", "expected a CSV table in UTF-8 with commas and a header line"),
     ],
 )

@@ -35,6 +35,13 @@ class Folded(Mine):
         for number, one in enumerate(super().recordings()):
             yield one | {"fold": number % 2}
 
+class Cut(Mine):
+    def recordings(self):
+        one, *_ = super().recordings()
+        for start in (0, 0.05):
+            yield one | {"start_s": start, "end_s": start + 0.05}
+        yield one | {"start_s": 0.08}
+
 class Wrong(Mine):
     def __init__(self, root: str, how: str):
         super().__init__(root)
@@ -54,6 +61,8 @@ class Wrong(Mine):
             case "side": yield two | {"side": "left"}
             case "some sides": yield two | {"side": "train"}
             case "folds": yield two | {"fold": 1}
+            case "no seconds": yield two | {"start_s": float("nan")}
+            case "seconds as text": yield two | {"end_s": "1.5"}
 
 class Empty(Mine):
     def recordings(self): return []
@@ -112,6 +121,14 @@ def test_it_lists_what_its_class_yields() -> None:
     ]
 
 
+def test_it_lists_segments() -> None:
+    assert [(row["id"], row["group"]) for row in listed(corpus("Cut"))] == [
+        ("a/0.wav[0.05s:0.1s]", "a/0.wav"),
+        ("a/0.wav[0.08s:]", "a/0.wav"),
+        ("a/0.wav[0s:0.05s]", "a/0.wav"),
+    ]
+
+
 def test_its_fingerprint_is_of_the_listing_and_the_files() -> None:
     before = source_of(corpus(), "c").fingerprint()
     assert source_of(corpus(), "c").fingerprint() == before
@@ -150,14 +167,16 @@ def test_mistakes_are_one_line(section: dict[str, Any], message: str) -> None:
     ("how", "message"),
     [
         ("raises", "KeyError: 'of its own'"),
-        ("twice", "recording 1: names a/0.wav again; expected each file once"),
+        ("twice", "recording 1: names a/0.wav again; expected each file or segment once"),
         ("tuple", "recording 1: expected a dict with the key path, got ('a/1.wav', 'b')"),
-        ("key", "recording 1: unknown key 'speaker'; known are path, label, group, fold, side"),
+        ("key", "recording 1: unknown key 'speaker'; known are path, label, group, fold, side, start_s, end_s"),
         ("number", "recording 1: label: expected str, got 3"),
         ("outside", "recording 1: path: expected one below root, relative to it, got '../x.wav'"),
         ("absolute", "recording 1: path: expected one below root, relative to it, got '/x.wav'"),
         ("side", "recording 1: side: expected one of train, validation, test, got 'left'"),
         ("some sides", "expected a side for all recordings or for none, got some without"),
+        ("no seconds", "recording 1: start_s: expected seconds, got nan"),
+        ("seconds as text", "recording 1: end_s: expected float, got '1.5'"),
         ("folds", "expected a fold for all recordings or for none, got some without"),
     ],
 )

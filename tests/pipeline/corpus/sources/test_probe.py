@@ -163,13 +163,14 @@ def test_extraction_says_what_keeps_a_file_from_being_read(tmp_path: Path) -> No
         ("x.mp3", b"<html>moved</html>", "undecodable: no frame of MPEG audio in it can be decoded"),
         ("x.au", b"<html>moved</html>", "undecodable: it has no header that states its format and rate"),
         ("x.wav", b"<html>moved</html>", "undecodable: Format not recognised"),
+        ("x.m4a", b"\0\0\0 ftypM4A ", "undecodable: Invalid data found when processing input"),
+        ("x.wma", b"<html>moved</html>", "undecodable: Invalid data found when processing input"),
         (
-            "x.m4a",
-            b"\0\0\0 ftypM4A ",
-            "undecodable: files that end in .m4a are not decoded; expected .aif, .aiff, .au, ",
+            "x.raw",
+            b"\0" * 5000,
+            "undecodable: files that end in .raw are not decoded; expected .aac, .aif, ",
         ),
-        ("x.raw", b"\0" * 5000, "undecodable: files that end in .raw are not decoded; expected .aif, .aiff, .au, "),
-        ("x", b"\0" * 5000, "undecodable: files without an ending are not decoded; expected .aif, .aiff, .au, "),
+        ("x", b"\0" * 5000, "undecodable: files without an ending are not decoded; expected .aac, .aif, "),
     ],
 )
 def test_the_decoders_words_mislead_nobody(

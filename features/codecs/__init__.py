@@ -1,0 +1,1 @@
+"""Sound in containers and codecs that libsndfile does not read."""
