@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from buckets import Bucket, bucket
 from corpora import tree, write_corpus
+from joblib.externals.loky import get_reusable_executor
 from stores_of import indexed
 
 import stores.remote.objects
@@ -71,6 +72,15 @@ def objects(built: Built) -> dict[str, bytes]:
     return {name: there.get(name) for name in there.sizes()}
 
 
+@pytest.fixture
+def _new_workers() -> Iterator[None]:
+    """Workers with the environment of this test, which are not left to others."""
+    get_reusable_executor().shutdown(wait=True)
+    yield
+    get_reusable_executor().shutdown(wait=True)
+
+
+@pytest.mark.usefixtures("_new_workers")
 @pytest.mark.parametrize(("workers", "compression"), [(1, "zstd"), (2, None)])
 def test_the_bytes_are_those_of_a_folder(
     tmp_path: Path, corpus: Path, there: Bucket, workers: int, compression: Any
@@ -204,7 +214,7 @@ def test_of_two_that_make_the_same_shard_one_wins(
 
 
 def test_nobody_uploads_other_bytes_than_are_promised(tmp_path: Path, corpus: Path, there: Bucket) -> None:
-    """As those of a builder on another processor, which is gone before it has written them."""
+    """Leave alone what a builder on another processor has promised, which is gone before it has written it."""
     whole = tree(Path(build(tmp_path, None, work="fresh").path))
     name = "markers/noise/2.json"
     marker = parse_checked(whole[name])
