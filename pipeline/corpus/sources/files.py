@@ -1,5 +1,6 @@
 """Base class of readers of audio files that are listed: each file or segment is a recording, or some equal parts."""
 
+import os
 from abc import abstractmethod
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -16,6 +17,7 @@ from pipeline.corpus.recordings import part_name, segment_name
 from pipeline.corpus.sources.audio.recording import audio_file
 from pipeline.corpus.sources.audio.scan import scan_files
 from pipeline.corpus.sources.base import FILES_LISTED, LISTING, FilesCorpus, Listing, Recordings, Source, status
+from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
 
 Settings = TypeVar("Settings", bound=FilesCorpus)
@@ -48,9 +50,15 @@ class FilesSource(Source[Settings]):
     def _named(self, files: pa.Table) -> pa.Table:
         """Return the columns `LISTING`: segments with their names, and all clips of a file that has some in one group.
 
-        A row that says again what another one says is left out and counted.
+        A row that says again what another one says is left out and counted. Raises `InputError` if two say different
+        things of a file or segment.
         """
         total = len(files)
+        if (name := contradicted(files)) is not None:
+            raise InputError(
+                f"{self._config_path}: {name!r} is named more than once, and different things are said of it; keep one "
+                "of these lines"
+            )
         if pc.count_distinct(files["path"]).as_py() < total:
             files = files.group_by(FILES_LISTED.names, use_threads=False).aggregate([])
         self.repeated = total - len(files)
@@ -73,6 +81,22 @@ class FilesSource(Source[Settings]):
         ids = [part_name(name, part, parts) for name in table["id"].to_pylist() for part in range(parts)]
         group = pc.coalesce(rows["group"], rows["id"])
         return pa.table([ids, rows["label"], group, rows["fold"], rows["side"]], schema=LISTING)
+
+
+def relative_name(root: Path, folder: Path, name: str) -> str:
+    """Return the path relative to `root` of a file that is named relative to a folder, or by an absolute path."""
+    return os.path.relpath(os.path.join(os.path.abspath(folder), name), os.path.abspath(root))
+
+
+def contradicted(files: pa.Table) -> str | None:
+    """Return the name of a file or segment of which rows of `FILES_LISTED` say different things; None for none."""
+    if pc.count_distinct(files["path"]).as_py() == len(files):
+        return None
+    distinct = files.group_by(FILES_LISTED.names).aggregate([])
+    counts = distinct.group_by(["path", "start_s", "end_s"]).aggregate([("path", "count")])
+    for row in counts.filter(pc.greater(counts["path_count"], 1)).sort_by("path").slice(0, 1).to_pylist():
+        return segment_name(row["path"], row["start_s"] or 0.0, row["end_s"])
+    return None
 
 
 def status_hash(root: Path, names: Iterable[str], content: bytes = b"") -> str:

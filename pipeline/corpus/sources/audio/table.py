@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
 
-from pipeline.corpus.recordings import segment_name
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.base import FILES_LISTED
+from pipeline.corpus.sources.files import contradicted
 from pipeline.support.errors import InputError
 
 SIDE_NAMES = {
@@ -74,12 +74,7 @@ class RecordingTable:
 
     def _refuse_contradictions(self, listed: pa.Table) -> None:
         """Raise `InputError` if two rows say something else of the same file or segment."""
-        if pc.count_distinct(listed["path"]).as_py() == len(listed):
-            return
-        distinct = listed.group_by(FILES_LISTED.names).aggregate([])
-        counts = distinct.group_by(["path", "start_s", "end_s"]).aggregate([("path", "count")])
-        for row in counts.filter(pc.greater(counts["path_count"], 1)).sort_by("path").slice(0, 1).to_pylist():
-            name = segment_name(row["path"], row["start_s"] or 0.0, row["end_s"])
+        if (name := contradicted(listed)) is not None:
             segments = "" if self._corpus.end_s or self._corpus.start_s else "; start_s and end_s tell segments apart"
             raise InputError(
                 f"{self._config_path}.path: {self._path} names {name!r} more than once, and says different things of "

@@ -201,7 +201,64 @@ def tags_case() -> Case:
     return Case(section, "data", write, add, spoil, lambda name: read_sound(f"data/{name}"), (table,), Path(table))
 
 
-CASES = {"audio": audio_case, "json": json_case, "csv": csv_case, "esc50": esc50_case, "tags": tags_case}
+def manifest_case() -> Case:
+    manifest = "data/all.jsonl"
+
+    def line(number: int) -> str:
+        return json.dumps({"audio_filepath": f"{number}.wav", "duration": 0.1, "label": "ab"[number % 2]}) + "\n"
+
+    def write() -> None:
+        append(manifest, "".join(map(line, range(5))))
+        for number in range(5):
+            wave(f"data/{number}.wav", number)
+
+    def add() -> str:
+        wave("data/5.wav", 5)
+        append(manifest, line(5))
+        return "data/5.wav"
+
+    def spoil() -> tuple[str, str]:
+        append(manifest, line(9))
+        return "9.wav", "no such file"
+
+    section = {"source": "manifest", "manifest": manifest}
+    return Case(section, "data", write, add, spoil, lambda name: read_sound(f"data/{name}"), (manifest,))
+
+
+def kaldi_case() -> Case:
+    scp, labels = "data/wav.scp", "data/utt2label"
+
+    def say(number: int) -> None:
+        append(scp, f"utt{number} {number}.wav\n")
+        append(labels, f"utt{number} {'ab'[number % 2]}\n")
+
+    def write() -> None:
+        for number in range(5):
+            say(number)
+            wave(f"data/{number}.wav", number)
+
+    def add() -> str:
+        wave("data/5.wav", 5)
+        say(5)
+        return "data/5.wav"
+
+    def spoil() -> tuple[str, str]:
+        say(9)
+        return "9.wav", "no such file"
+
+    section = {"source": "kaldi", "root": "data"}
+    return Case(section, "data", write, add, spoil, lambda name: read_sound(f"data/{name}"), (scp, labels))
+
+
+CASES = {
+    "audio": audio_case,
+    "json": json_case,
+    "csv": csv_case,
+    "esc50": esc50_case,
+    "tags": tags_case,
+    "manifest": manifest_case,
+    "kaldi": kaldi_case,
+}
 
 
 @pytest.fixture(params=CASES)
