@@ -15,7 +15,8 @@ from features.decoding import may_be_of_codecs
 from pipeline.corpus.recordings import part_name, segment_name
 from pipeline.corpus.sources.audio.recording import audio_file
 from pipeline.corpus.sources.audio.scan import scan_files
-from pipeline.corpus.sources.base import FILES_LISTED, LISTING, FilesCorpus, Listing, Recordings, Source, status
+from pipeline.corpus.sources.base import LISTING, FilesCorpus, Listing, Recordings, Source, status
+from pipeline.corpus.sources.distinct import are_segments, distinct_rows
 from pipeline.support.executors import TaskRunner
 
 Settings = TypeVar("Settings", bound=FilesCorpus)
@@ -31,6 +32,10 @@ class FilesSource(Source[Settings]):
     @abstractmethod
     def files_listed(self) -> pa.Table:
         """Return the columns `FILES_LISTED`. Raises `InputError` if a folder or table is not as configured."""
+
+    def place(self) -> str:
+        """Return what lists the files, for messages."""
+        return self._config_path
 
     def listing(self) -> Listing:
         """Return all recordings of the corpus. Raises `InputError` if a folder or table is not as configured."""
@@ -50,13 +55,11 @@ class FilesSource(Source[Settings]):
 
         A row that says again what another one says is left out and counted.
         """
-        total = len(files)
-        if pc.count_distinct(files["path"]).as_py() < total:
-            files = files.group_by(FILES_LISTED.names, use_threads=False).aggregate([])
+        total, files = len(files), distinct_rows(files, self.place())
         self.repeated = total - len(files)
         ids = paths = files["path"]
-        group, starts_s, ends_s = files["group"], pc.fill_null(files["start_s"], 0), files["end_s"]
-        segments = pc.or_(pc.not_equal(starts_s, 0), pc.is_valid(ends_s))
+        group, starts_s, ends_s = files["group"], files["start_s"], files["end_s"]
+        segments = are_segments(files)
         if pc.any(segments).as_py():
             in_segments = pc.is_in(paths, value_set=paths.filter(segments).combine_chunks())
             group = pc.coalesce(group, pc.if_else(in_segments, paths, None))
