@@ -1,5 +1,6 @@
 """Interface of an open sound, and the endings of files that are one."""
 
+import os
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -52,7 +53,7 @@ class OpenSound(Protocol):
 
 def suffix_of(file: str | Path | BinaryIO) -> str:
     """Return the ending of a file's name in small letters; empty for one that is open as bytes."""
-    return Path(file).suffix.lower() if isinstance(file, str | Path) else ""
+    return os.path.splitext(file)[1].lower() if isinstance(file, str | Path) else ""
 
 
 def of_codecs(name: str | Path) -> bool:

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +16,8 @@ from features.decoding import may_be_of_codecs
 from pipeline.corpus.recordings import part_name, segment_name
 from pipeline.corpus.sources.audio.recording import audio_file
 from pipeline.corpus.sources.audio.scan import scan_files
-from pipeline.corpus.sources.base import FILES_LISTED, LISTING, FilesCorpus, Listing, Recordings, Source, status
-from pipeline.support.errors import InputError
+from pipeline.corpus.sources.base import LISTING, FilesCorpus, Listing, Recordings, Source, status
+from pipeline.corpus.sources.distinct import are_segments, distinct_rows
 from pipeline.support.executors import TaskRunner
 
 Settings = TypeVar("Settings", bound=FilesCorpus)
@@ -26,6 +26,8 @@ Settings = TypeVar("Settings", bound=FilesCorpus)
 class FilesSource(Source[Settings]):
     """Reader of a corpus of audio files, which a subclass lists."""
 
+    TELLS_SEGMENTS_APART: ClassVar[str] = "start_s and end_s"
+
     @abstractmethod
     def root(self) -> Path:
         """Return the folder that the ids are relative to. Raises `InputError` if there is none."""
@@ -33,6 +35,10 @@ class FilesSource(Source[Settings]):
     @abstractmethod
     def files_listed(self) -> pa.Table:
         """Return the columns `FILES_LISTED`. Raises `InputError` if a folder or table is not as configured."""
+
+    def place(self) -> str:
+        """Return what lists the files, for messages."""
+        return self._config_path
 
     def listing(self) -> Listing:
         """Return all recordings of the corpus. Raises `InputError` if a folder or table is not as configured."""
@@ -53,18 +59,11 @@ class FilesSource(Source[Settings]):
         A row that says again what another one says is left out and counted. Raises `InputError` if two say different
         things of a file or segment.
         """
-        total = len(files)
-        if (name := contradicted(files)) is not None:
-            raise InputError(
-                f"{self._config_path}: {name!r} is named more than once, and different things are said of it; keep one "
-                "of these lines"
-            )
-        if pc.count_distinct(files["path"]).as_py() < total:
-            files = files.group_by(FILES_LISTED.names, use_threads=False).aggregate([])
+        total, files = len(files), distinct_rows(files, self.place(), self.TELLS_SEGMENTS_APART)
         self.repeated = total - len(files)
         ids = paths = files["path"]
-        group, starts_s, ends_s = files["group"], pc.fill_null(files["start_s"], 0), files["end_s"]
-        segments = pc.or_(pc.not_equal(starts_s, 0), pc.is_valid(ends_s))
+        group, starts_s, ends_s = files["group"], files["start_s"], files["end_s"]
+        segments = are_segments(files)
         if pc.any(segments).as_py():
             in_segments = pc.is_in(paths, value_set=paths.filter(segments).combine_chunks())
             group = pc.coalesce(group, pc.if_else(in_segments, paths, None))
@@ -86,17 +85,6 @@ class FilesSource(Source[Settings]):
 def relative_name(root: Path, folder: Path, name: str) -> str:
     """Return the path relative to `root` of a file that is named relative to a folder, or by an absolute path."""
     return os.path.relpath(os.path.join(os.path.abspath(folder), name), os.path.abspath(root))
-
-
-def contradicted(files: pa.Table) -> str | None:
-    """Return the name of a file or segment of which rows of `FILES_LISTED` say different things; None for none."""
-    if pc.count_distinct(files["path"]).as_py() == len(files):
-        return None
-    distinct = files.group_by(FILES_LISTED.names).aggregate([])
-    counts = distinct.group_by(["path", "start_s", "end_s"]).aggregate([("path", "count")])
-    for row in counts.filter(pc.greater(counts["path_count"], 1)).sort_by("path").slice(0, 1).to_pylist():
-        return segment_name(row["path"], row["start_s"] or 0.0, row["end_s"])
-    return None
 
 
 def status_hash(root: Path, names: Iterable[str], content: bytes = b"") -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from features.own import line_of
 from pipeline.corpus.recordings import segment_name
 from pipeline.corpus.sources.base import FILES_LISTED
+from pipeline.corpus.sources.distinct import DECIMALS
 from pipeline.corpus.sources.files import FilesSource, status_hash
 from pipeline.corpus.sources.own import OwnCorpus
 from pipeline.support.errors import InputError
@@ -84,7 +85,7 @@ def _value(recording: Mapping[str, Any], key: str) -> Any:
     if key == "path":
         return os.path.normpath(value)
     if key in SECONDS and value is not None:
-        return round(float(value), 9)
+        return round(float(value), DECIMALS) + 0.0  # no -0
     return 0.0 if key == "start_s" else value
 
 

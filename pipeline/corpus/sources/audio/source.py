@@ -12,6 +12,7 @@ from pipeline.corpus.sources.audio.recording import audio_file
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.table import RecordingTable
 from pipeline.corpus.sources.base import FILES_LISTED, PassedOver, refuse_other_names
+from pipeline.corpus.sources.distinct import distinct_rows
 from pipeline.corpus.sources.files import FilesSource, status_hash
 from pipeline.corpus.sources.walk import files_below
 from pipeline.support.errors import InputError
@@ -30,7 +31,13 @@ class AudioSource(FilesSource[AudioCorpus]):
         if self._corpus.table is None:
             return status_hash(self.root(), self.files())
         path = self._table_path()
-        return status_hash(self.root(), self._table(path)["path"].unique().to_pylist(), path.read_bytes())
+        rows = distinct_rows(self._table(path), self.place())
+        return status_hash(self.root(), rows["path"].unique().to_pylist(), path.read_bytes())
+
+    def place(self) -> str:
+        """Return the table, or else the folder, for messages."""
+        listed_by = "root" if self._corpus.table is None else f"path: {self._table_path()}"
+        return f"{self._config_path}.{listed_by}"
 
     def files_listed(self) -> pa.Table:
         """Return the columns `FILES_LISTED`. Raises `InputError` if a folder or table is not as configured."""

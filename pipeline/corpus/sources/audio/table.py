@@ -11,7 +11,6 @@ import pyarrow.csv as csv
 
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.base import FILES_LISTED
-from pipeline.corpus.sources.files import contradicted
 from pipeline.support.errors import InputError
 
 SIDE_NAMES = {
@@ -68,18 +67,7 @@ class RecordingTable:
         fold = pa.nulls(len(table), pa.int64()) if corpus.fold is None else self._folds(columns["fold"])
         side = columns["side"] if corpus.side is None else self._sides(columns["side"])
         starts_s, ends_s = (self._seconds(columns[name], name) for name in ("start_s", "end_s"))
-        listed = pa.table([ids, starts_s, ends_s, label, group, fold, side], schema=FILES_LISTED).filter(chosen)
-        self._refuse_contradictions(listed)
-        return listed
-
-    def _refuse_contradictions(self, listed: pa.Table) -> None:
-        """Raise `InputError` if two rows say something else of the same file or segment."""
-        if (name := contradicted(listed)) is not None:
-            segments = "" if self._corpus.end_s or self._corpus.start_s else "; start_s and end_s tell segments apart"
-            raise InputError(
-                f"{self._config_path}.path: {self._path} names {name!r} more than once, and says different things of "
-                f"it; keep one of these rows{segments}"
-            )
+        return pa.table([ids, starts_s, ends_s, label, group, fold, side], schema=FILES_LISTED).filter(chosen)
 
     def _chosen(self, table: pa.Table) -> pa.Array:
         """Return a mask of the rows whose columns hold the values that the corpus asks for."""
@@ -132,7 +120,7 @@ class RecordingTable:
         return pa.array(numbers, pa.int64())
 
     def _seconds(self, column: pa.ChunkedArray, field: str) -> pa.ChunkedArray:
-        """Return times in seconds, rounded to nanoseconds; null where the cell is empty."""
+        """Return times in seconds; null where the cell is empty."""
         texts = _stripped(column)
         try:
             seconds = texts.cast(pa.float64())
@@ -145,7 +133,7 @@ class RecordingTable:
                 f"{self._config_path}.{field}: {self._path}, line {place + 2}: {name} should be seconds such as 12.5, "
                 f"got {column[place].as_py()!r}"
             )
-        return pc.round(seconds, 9)
+        return seconds
 
     def _sides(self, column: pa.ChunkedArray) -> pa.Array:
         """Return the sides that a column gives, by `SIDE_NAMES`."""

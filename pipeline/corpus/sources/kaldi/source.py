@@ -17,6 +17,12 @@ TO_THE_END = -1.0  # seconds at which a segment ends that goes on to the end of 
 class KaldiSource(FilesSource[KaldiCorpus]):
     """Reader of `corpus: {source: kaldi, …}`; `config_path` names that section of the configuration in messages."""
 
+    TELLS_SEGMENTS_APART = "the file segments"
+
+    def place(self) -> str:
+        """Return the folder, for messages."""
+        return f"{self._config_path}.root: {self._corpus.root}"
+
     def fingerprint(self) -> str:
         """Return a hash of the tables, and of size and modification time of all files that they name."""
         names = self.files_listed()["path"].unique().to_pylist()
@@ -56,7 +62,7 @@ class KaldiSource(FilesSource[KaldiCorpus]):
             for name, column in columns.items():
                 column.append(row.get(name))
         if not columns["path"]:
-            raise InputError(f"{self._config_path}: {self._corpus.root}: expected utterances, found none")
+            raise InputError(f"{self.place()}: expected utterances, found none")
         return pa.table(columns, schema=FILES_LISTED)
 
     def _utterances(self, files: dict[str, str]) -> list[tuple[str, str, float, float | None]]:

@@ -19,6 +19,12 @@ NEMO, LHOTSE = "audio_filepath", "recording_id"  # members that tell which kind 
 class ManifestSource(FilesSource[ManifestCorpus]):
     """Reader of `corpus: {source: manifest, …}`; `config_path` names that section of the configuration in messages."""
 
+    TELLS_SEGMENTS_APART = "an offset and a duration"
+
+    def place(self) -> str:
+        """Return the manifests, for messages."""
+        return f"{self._config_path}.manifest: {', '.join(map(str, self._corpus.manifests.values()))}"
+
     def fingerprint(self) -> str:
         """Return a hash of the manifests, and of size and modification time of all files that they name."""
         paths = [*self._corpus.manifests.values(), *([self._corpus.recordings] if self._corpus.recordings else [])]
@@ -45,8 +51,7 @@ class ManifestSource(FilesSource[ManifestCorpus]):
                     column.append(row[name])
         table = pa.table(columns, schema=FILES_LISTED)
         if not len(table):
-            paths = ", ".join(map(str, self._corpus.manifests.values()))
-            raise InputError(f"{self._config_path}: {paths}: expected lines, found none")
+            raise InputError(f"{self.place()}: expected lines, found none")
         return table
 
     def _recordings(self) -> Iterator[tuple[str, tuple[str, int]]]:

@@ -246,11 +246,16 @@ def test_a_recording_that_is_cut_off_has_the_segments_that_are_there(tmp_path: P
         ("x.wav,0,nan,a\n", {}, r"line 2: end_s should be seconds such as 12\.5, got 'nan'"),
         ("x.wav,0,inf,a\n", {}, r"line 2: end_s should be seconds such as 12\.5, got 'inf'"),
         ("x.wav,0,1,a\n", {"end_s": "stop"}, r"corpus\.end_s: .* has no column 'stop'"),
-        ("x.wav,0,1,a\nx.wav,0.0,1.0000,b\n", {}, r"names 'x.wav\[0s:1s\]' more than once.*keep one of these rows$"),
+        ("x.wav,0,1,a\nx.wav,-0.0,1.0000,b\n", {}, r"names 'x.wav\[0s:1s\]' more than once.*keep one of these rows$"),
+        (
+            "x.wav,0,1,a\nx.wav,,0.9999999999,b\n",
+            {},
+            r"corpus\.path: .*meta\.csv names 'x.wav\[0s:1s\]' more than once",
+        ),
         (
             "x.wav,0,1,a\nx.wav,1,2,b\n",
             {"start_s": None, "end_s": None},
-            "names 'x.wav' more than once.*; start_s and end_s tell segments apart$",
+            "names 'x.wav' more than once.*; start_s and end_s would tell segments apart$",
         ),
     ],
 )
