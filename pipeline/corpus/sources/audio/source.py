@@ -31,7 +31,7 @@ class AudioSource(FilesSource[AudioCorpus]):
         if self._corpus.table is None:
             return status_hash(self.root(), self.files())
         path = self._table_path()
-        rows = distinct_rows(self._table(path), self.place())
+        rows = distinct_rows(self._table(path), self.place(), self.TELLS_SEGMENTS_APART)
         return status_hash(self.root(), rows["path"].unique().to_pylist(), path.read_bytes())
 
     def place(self) -> str:
