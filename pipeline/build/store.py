@@ -159,7 +159,8 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
 
 def _needs(task: ShardTask) -> Needs:
     """Return paths that tell a worker with the same storage: the row table was written just now."""
-    return Needs(read=(task.layout.rows, task.recordings[0].path), written=(task.layout.path,))
+    read = (task.layout.rows, task.recordings[0].path, *task.features.recipe.files)
+    return Needs(read=read, written=(task.layout.path,))
 
 
 def _copied(held: HeldClip | None, shard: VariantShard) -> bool:
