@@ -6,6 +6,7 @@
 <folder>/index.json        written last: counts, and a digest of clips.parquet
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b, file_digest
 from pathlib import Path
@@ -21,6 +22,7 @@ from scipy.sparse.csgraph import connected_components
 from pipeline.corpus.recordings import whole_name
 from pipeline.corpus.sources.base import SCAN_CACHE
 from pipeline.support.errors import InputError
+from pipeline.support.tables import read_rows
 from stores.files import replacing, write_bytes, write_json
 
 IDS_AT_ONCE = 1 << 16
@@ -40,9 +42,9 @@ def forget(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def read_index(folder: Path) -> pa.Table:
-    """Return the good recordings of an index."""
-    return pq.read_table(folder / "clips.parquet")
+def read_index(folder: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the good recordings of an index, with all columns or with some."""
+    return read_rows(folder / "clips.parquet", columns)
 
 
 def update_index(folder: Path, scan: pa.Table, *, max_quarantine: float, config_path: str) -> Index:
@@ -80,9 +82,9 @@ def update_index(folder: Path, scan: pa.Table, *, max_quarantine: float, config_
     clips = (scan.filter(good) if bad.num_rows else scan).drop_columns(["reason"])
     if not len(clips):
         raise InputError(f"{config_path}: expected a good recording, found none; see {folder / 'quarantine.csv'}")
-    previous = _previous(folder)
-    clips = clips.set_column(clips.column_names.index("group"), "group", _merged_groups(clips, previous))
-    clips = clips.take(_arrival(previous["id"], clips["id"])).combine_chunks()
+    places = _places(clips["id"], _previous(folder, "id"))
+    groups = _merged_groups(clips, _previous(folder, "group").take(places))
+    clips = _taken(clips, groups, _arrival(places, clips["id"]))
     with replacing(folder / "clips.parquet") as file:
         pq.write_table(clips, file)
     with open(folder / "clips.parquet", "rb") as written:
@@ -91,23 +93,37 @@ def update_index(folder: Path, scan: pa.Table, *, max_quarantine: float, config_
     return Index(clips, bad.num_rows)
 
 
-def _previous(folder: Path) -> pa.Table:
-    """Return id and group of the clips of the last index, in its order; no row if there is none."""
-    if (folder / "clips.parquet").is_file():
-        return pq.read_table(folder / "clips.parquet", columns=["id", "group"])
-    return pa.table({"id": pa.array([], pa.string()), "group": pa.array([], pa.string())})
+def _previous(folder: Path, column: str) -> pa.Array:
+    """Return id or group of the clips of the last index, in its order; none if there is no index."""
+    if not (folder / "clips.parquet").is_file():
+        return pa.array([], pa.string())
+    return read_index(folder, [column]).column(0).combine_chunks()
 
 
-def _merged_groups(clips: pa.Table, previous: pa.Table) -> pa.ChunkedArray:
+def _places(ids: pa.ChunkedArray, previous: pa.Array) -> pa.Array:
+    """Return the place of each clip in the last index, null for new ones."""
+    return pc.index_in(ids, value_set=previous).combine_chunks()
+
+
+def _taken(clips: pa.Table, groups: pa.ChunkedArray, rows: np.ndarray) -> pa.Table:
+    """Return rows of a table, with these groups. What is equal is in memory once: content and group, as a rule."""
+    content = clips["content_hash"]
+    columns = {"content_hash": content.take(rows)}
+    columns["group"] = columns["content_hash"] if groups.equals(content) else groups.take(rows)
+    columns |= {name: clips[name].take(rows) for name in clips.column_names if name not in columns}
+    return pa.table({name: columns[name] for name in clips.column_names}).combine_chunks()
+
+
+def _merged_groups(clips: pa.Table, named: pa.Array) -> pa.ChunkedArray:
     """Return one group per clip; groups that share a recording's decoded samples become one.
 
-    It has the name that the last index gave to the first of its clips, so that a new clip renames no group, and for new
-    groups the first of their names.
+    It has the name that the last index gave to the first of its clips (`named`, null for new clips), so that a new clip
+    renames no group, and for new groups the first of their names.
     """
-    own = pc.coalesce(clips["group"], clips["content_hash"])
-    named = previous["group"].take(pc.index_in(clips["id"], value_set=previous["id"].combine_chunks()))
+    given = clips["group"].null_count < len(clips)
+    own = pc.coalesce(clips["group"], clips["content_hash"]) if given else clips["content_hash"]
     touched = pc.fill_null(pc.not_equal(named, own), False).to_numpy()
-    if clips["group"].null_count < len(clips):  # else no two groups share samples
+    if given:  # else no two groups share samples
         groups = _codes(own)
         content = _codes(clips["content_hash"])
         first = np.empty(len(clips), np.int32)  # group of each content
@@ -150,14 +166,16 @@ def _merged(clips: pa.Table, groups: pa.ChunkedArray, named: pa.ChunkedArray) ->
     return names.take(pa.array(of_clip))
 
 
-def _arrival(before: pa.ChunkedArray, ids: pa.ChunkedArray) -> np.ndarray:
-    """Return the places of `ids` in the order of arrival: as in the last index, then the new ones by a hash of the id.
+def _arrival(places: pa.Array, ids: pa.ChunkedArray) -> np.ndarray:
+    """Return the rows of clips in the order of arrival: as in the last index, then the new ones by a hash of the id.
 
     Parts of a recording follow each other, so that it is decoded once.
     """
-    rank = pc.fill_null(pc.index_in(ids, value_set=before.combine_chunks()), len(before)).to_numpy()
+    is_new = places.is_null()
     digests = b"".join(
         b"".join([blake2b(whole_name(name).encode(), digest_size=8).digest() for name in batch.column(0).to_pylist()])
-        for batch in pa.table([ids], names=["id"]).to_batches(IDS_AT_ONCE)
+        for batch in pa.table([ids.filter(is_new)], names=["id"]).to_batches(IDS_AT_ONCE)
     )
-    return np.lexsort([np.frombuffer(digests, ">u8"), rank])
+    new = np.flatnonzero(is_new)[np.argsort(np.frombuffer(digests, ">u8"), kind="stable")]
+    known = np.flatnonzero(places.is_valid())
+    return np.concatenate([known[np.argsort(places.drop_null())], new])

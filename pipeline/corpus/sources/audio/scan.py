@@ -15,6 +15,7 @@ from pipeline.corpus.sources.audio.recording import AudioFile, audio_file
 from pipeline.corpus.sources.base import PROBE_VERSION, SCAN, SCAN_CACHE, UNREADABLE, Listing, status
 from pipeline.support.executors import TaskRunner
 from pipeline.support.progress import Meter
+from pipeline.support.tables import read_rows
 from stores.files import replacing
 
 FILES_PER_TASK = 16
@@ -106,7 +107,7 @@ def _cached_files(cache: Path) -> pa.Table:
     """Return the last scan but for files that could not be read; no row if another decoder or probe has made it."""
     if not cache.is_file():
         return FILES.empty_table()
-    files = pq.read_table(cache)
+    files = read_rows(cache)
     if files.schema.metadata != FILES.metadata:
         return FILES.empty_table()
     unreadable = pc.starts_with(files["reason"], UNREADABLE)
