@@ -16,8 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from pipeline.corpus.recordings import whole_name
 from pipeline.corpus.sources.base import SCAN_CACHE
@@ -147,6 +145,9 @@ def _codes(names: pa.ChunkedArray) -> np.ndarray:
 
 def _merged(clips: pa.Table, groups: pa.ChunkedArray, named: pa.ChunkedArray) -> pa.Array:
     """Return one group per clip, of these groups and of the names that their clips have from the last index."""
+    from scipy.sparse import coo_array  # a tenth of a second, in each job that reads an index
+    from scipy.sparse.csgraph import connected_components
+
     content = clips["content_hash"].combine_chunks().dictionary_encode()
     own = groups.combine_chunks().dictionary_encode()
     group_of, content_of = own.indices.to_numpy(), content.indices.to_numpy()
