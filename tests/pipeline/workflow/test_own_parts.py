@@ -120,7 +120,7 @@ def test_a_feature_is_computed_learned_and_answered_and_an_edit_computes_it_alon
         "model": {"name": "resnet18", "width": 0.125, "crop": None},
     }
     folder.config["recipes"]["chroma"] = chroma
-    assert folder.computed(folder.run("train_keys", cores=2)) == [2 * CLIPS]
+    assert folder.computed(folder.run("train_keys")) == [2 * CLIPS]
     (family,) = (folder.path / "work" / "stores").glob("*-chroma-*")
     store = open_store(family)
     assert store.clip_shape == (12, 44, 1)
