@@ -6,6 +6,7 @@ The classes here are the bases; each kind of tensor has its recipe in its folder
 import json
 from dataclasses import asdict, fields
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -91,6 +92,11 @@ class TensorRecipe:
     def spacing(self) -> dict[str, float]:
         """Return the step of each axis in physical units, by name (`frame_seconds`)."""
         return {}
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Return the absolute paths of files that computing reads, besides the recordings."""
+        return ()
 
     def provenance(self, variant: str) -> dict[str, Any]:
         """Return all that decides the bytes of one variant's tensors, besides the recordings."""

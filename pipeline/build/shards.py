@@ -72,7 +72,7 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
 def needs_of(task: ShardTask) -> Needs:
     """Return paths that tell a worker with the same storage."""
     read, written = task.destination.needed
-    return Needs(read=(*read, task.recordings[0].path), written=tuple(written))
+    return Needs(read=(*read, task.recordings[0].path, *task.features.recipe.files), written=tuple(written))
 
 
 def _copied(held: HeldClip | None, shard: VariantShard) -> bool:

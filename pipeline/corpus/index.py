@@ -6,6 +6,7 @@
 <folder>/index.json        written last: counts, and a digest of clips.parquet
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b, file_digest
 from pathlib import Path
@@ -15,13 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from pipeline.corpus.changes import COLUMNS, changes
+from pipeline.corpus.changes import changes
 from pipeline.corpus.recordings import file_name, split_segment, whole_name
-from pipeline.corpus.sources.base import SCAN, SCAN_CACHE
+from pipeline.corpus.sources.base import SCAN_CACHE
 from pipeline.support.errors import InputError
+from pipeline.support.tables import read_rows
 from stores.files import replacing, write_bytes, write_json
 
 IDS_AT_ONCE = 1 << 16
@@ -45,9 +45,9 @@ def forget(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def read_index(folder: Path) -> pa.Table:
-    """Return the good recordings of an index."""
-    return pq.read_table(folder / "clips.parquet")
+def read_index(folder: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the good recordings of an index, with all columns or with some."""
+    return read_rows(folder / "clips.parquet", columns)
 
 
 def update_index(folder: Path, scan: pa.Table, *, max_quarantine: float, config_path: str) -> Index:
@@ -85,34 +85,50 @@ def update_index(folder: Path, scan: pa.Table, *, max_quarantine: float, config_
     clips = (scan.filter(good) if bad.num_rows else scan).drop_columns(["reason"])
     if not len(clips):
         raise InputError(f"{config_path}: expected a good recording, found none; see {folder / 'quarantine.csv'}")
-    previous = _previous(folder)
-    clips = clips.set_column(clips.column_names.index("group"), "group", _merged_groups(clips, previous))
-    clips = clips.take(_arrival(previous["id"], clips["id"])).combine_chunks()
+    places = _places(clips["id"], _previous(folder, "id"))
+    groups = _merged_groups(clips, _previous(folder, "group").take(places))
+    clips = _taken(clips, groups, _arrival(places, clips["id"]))
+    known = (folder / "clips.parquet").is_file()
+    found = changes(lambda name: read_index(folder, [name])[name], clips) if known else {}
     with replacing(folder / "clips.parquet") as file:
         pq.write_table(clips, file)
     with open(folder / "clips.parquet", "rb") as written:
         digest = file_digest(written, lambda: blake2b(digest_size=16)).hexdigest()
     write_json(folder / "index.json", {"clips": len(clips), "quarantined": bad.num_rows, "digest": digest})
-    return Index(clips, bad.num_rows, changes(previous, clips) if len(previous) else {})
+    return Index(clips, bad.num_rows, found)
 
 
-def _previous(folder: Path) -> pa.Table:
-    """Return what the last index says of its clips, in its order; no row if there is none."""
-    if (folder / "clips.parquet").is_file():
-        return pq.read_table(folder / "clips.parquet", columns=COLUMNS)
-    return SCAN.empty_table().select(COLUMNS)
+def _previous(folder: Path, column: str) -> pa.Array:
+    """Return id or group of the clips of the last index, in its order; none if there is no index."""
+    if not (folder / "clips.parquet").is_file():
+        return pa.array([], pa.string())
+    return read_index(folder, [column]).column(0).combine_chunks()
 
 
-def _merged_groups(clips: pa.Table, previous: pa.Table) -> pa.ChunkedArray:
+def _places(ids: pa.ChunkedArray, previous: pa.Array) -> pa.Array:
+    """Return the place of each clip in the last index, null for new ones."""
+    return pc.index_in(ids, value_set=previous).combine_chunks()
+
+
+def _taken(clips: pa.Table, groups: pa.ChunkedArray, rows: np.ndarray) -> pa.Table:
+    """Return rows of a table, with these groups. What is equal is in memory once: content and group, as a rule."""
+    content = clips["content_hash"]
+    columns = {"content_hash": content.take(rows)}
+    columns["group"] = columns["content_hash"] if groups.equals(content) else groups.take(rows)
+    columns |= {name: clips[name].take(rows) for name in clips.column_names if name not in columns}
+    return pa.table({name: columns[name] for name in clips.column_names}).combine_chunks()
+
+
+def _merged_groups(clips: pa.Table, named: pa.Array) -> pa.ChunkedArray:
     """Return one group per clip; groups that share a recording's decoded samples become one.
 
-    It has the name that the last index gave to the first of its clips, so that a new clip renames no group, and for new
-    groups the first of their names.
+    It has the name that the last index gave to the first of its clips (`named`, null for new clips), so that a new clip
+    renames no group, and for new groups the first of their names.
     """
-    own = pc.coalesce(clips["group"], clips["content_hash"])
-    named = previous["group"].take(pc.index_in(clips["id"], value_set=previous["id"].combine_chunks()))
+    given = clips["group"].null_count < len(clips)
+    own = pc.coalesce(clips["group"], clips["content_hash"]) if given else clips["content_hash"]
     touched = pc.fill_null(pc.not_equal(named, own), False).to_numpy()
-    if clips["group"].null_count < len(clips):  # else no two groups share samples
+    if given:  # else no two groups share samples
         groups = _codes(own)
         content = _codes(clips["content_hash"])
         first = np.empty(len(clips), np.int32)  # group of each content
@@ -136,6 +152,9 @@ def _codes(names: pa.ChunkedArray) -> np.ndarray:
 
 def _merged(clips: pa.Table, groups: pa.ChunkedArray, named: pa.ChunkedArray) -> pa.Array:
     """Return one group per clip, of these groups and of the names that their clips have from the last index."""
+    from scipy.sparse import coo_array  # a tenth of a second, in each job that reads an index
+    from scipy.sparse.csgraph import connected_components
+
     content = clips["content_hash"].combine_chunks().dictionary_encode()
     own = groups.combine_chunks().dictionary_encode()
     group_of, content_of = own.indices.to_numpy(), content.indices.to_numpy()
@@ -155,17 +174,20 @@ def _merged(clips: pa.Table, groups: pa.ChunkedArray, named: pa.ChunkedArray) ->
     return names.take(pa.array(of_clip))
 
 
-def _arrival(before: pa.ChunkedArray, ids: pa.ChunkedArray) -> np.ndarray:
-    """Return the places of `ids` in the order of arrival: as in the last index, then the new ones by a hash of the id.
+def _arrival(places: pa.Array, ids: pa.ChunkedArray) -> np.ndarray:
+    """Return the rows of clips in the order of arrival: as in the last index, then the new ones by a hash of the id.
 
     Parts and segments of a file follow each other, segments by their beginnings, so that it is decoded once.
     """
-    rank = pc.fill_null(pc.index_in(ids, value_set=before.combine_chunks()), len(before)).to_numpy()
-    digests, starts_s = [], np.zeros(len(ids))
-    for number, batch in enumerate(pa.table([ids.combine_chunks()], names=["id"]).to_batches(IDS_AT_ONCE)):
+    is_new = places.is_null()
+    new_ids = ids.filter(is_new)
+    digests, starts_s = [], np.zeros(len(new_ids))
+    for number, batch in enumerate(pa.table([new_ids.combine_chunks()], names=["id"]).to_batches(IDS_AT_ONCE)):
         names = batch.column(0).to_pylist()
         digests.append(b"".join([blake2b(file_name(name).encode(), digest_size=8).digest() for name in names]))
         for place, name in enumerate(names, start=number * IDS_AT_ONCE):
             if name.endswith("]"):
                 starts_s[place] = split_segment(whole_name(name))[1]
-    return np.lexsort([starts_s, np.frombuffer(b"".join(digests), ">u8"), rank])
+    new = np.flatnonzero(is_new)[np.lexsort([starts_s, np.frombuffer(b"".join(digests), ">u8")])]
+    known = np.flatnonzero(places.is_valid())
+    return np.concatenate([known[np.argsort(places.drop_null())], new])

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -97,15 +96,16 @@ def has_folds(rows: pa.Table) -> bool:
     return bool(rows["fold"].null_count == 0)
 
 
-def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, list[Any]]:
+def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
     """Return a number for each value, int64, and the values by their numbers; null is a value as well."""
     encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
-    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
+    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary
 
 
 def _class_codes(column: pa.ChunkedArray) -> np.ndarray:
     """Return the place of each label in the sorted list of all, int64; a null is one past its end."""
-    numbers, names = _codes(column)
+    numbers, dictionary = _codes(column)
+    names = dictionary.to_pylist()
     order = sorted(range(len(names)), key=lambda number: (names[number] is None, names[number]))
     return np.argsort(order)[numbers]
 

@@ -29,19 +29,15 @@ def update_split(path: Path, clips: pa.Table, split: Split, inherited: Path | No
     new ones go where their class lacks most. Clips that are gone stay recorded, in case they come back.
     """
     recorded = np.full(len(clips), OPEN, np.int8)
-    old = None
+    gone: list[pa.Table] = []
     if inherited is not None:
         recorded = _sides_by(read_split(inherited), "group", clips)
     if path.is_file():
-        old = read_split(path)
-        own = _sides_by(old, "id", clips)
+        own, others = _sides_and_others(read_split(path), clips)
         recorded = np.where(own == OPEN, recorded, own)
+        gone.append(others)
     sides = assign(clips, split, recorded)
-    table = _table(clips, pa.array(SIDES).take(pa.array(sides)))
-    if old is not None:
-        gone = pc.invert(pc.is_in(old["id"], value_set=clips["id"].combine_chunks()))
-        table = pa.concat_tables([table, old.filter(gone)])
-    _write(path, table)
+    _write(path, pa.concat_tables([_table(clips, pa.array(SIDES).take(pa.array(sides))), *gone]))
     return dict(zip(SIDES, np.bincount(sides, minlength=len(SIDES)).tolist(), strict=True))
 
 
@@ -91,14 +87,22 @@ def read_split(path: Path, names: Sequence[str] = SIDES) -> pa.Table:
         counts = pc.value_counts(table["id"])
         twice = counts.filter(pc.greater(counts.field("counts"), 1))
         raise InputError(f"{path}: expected each clip once, found {twice[0]['values']} again; remove one of the lines")
+    pa.default_memory_pool().release_unused()  # as much again, of the threads that took the text apart
     return table.select(COLUMNS)
+
+
+def _sides_and_others(recorded: pa.Table, clips: pa.Table) -> tuple[np.ndarray, pa.Table]:
+    """Return the recorded side of each clip, and the lines of clips that are gone."""
+    gone = pc.invert(pc.is_in(recorded["id"], value_set=clips["id"].combine_chunks()))
+    return _sides_by(recorded, "id", clips), recorded.filter(gone)
 
 
 def _sides_by(recorded: pa.Table, key: str, clips: pa.Table) -> np.ndarray:
     """Return the side of each clip by its id or group; of a group on several sides the strictest."""
-    places = pc.index_in(recorded["side"], value_set=pa.array(SIDES))
-    strictest = pa.table({key: recorded[key], "side": places}).group_by(key).aggregate([("side", "max")])
-    sides = strictest["side_max"].take(pc.index_in(clips[key], value_set=strictest[key].combine_chunks()))
+    table = pa.table({key: recorded[key], "side": pc.index_in(recorded["side"], value_set=pa.array(SIDES))})
+    if key != "id":  # of which each is there once
+        table = table.group_by(key).aggregate([("side", "max")]).rename_columns({"side_max": "side"})
+    sides = table["side"].take(pc.index_in(clips[key], value_set=table[key].combine_chunks()))
     return pc.fill_null(sides, OPEN).to_numpy().astype(np.int8)
 
 
@@ -109,7 +113,8 @@ def _table(clips: pa.Table, sides: pa.Array) -> pa.Table:
 
 
 def _write(path: Path, table: pa.Table) -> None:
-    text = io.StringIO(newline="")
+    data = io.BytesIO()
+    text = io.TextIOWrapper(data, encoding="utf-8", newline="")
     lines = csv.writer(text, lineterminator="\n")  # Arrow's own would put every cell into quotes
     lines.writerow(COLUMNS)
     for batch in table.to_batches(max_chunksize=ROWS_AT_ONCE):
@@ -117,4 +122,5 @@ def _write(path: Path, table: pa.Table) -> None:
             lines.writerows(zip(*(column.to_pylist() for column in batch.columns), strict=True))
         else:
             text.write("\n".join([*pc.binary_join_element_wise(*batch.columns, ",").to_pylist(), ""]))
-    write_bytes(path, text.getvalue().encode())
+    text.flush()
+    write_bytes(path, data.getvalue())

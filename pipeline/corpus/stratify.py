@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 import numpy as np
+import pyarrow as pa
+
+NAMES_AT_ONCE = 1 << 16
 
 
 def stratified(
     groups: np.ndarray,
     labels: np.ndarray,
-    names: Sequence[str],
+    names: pa.Array,
     shares: Sequence[float],
     seed: int,
     previous: np.ndarray,
@@ -23,7 +26,7 @@ def stratified(
     ----------
     groups, labels : array of int64, shape (clips,)
         Number of each clip's group and class.
-    names : sequence of str
+    names : pyarrow.Array of strings
         Names of all groups, which the order depends on.
     shares : sequence of float
         Of train, validation and test; they add up to 1. A side whose share is 0 gets no group.
@@ -31,6 +34,8 @@ def stratified(
     previous : array of int8, shape (names,)
         Side of each group, -1 if it has none.
     """
+    if (previous[groups] >= 0).all():
+        return previous
     sides = previous.copy()
     order = _keys(names, seed)
     pairs = np.sort(labels * len(names) + groups)
@@ -76,8 +81,11 @@ def _most_lacking(have: np.ndarray, new: int, shares: Sequence[float]) -> np.nda
     return sides[np.lexsort([-sides, -urgency])[:new]]
 
 
-def _keys(names: Sequence[str], seed: int) -> np.ndarray:
+def _keys(names: pa.Array, seed: int) -> np.ndarray:
     """Return 64 bits of a hash of each name, uint64."""
     prefix = f"{seed}\0"
-    digests = b"".join([blake2b(f"{prefix}{name}".encode(), digest_size=8).digest() for name in names])
+    digests = b"".join(
+        b"".join([blake2b(f"{prefix}{name}".encode(), digest_size=8).digest() for name in part.to_pylist()])
+        for part in (names.slice(start, NAMES_AT_ONCE) for start in range(0, len(names), NAMES_AT_ONCE))
+    )
     return np.frombuffer(digests, "<u8")

@@ -3,7 +3,6 @@
 import json
 import logging
 import multiprocessing
-import os
 import shutil
 import signal
 from collections import deque
@@ -11,12 +10,9 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
-from multiprocessing.connection import wait as wait_for
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
-import torch
 from optuna.samplers import TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -25,7 +21,7 @@ from pydantic import ValidationError
 from pipeline.config.search_space import changed, reason, settings_of
 from pipeline.runs.run import Run, prepare_run, run_sides
 from pipeline.search.page import loss_of, write_best, write_search_page, write_table
-from pipeline.search.trial import Task, failed, opened, run_trial
+from pipeline.search.trial import Task, begin_worker, failed, opened, run_trial
 from pipeline.support.errors import InputError
 from pipeline.support.executors import WORKER_LOST
 from pipeline.workflow.jobs import SearchJob
@@ -201,7 +197,7 @@ def _workers(processes: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     """Processes of so many threads each, which end with this one, however it ends."""
     # A fork would copy locks that threads of this process hold.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, context, _begin, (threads,))
+    pool = ProcessPoolExecutor(processes, context, begin_worker, (threads,))
     try:
         yield pool
     except BaseException as error:
@@ -222,17 +218,3 @@ def _uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _begin(threads: int) -> None:
-    """Prepare a worker before its first trial."""
-    torch.set_num_threads(threads)
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A worker that outlived a kill would train the same trial as the next run of the same command."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait_for([parent.sentinel])
-    os._exit(1)

@@ -3,13 +3,17 @@
 import ctypes
 import gc
 import math
+import multiprocessing
+import os
 import shutil
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 
 import optuna
 import torch
@@ -60,6 +64,20 @@ def opened(database: Path, name: str, epochs: int) -> Iterator[Study]:
     finally:
         storage.remove_session()
         storage.engine.dispose()
+
+
+def begin_worker(threads: int) -> None:
+    """Prepare a process of so many threads for its first trial. It imports this module, and not what makes the page."""
+    torch.set_num_threads(threads)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End with the process that hands out trials: the next run of the same command would train the same one again."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 def run_trial(task: Task) -> FrozenTrial:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -52,16 +53,16 @@ class Site:
         self.family = self.plan.experiments["x"].store.family
         assert self.start("index", self.plan.experiments["x"].corpus.job).wait() == 0
 
-    def start(self, job: str, text: str, *options: str) -> subprocess.Popen[bytes]:
+    def start(self, job: str, text: str, *options: str, workers: int = 1) -> subprocess.Popen[bytes]:
         """A job in a process group of its own."""
         lock = str(build_lock(self.plan.work, job))
-        command = [sys.executable, "-m", "pipeline", job, text, "--workers", "2", "--lock", lock, *options]
+        command = [sys.executable, "-m", "pipeline", job, text, "--workers", str(workers), "--lock", lock, *options]
         return subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
 
-    def build(self, *options: str) -> subprocess.Popen[bytes]:
-        return self.start("build", self.plan.experiments["x"].store.job, *options)
+    def build(self, *options: str, workers: int = 1) -> subprocess.Popen[bytes]:
+        return self.start("build", self.plan.experiments["x"].store.job, *options, workers=workers)
 
     def build_until(self, call: int) -> subprocess.CompletedProcess[str]:
         """Build in one process, which kills itself before that call of those that change a folder, or counts them."""
@@ -92,41 +93,56 @@ sys.exit(code)
 """
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A site, the files of a build that was left alone, and its number of calls that change a folder."""
+
+    site: Site
+    files: dict[str, bytes]
+    calls: int
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    site = Site(tmp_path_factory.mktemp("site"))
+    built = site.build_until(-1)
+    assert built.returncode == 0, built.stderr
+    return Whole(site, tree(site.family), int(built.stdout))
+
+
+@pytest.fixture
+def site(whole: Whole) -> Site:
+    """The site without a store."""
+    shutil.rmtree(whole.site.family)
+    return whole.site
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_killed_in_the_middle_the_same_command_goes_on(tmp_path: Path, share: float) -> None:
-    site = Site(tmp_path)
-    whole = site.build_until(-1)
-    assert whole.returncode == 0, whole.stderr
-    expected = tree(site.family)
-    shutil.rmtree(site.family)
-    assert site.build_until(round(share * int(whole.stdout))).returncode == -signal.SIGKILL
-    assert tree(site.family) != expected
+def test_killed_in_the_middle_the_same_command_goes_on(site: Site, whole: Whole, share: float) -> None:
+    assert site.build_until(round(share * whole.calls)).returncode == -signal.SIGKILL
+    assert tree(site.family) != whole.files
     assert site.build().wait() == 0
-    assert tree(site.family) == expected
+    assert tree(site.family) == whole.files
     assert not list(verify(site.family))
 
 
-def test_killed_anywhere_and_resumed_the_bytes_are_the_same(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-    assert site.build().wait() == 0  # the first may have kernels to compile
-    expected = tree(site.family)
-    shutil.rmtree(site.family)
+def test_killed_anywhere_and_resumed_the_bytes_are_the_same(site: Site, whole: Whole) -> None:
     began = time.monotonic()
-    assert site.build().wait() == 0
+    assert site.build(workers=2).wait() == 0
     duration = time.monotonic() - began
     moments = random.Random(KILLS)
     midway = 0
     for number in range(KILLS):
         shutil.rmtree(site.family)
-        job = site.build()
+        job = site.build(workers=2)
         try:
             job.wait(timeout=duration * moments.random())
         except subprocess.TimeoutExpired:
             os.killpg(job.pid, signal.SIGKILL)
             job.wait()
-        midway += site.family.exists() and tree(site.family) != expected
-        assert site.build().wait() == 0
-        assert tree(site.family) == expected, f"kill {number + 1}"
+        midway += site.family.exists() and tree(site.family) != whole.files
+        assert site.build().wait() == 0  # with fewer workers
+        assert tree(site.family) == whole.files, f"kill {number + 1}"
     assert not list(verify(site.family))
     if KILLS >= 100:  # fewer may all fall before the first or after the last byte
         assert midway > KILLS / 4
@@ -134,13 +150,12 @@ def test_killed_anywhere_and_resumed_the_bytes_are_the_same(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("order", ["together", "one after the other"])
-def test_two_builds_of_one_store_do_the_work_once(tmp_path: Path, order: str) -> None:
-    site = Site(tmp_path)
+def test_two_builds_of_one_store_do_the_work_once(site: Site, tmp_path: Path, order: str) -> None:
     logs = [tmp_path / f"{number}.log" for number in range(2)]
-    first = site.build("--log", str(logs[0]))
+    first = site.build("--log", str(logs[0]), workers=2)
     if order == "one after the other":
         first.wait()
-    second = site.build("--log", str(logs[1]))
+    second = site.build("--log", str(logs[1]), workers=2)
     assert first.wait() == second.wait() == 0
     assert not list(verify(site.family))
     computed = [int(re.search(r"(\d+) tensors computed", log.read_text())[1]) for log in logs]  # type: ignore[index]

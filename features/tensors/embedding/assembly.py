@@ -1,7 +1,6 @@
 """Embeddings of windows of a sound, by a model in ONNX."""
 
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ class Assembly:
 
     def __init__(self, recipe: EmbeddingRecipe) -> None:
         self.recipe = recipe
-        self.path = Path(recipe.model).expanduser().absolute()  # workers may stand in another folder
+        self.path = recipe.path  # workers may stand in another folder
         silence = np.zeros(recipe.samples, np.float32)
         self._embedded(silence)
 

@@ -1,6 +1,7 @@
 """The recipe of embeddings."""
 
 from dataclasses import field
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -12,7 +13,7 @@ from features.augmentations.own import AnyVariants
 from features.own import OwnPartError
 from features.recipe import Positive, SoundRecipe, central
 from features.strict import STRICT
-from features.tensors.embedding.files import model_hash
+from features.tensors.embedding.files import model_files, model_hash
 
 PositiveSeconds = Annotated[float, Field(gt=0)]
 NO_VARIANTS = Variants(**dict.fromkeys(AUGMENTATIONS))
@@ -109,6 +110,16 @@ class EmbeddingRecipe(SoundRecipe):
     def spacing(self) -> dict[str, float]:
         """Return the step from window to window in seconds."""
         return {"frame_seconds": self.window_s if self.hop_s is None else self.hop_s}
+
+    @property
+    def path(self) -> Path:
+        """Return the absolute path of the model."""
+        return Path(self.model).expanduser().absolute()
+
+    @cached_property
+    def files(self) -> tuple[Path, ...]:  # looked for once, since models may be large
+        """Return the paths of the model and of its weights. Raises `OwnPartError` where one is missing."""
+        return tuple(model_files(self.path))
 
     def provenance(self, variant: str) -> dict[str, Any]:
         """Return all that decides the bytes of one variant's tensors: of the model its hash, not where it lies."""

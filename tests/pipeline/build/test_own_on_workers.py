@@ -1,6 +1,7 @@
 """Augmentations of users' own on workers that run in other folders: the code of the store's identity, or one line."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from pipeline.__main__ import main
 from pipeline.build.store import build_store
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
+from pipeline.support.errors import InputError
 from pipeline.support.executors import TaskRunner
 from pipeline.support.scheduler import NO_DASHBOARD
 from stores import open_store
@@ -52,10 +54,14 @@ LATER = "def signed(samples):\n    return -samples\n"
 
 
 @pytest.fixture(scope="module")
-def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def worker_folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return [tmp_path_factory.mktemp("worker") for _ in range(WORKERS)]
+
+
+@pytest.fixture(scope="module")
+def scheduler(worker_folders: list[Path]) -> Iterator[str]:
     """A scheduler whose worker processes run in folders of their own; one of them has another part of that name."""
-    folders = [tmp_path_factory.mktemp("worker") for _ in range(WORKERS)]
-    write_part(folders[0], "raise RuntimeError('of the worker')\n")
+    write_part(worker_folders[0], "raise RuntimeError('of the worker')\n")
     with (
         LocalCluster(n_workers=0, threads_per_worker=1, processes=True, **NO_DASHBOARD) as cluster,
         ExitStack() as workers,
@@ -63,7 +69,7 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         address = cluster.scheduler_address
         command = [sys.executable, "-m", "dask", "worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        for number, folder in enumerate(folders, 1):
+        for number, folder in enumerate(worker_folders, 1):
             process = workers.enter_context(
                 subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL)
             )
@@ -156,6 +162,22 @@ def test_a_package_that_workers_lack_is_one_line(folder: Path, scheduler: str, m
     with pytest.raises(OwnPartError) as told:
         built(folder, recipe(), TaskRunner("dask", WORKERS, scheduler))
     assert str(told.value) == "parts/gain.py:1: ModuleNotFoundError: No module named 'only_here'"
+
+
+def test_a_worker_that_sees_no_model_or_no_weights_beside_it_is_one_line(
+    folder: Path, scheduler: str, worker_folders: list[Path]
+) -> None:
+    export(folder / "apart.onnx", Levels(), torch.zeros(2, 800), apart=True)
+    own = Path("/proc/self/cwd")  # another folder for each process
+    model = {"kind": "embedding", "model": str(own / "apart.onnx"), "size": SIZE, "sample_rate_hz": 8000}
+    for unseen in ("apart.onnx", "apart.onnx.data"):
+        with pytest.raises(InputError) as told:
+            built(folder, recipe(model | {"window_s": 0.1}), TaskRunner("dask", WORKERS, scheduler))
+        assert f": {own / unseen}: not seen there; mount the same storage at the same path" in str(told.value)
+        for other in worker_folders:
+            shutil.copy(folder / unseen, other)
+    there = built(folder, recipe(model | {"window_s": 0.1}), TaskRunner("dask", WORKERS, scheduler))
+    assert set(open_store(there).variants) == {"original", "gain"}
 
 
 def test_a_job_whose_file_was_edited_since_it_was_planned_is_one_line(

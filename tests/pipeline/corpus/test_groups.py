@@ -12,12 +12,9 @@ def table(ids: list[str], groups: list[str | None], content: list[str]) -> pa.Ta
     return pa.table(columns, names=["id", "group", "content_hash"])
 
 
-def previous(names: dict[str, str]) -> pa.Table:
-    return pa.table([pa.array([*names], pa.string()), pa.array([*names.values()], pa.string())], names=["id", "group"])
-
-
 def merged(clips: pa.Table, before: dict[str, str]) -> list[str]:
-    groups: list[str] = _merged_groups(clips, previous(before)).to_pylist()
+    named = pa.array([before.get(name) for name in clips["id"].to_pylist()], pa.string())
+    groups: list[str] = _merged_groups(clips, named).to_pylist()
     return groups
 
 

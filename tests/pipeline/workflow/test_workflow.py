@@ -150,16 +150,23 @@ def test_features_need_no_labels(tmp_path: Path) -> None:
     assert output.splitlines()[-1] == last
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT])
-def test_the_same_command_goes_on_after_an_interruption(tmp_path: Path, signal_number: int) -> None:
-    """Ends the whole process group in the middle of the build, as a closed terminal or Ctrl-C does.
-
-    The recordings are long enough for the build to take seconds after its first shard.
-    """
-    write_corpus(tmp_path / "corpus", clips=14, seconds=15)
-    folder = Folder(tmp_path)
+@pytest.fixture(scope="module")
+def long_whole(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """A folder with recordings so long that the build takes seconds after its first shard; it is built."""
+    folder = Folder(tmp_path_factory.mktemp("long"))
+    write_corpus(folder.path / "corpus", clips=14, seconds=15)
     folder.config["clips_per_shard"] = 2
     folder.config["recipes"]["short"] = {"frames": 200, "n_mels": 32}
+    folder.run(cores=2)  # features is the default target
+    return folder
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT])
+def test_the_same_command_goes_on_after_an_interruption(long_whole: Folder, tmp_path: Path, signal_number: int) -> None:
+    """Ends the whole process group in the middle of the build, as a closed terminal or Ctrl-C does."""
+    folder = Folder(tmp_path)
+    folder.config = long_whole.config
+    shutil.copytree(long_whole.path / "corpus", tmp_path / "corpus")
     command = folder.command("features", cores=2)
     process = subprocess.Popen(
         command,
@@ -176,11 +183,7 @@ def test_the_same_command_goes_on_after_an_interruption(tmp_path: Path, signal_n
     assert not list(tmp_path.glob("work/stores/*/*/manifest.json"))
     (count,) = folder.computed(folder.run("features", cores=2))
     assert 0 < count < 42 * 6
-    whole = Folder(tmp_path / "whole")
-    shutil.copytree(tmp_path / "corpus", whole.path / "corpus")
-    whole.config = folder.config
-    whole.run(cores=2)  # features is the default target
-    assert tree(tmp_path / "work" / "stores") == tree(whole.path / "work" / "stores")
+    assert tree(tmp_path / "work" / "stores") == tree(long_whole.path / "work" / "stores")
 
 
 class Done(SchedulerPlugin):

@@ -17,6 +17,7 @@ from pipeline.corpus.sources.audio.recording import AudioFile, audio_file
 from pipeline.corpus.sources.base import PROBE_VERSION, SCAN, SCAN_CACHE, UNREADABLE, Listing, status
 from pipeline.support.executors import TaskRunner
 from pipeline.support.progress import Meter
+from pipeline.support.tables import read_rows
 from stores.files import replacing
 
 FILES_PER_TASK = 16
@@ -117,7 +118,7 @@ def _cached_files(cache: Path) -> pa.Table:
     """
     if not cache.is_file():
         return FILES.empty_table()
-    files = pq.read_table(cache)
+    files = read_rows(cache)
     before, now = (dict(schema.metadata or {}) for schema in (files.schema, FILES))
     other_codecs = before.pop(OF_CODECS.encode(), None) != now.pop(OF_CODECS.encode(), None)
     if before != now:
