@@ -251,7 +251,7 @@ class TestOtherBytes:
                 yield variant, replace(tensor, values=tensor.values + np.float16(1))
 
         monkeypatch.setattr(FeatureExtractor, "compute", other)
-        monkeypatch.setattr("pipeline.build.store.environment", lambda: {"packages": {"soxr": "9"}})
+        monkeypatch.setattr("pipeline.build.store.environment", lambda by_codecs: {"packages": {"soxr": "9"}})
         return plan, path
 
     def test_are_refused_and_nothing_changes(self, damaged: tuple[Plan, Path]) -> None:
