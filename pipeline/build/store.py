@@ -84,7 +84,7 @@ def build_store(
         missing = writer.missing(redo or ())
         pending = sum(len(writer.shards[shard]) * len(variants) for shard, variants in missing.items())
         held = pool.find(writer, missing)
-        tasks = _tasks(writer, missing, held, recordings, _lengths(clips), recipe, accept_new_bytes)
+        tasks = _tasks(writer, missing, held, recordings, clips["samples"], recipe, accept_new_bytes)
         with Meter(f"{name}: tensors", pending) as meter:
             shards = engine.run(build_shard, tasks, len(missing), needs=needs_of, count_workers=meter.show_workers)
             for done, fresh in shards:
@@ -199,12 +199,6 @@ def _tasks(
             features=features,
             accept_new_bytes=accept_new_bytes,
         )
-
-
-def _lengths(clips: pa.Table) -> pa.ChunkedArray:
-    """Return the samples of each recording; 0, as of a short one, where clips come from a row table."""
-    known = "samples" in clips.column_names
-    return clips["samples"] if known else pa.chunked_array([np.zeros(len(clips), np.int64)])
 
 
 def _manifest(identity: str, name: str, clips: int, recipe: AnyRecipe, specs: Sequence[ArraySpec]) -> dict[str, Any]:

@@ -4,6 +4,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.build.store import array_specs, build_store, store_identity
@@ -44,7 +47,7 @@ def repair(path: Path, damages: Sequence[Damage], plan: Plan, workers: int, acce
         if known is None or known.rows in damaged or not known.rows.is_file():
             clips = read_index(job.index)
         else:
-            clips = pq.read_table(known.rows)
+            clips = _with_lengths(pq.read_table(known.rows), job.index)
         identity = store_identity(clips, array_specs(job.recipe, job.clips_per_shard, job.compression))
         if known is not None and identity != known.path.name:
             raise InputError(
@@ -67,6 +70,16 @@ def repair(path: Path, damages: Sequence[Damage], plan: Plan, workers: int, acce
             accept_new_bytes=accept_new_bytes,
         )
     return Repaired(built.computed, built.copied)
+
+
+def _with_lengths(rows: pa.Table, index: Path) -> pa.Table:
+    """Return the rows of a store with the length of each recording in samples, 0 where the index has none now."""
+    try:
+        indexed = read_index(index).select(["id", "samples"])
+    except FileNotFoundError:
+        return rows.append_column("samples", pa.array(np.zeros(len(rows), np.int64)))
+    places = pc.index_in(rows["id"], value_set=indexed["id"].combine_chunks())
+    return rows.append_column("samples", pc.fill_null(indexed["samples"].take(places), 0))
 
 
 def _target(family: Path, plan: Plan) -> StoreTarget:
