@@ -191,7 +191,7 @@ def _test(job: SingleRun, network: nn.Module) -> Tested:
         sure_accuracy=run.setup.sure_accuracy,
     )
     shown, labels, answers = decisions_to_explain(clips, evaluation.decision.classes(clips))
-    explanations = explain(network, originals(clips.rows[shown], run), labels, answers, device, run.task)
+    explanations = explain(network, originals(clips.rows[shown], run), answers, device, labels, run.task)
     return Tested(names, evaluation, explanations)
 
 

@@ -101,9 +101,9 @@ def decisions_to_explain(predictions: Predictions, decided: np.ndarray) -> tuple
 def explain(
     network: nn.Module,
     stream: ClipStream,
-    labels: np.ndarray,
     decided: np.ndarray,
     device: torch.device,
+    labels: np.ndarray | None = None,
     task: Task = MULTICLASS,
 ) -> list[Explanation]:
     """Return an explanation of each clip of a stream.
@@ -114,9 +114,11 @@ def explain(
         As `training.models.build.build` returns it.
     stream : ClipStream
         Few clips, as `predict` takes them.
-    labels, decided : array of int64, shape (clips,)
-        Numbers of their true and of their decided classes, in the order of the stream.
+    decided : array of int64, shape (clips,)
+        Numbers of their decided classes, in the order of the stream.
     device : torch.device
+    labels : array of int64, shape (clips,), optional
+        Numbers of their true classes; by default the labels of the stream.
     task : Task, optional
     """
     network = network.to(device).eval()
@@ -124,7 +126,8 @@ def explain(
     for batch in stream:
         for place, row in enumerate(batch["row"].tolist()):
             clip = {name: batch[name][place : place + 1] for name in batch if name in ("features", "statistics")}
-            true, number = int(labels[len(explanations)]), int(decided[len(explanations)])
+            number = int(decided[len(explanations)])
+            true = int(batch["label"][place] if labels is None else labels[len(explanations)])
             explanations.append(explain_clip(network, clip, device, row, true, number, task))
     return explanations
 

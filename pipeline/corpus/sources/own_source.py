@@ -13,6 +13,7 @@ from pipeline.corpus.sources.base import LISTING, status
 from pipeline.corpus.sources.files import FilesSource
 from pipeline.corpus.sources.own import OwnCorpus
 from pipeline.support.errors import InputError
+from training.label_text import label_text
 
 SIDES = ("train", "validation", "test")
 KEYS = {"path": str, "label": str, "group": str, "fold": int, "side": str}
@@ -63,14 +64,25 @@ class OwnSource(FilesSource[OwnCorpus]):
         return table
 
     def yielded(self) -> Iterator[Any]:
-        """Yield whatever the class yields. Raises `InputError` where it raises anything."""
+        """Yield what the class yields, a list of labels as text. Raises `InputError` where it raises anything."""
         try:
-            yield from self._corpus.made().recordings()
+            yield from map(_with_label_text, self._corpus.made().recordings())
         except Exception as error:  # a user's code may raise anything
             raise self._error(line_of(error)) from error
 
     def _error(self, reason: str) -> InputError:
         return InputError(f"{self._config_path}: {self._corpus.reference}: recordings: {reason}")
+
+
+def _with_label_text(recording: Any) -> Any:
+    """Return a recording with its labels as text, where they are a list of texts; an empty one is no label."""
+    labels = recording.get("label") if isinstance(recording, Mapping) else None
+    if not isinstance(labels, list | tuple) or not all(isinstance(label, str) for label in labels):
+        return recording
+    try:
+        return {**recording, "label": label_text(labels) if labels else None}
+    except ValueError as error:
+        raise ValueError(f"label of {recording.get('path')}: {error}") from None
 
 
 def recording_fault(recording: Any) -> str:

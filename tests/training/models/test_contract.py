@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from features.tensors import AnyRecipe, recorded_recipe
 from pipeline.config.schema import parse
 from training.evaluation.attention import attention_of
+from training.learner import Learner
 from training.models import DEFAULT, MODELS, Model, model_for
 from training.models.base import NetworkSettings, OneChannelModel
 from training.models.build import build
@@ -82,6 +83,22 @@ def test_it_gives_a_logit_for_each_class_and_every_parameter_learns(name: str) -
     with torch.inference_mode():
         whole_clip = torch.randn(1, *recipe.shape[2:], *recipe.shape[:2])
         assert network.eval()(whole_clip).shape == (1, CLASSES)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_several_labels_are_learned_by_binary_cross_entropy(name: str) -> None:
+    settings, recipe = MODELS[name](**SMALL.get(name, {})), default_recipe(name)
+    torch.manual_seed(0)
+    network = build(settings, CLASSES, recipe, task="multilabel")
+    labels = torch.arange(CLIPS)[:, None] >= torch.arange(CLASSES)
+    training = Training(device="cpu", precision="float32", schedule="constant", learning_rate=3e-3)
+    learner = Learner(network, training, [[0.5] * CLASSES, [1.5] * CLASSES], task="multilabel")
+    batch = {"features": tensors(settings, recipe), "label": labels, "key": torch.arange(CLIPS)}
+    for _ in range(4):
+        learner.learn(batch)
+        learner.step()
+        learner.end_epoch()
+    assert learner.history[-1]["train_loss"] < learner.history[0]["train_loss"]
 
 
 @pytest.mark.parametrize("name", MODELS)
