@@ -42,6 +42,6 @@ def write_overlaps(root: Path, labels: str = "abc", clips: int = 24) -> Path:
         sound = sum(rng.uniform(0.3, 1) * tone(200 * 2**place, 0.5, seed=number) for place in chosen)
         soundfile.write(root / f"{number:02d}.wav", np.asarray(sound) / len(chosen), RATE_HZ)
         names = "; ".join(labels[place] for place in reversed(chosen))
-        lines.append(f"{number:02d}.wav,{names},group {number // 2},{1 + number // 2 % 2}")
+        lines.append(f"{number:02d}.wav,{names},group {number // 2},{1 + number // 2 % 3 % 2}")
     (root / "labels.csv").write_text("\n".join(lines) + "\n")
     return root

@@ -52,7 +52,7 @@ class OwnSource(FilesSource[OwnCorpus]):
                 raise self._error(f"recording {number}: names {name} again; expected each file once")
             seen.add(name)
             for key, column in columns.items():
-                column.append(name if key == "id" else recording.get(key))
+                column.append(name if key == "id" else label_of(recording) if key == "label" else recording.get(key))
         if not seen:
             raise self._error("expected at least one recording, got none")
         table = pa.table(columns, schema=LISTING)
@@ -64,9 +64,9 @@ class OwnSource(FilesSource[OwnCorpus]):
         return table
 
     def yielded(self) -> Iterator[Any]:
-        """Yield what the class yields, a list of labels as text. Raises `InputError` where it raises anything."""
+        """Yield whatever the class yields. Raises `InputError` where it raises anything."""
         try:
-            yield from map(_with_label_text, self._corpus.made().recordings())
+            yield from self._corpus.made().recordings()
         except Exception as error:  # a user's code may raise anything
             raise self._error(line_of(error)) from error
 
@@ -74,15 +74,14 @@ class OwnSource(FilesSource[OwnCorpus]):
         return InputError(f"{self._config_path}: {self._corpus.reference}: recordings: {reason}")
 
 
-def _with_label_text(recording: Any) -> Any:
-    """Return a recording with its labels as text, where they are a list of texts; an empty one is no label."""
-    labels = recording.get("label") if isinstance(recording, Mapping) else None
-    if not isinstance(labels, list | tuple) or not all(isinstance(label, str) for label in labels):
-        return recording
-    try:
-        return {**recording, "label": label_text(labels) if labels else None}
-    except ValueError as error:
-        raise ValueError(f"label of {recording.get('path')}: {error}") from None
+def label_of(recording: Mapping[str, Any]) -> str | None:
+    """Return the label of a recording, several in a list as text. Raises `ValueError` for a faulty list."""
+    label = recording.get("label")
+    if not isinstance(label, list):
+        return label
+    if faulty := [name for name in label if not isinstance(name, str)]:
+        raise ValueError(f"expected str, got {faulty[0]!r}")
+    return label_text(label) if label else None
 
 
 def recording_fault(recording: Any) -> str:
@@ -91,7 +90,11 @@ def recording_fault(recording: Any) -> str:
         return f"expected a dict with the key path, got {recording!r}"
     if unknown := [key for key in recording if key not in KEYS]:
         return f"unknown key {unknown[0]!r}; known are {', '.join(KEYS)}"
-    for key, value in recording.items():
+    try:
+        label = label_of(recording)
+    except ValueError as error:
+        return f"label: {error}"
+    for key, value in {**recording, "label": label}.items():
         if value is not None and type(value) is not KEYS[key]:
             return f"{key}: expected {KEYS[key].__name__}, got {value!r}"
     path = recording["path"]

@@ -1,6 +1,9 @@
 """Runs on clips with several labels: from a table to scores, report and answers, and what is refused."""
 
+import csv
+import io
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,15 +14,18 @@ import pyarrow.parquet as pq
 import pytest
 from corpora import write_overlaps
 from sklearn import metrics as sklearn_metrics
-from trained import ONLY_ORIGINAL, TrainedRun, trained_run
+from trained import CNN, ONLY_ORIGINAL, TRAINING, TrainedRun, trained_run
 
 import otogura
 from features.tensors.four_channel import Recipe
+from pipeline.commands.main import main
 from pipeline.config.schema import parse
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.runs.fitting import class_weights
 from pipeline.runs.learnable import LISTED, learned_classes
+from pipeline.runs.train import train_experiment
 from pipeline.support.errors import InputError
+from stores import open_store
 from training.report.comparison import compare
 from training.settings import Training
 from training.tasks import MULTILABEL
@@ -106,6 +112,41 @@ def test_the_model_answers_the_labels_above_their_thresholds_as_its_evaluation_d
         shown = answer.described()
         assert (shown["class"], shown["labels"], shown["sure"]) == (";".join(expected), expected, True)
         assert [segment["labels"] for segment in shown["segments"]] == [expected]
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "jsonl"])
+def test_the_command_prints_labels_as_a_table_has_them(
+    run: TrainedRun, form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = run.corpus / "07.wav"
+    answer = otogura.load_model(run.folder, device="cpu").predict(path)
+    words = ["otogura", "predict", run.folder, path, "--format", form, "--device", "cpu"]
+    monkeypatch.setattr(sys, "argv", list(map(str, words)))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    printed = capsys.readouterr().out
+    if form == "table":
+        assert printed.splitlines()[1].startswith(answer.class_name or "–")
+    elif form == "csv":
+        assert next(csv.DictReader(io.StringIO(printed)))["class"] == answer.class_name
+    else:
+        assert json.loads(printed)["labels"] == list(answer.labels or ())
+
+
+def test_a_run_that_goes_on_from_its_weights_says_what_changed(run: TrainedRun, tmp_path: Path) -> None:
+    (path,) = (run.folder.parents[2] / "stores" / "family").glob("*/manifest.json")
+    store = open_store(path.parent)
+    training = TRAINING | {"epochs": 1, "keep": "last", "validation": False}
+    settings = {"corpus": {"root": "x"}, "model": CNN, "task": "multilabel", "split": SPLIT, "training": training}
+    setup = parse({"experiments": {"x": settings}}, "").experiments["x"]
+    metrics = train_experiment(
+        tmp_path / "x", store, setup, name="x", config_path="x", init_from=run.folder, probes={"probe": run.folder}
+    )
+    page = (tmp_path / "x" / "report.html").read_text()
+    assert "before: average precision" in page
+    assert set(metrics["probes"]["probe"]["differences"]) == {"map", "macro_roc_auc", "micro_f1", "accuracy"}
+    assert "probe mAP" in page
 
 
 def test_windows_with_the_same_labels_are_joined(run: TrainedRun) -> None:
