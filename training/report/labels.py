@@ -42,7 +42,8 @@ def label_sections(metrics: Mapping[str, Any]) -> list[Panel]:
         "answered. A label is answered from its threshold on, which has the best F1 on clips that validate. A click on "
         "a column sorts."
     )
-    confusion = confusion_matrix(np.array(metrics["label_confusion"]), [row["class"] for row in per_class])
+    names, clips = ([row[key] for row in per_class] for key in ("class", "clips"))
+    confusion = confusion_matrix(np.array(metrics["label_confusion"]), names, clips)
     confused = (
         "On the diagonal: test clips for which a label is rightly answered. Elsewhere: clips that have the label of "
         "the row, for which that of the column is answered though they do not have it."
