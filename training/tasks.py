@@ -22,9 +22,20 @@ class Task(ABC):
 
     Labels are an array with an element a clip, and so are answers: numbers of classes `(clips,)` int64, of which -1 is
     none, or `(clips, classes)` bool.
+
+    Attributes
+    ----------
+    name : str
+    several : bool
+        True if a clip may have several labels.
     """
 
     name: ClassVar[TaskName]
+    several: ClassVar[bool]
+
+    @abstractmethod
+    def split(self, text: str) -> tuple[str, ...]:
+        """Return the classes that are named in the label of a clip. Raises `ValueError` for a faulty list."""
 
     @abstractmethod
     def labels(self, texts: Sequence[str | None], classes: Sequence[str]) -> np.ndarray:
@@ -78,11 +89,19 @@ class Task(ABC):
     def confidence(self, probabilities: np.ndarray, answers: np.ndarray) -> np.ndarray:
         """Return the probability of each answer, `(clips,)` float64."""
 
+    @abstractmethod
+    def error_confidence(self, probabilities: np.ndarray, answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Return how sure the network was of each answer that is wrong, `(clips,)` float64."""
+
 
 class Multiclass(Task):
     """One class for each clip: the probabilities of all classes add up to 1."""
 
     name = "multiclass"
+    several = False
+
+    def split(self, text: str) -> tuple[str, ...]:
+        return (text,)
 
     def labels(self, texts: Sequence[str | None], classes: Sequence[str]) -> np.ndarray:
         number = {name: place for place, name in enumerate(classes)}
@@ -128,19 +147,27 @@ class Multiclass(Task):
     def confidence(self, probabilities: np.ndarray, answers: np.ndarray) -> np.ndarray:
         return np.take_along_axis(probabilities, answers[:, None], axis=1)[:, 0]
 
+    def error_confidence(self, probabilities: np.ndarray, answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Return the largest probability."""
+        return probabilities.max(axis=1)
+
 
 class Multilabel(Task):
     """Any number of labels for each clip: every label has a probability of its own."""
 
     name = "multilabel"
+    several = True
+
+    def split(self, text: str) -> tuple[str, ...]:
+        return label_names(text)
 
     def labels(self, texts: Sequence[str | None], classes: Sequence[str]) -> np.ndarray:
         number = {name: place for place, name in enumerate(classes)}
-        places = {text: [number[name] for name in _names(text) if name in number] for text in set(texts)}
-        labels = np.zeros((len(texts), len(classes)), bool)
-        for row, text in enumerate(texts):
-            labels[row, places[text]] = True
-        return labels
+        place_of = {text: place for place, text in enumerate(dict.fromkeys(texts))}  # of the different texts
+        of_texts = np.zeros((len(place_of), len(classes)), bool)
+        for text, place in place_of.items():
+            of_texts[place, [number[name] for name in _names(text) if name in number]] = True
+        return of_texts[np.fromiter((place_of[text] for text in texts), np.int64, len(texts))]
 
     def has_label(self, labels: np.ndarray) -> np.ndarray:
         return labels.sum(axis=1) > 0
@@ -186,6 +213,11 @@ class Multilabel(Task):
     def confidence(self, probabilities: np.ndarray, answers: np.ndarray) -> np.ndarray:
         """Return the probability of the decision on the label that is least certain."""
         return np.where(answers, probabilities, 1 - probabilities).min(axis=1)
+
+    def error_confidence(self, probabilities: np.ndarray, answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Return the probability of the surest wrong decision on a label."""
+        shares = np.where(answers, probabilities, 1 - probabilities)
+        return np.where(answers == labels, 0.0, shares).max(axis=1)
 
 
 MULTICLASS, MULTILABEL = Multiclass(), Multilabel()

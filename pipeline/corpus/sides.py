@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from pipeline.corpus.split import Split
 from pipeline.corpus.stratify import stratified
 from pipeline.support.errors import InputError
-from training.label_text import label_names
 from training.settings import TaskName
+from training.tasks import task_of
 
 SIDES = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)
@@ -139,7 +139,7 @@ def _names(text: str | None, task: TaskName) -> tuple[str, ...]:
     if text is None:
         return ()
     try:
-        return label_names(text) if task == "multilabel" else (text,)
+        return task_of(task).split(text)
     except ValueError as error:
         raise ValueError(f"the labels {text!r}: {error}") from None
 

@@ -151,14 +151,14 @@ def class_weights(
     There is one for each class. With several labels there are two lists, with the weights of the clips without each
     label and of those with it.
     """
-    weight, several = training.class_weight, task.name == "multilabel"
+    weight = training.class_weight
     if weight == "none":
         return None
     present = task.counts(labels, classes)
-    counts = np.stack([len(labels) - present, present]) if several else present
+    counts = np.stack([len(labels) - present, present]) if task.several else present
     if weight == "balanced":
         weights: np.ndarray = len(labels) / (len(counts) * counts)
-    elif several:
+    elif task.several:
         relative = np.array([[1.0], [weight]])
         weights = relative * len(labels) / (counts * relative).sum(axis=0)
     else:

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.support.errors import InputError
-from training.label_text import label_names
 from training.settings import TaskName
+from training.tasks import Task, task_of
 
 LISTED = 20  # classes in a message, at most: a column of names of files by mistake has as many as it has rows
 
@@ -40,8 +40,7 @@ def learned_classes(
     """
     counts = pc.value_counts(rows["label"]).to_pylist()
     clips = Counter({count["values"]: count["counts"] for count in counts if count["values"] is not None})
-    if task == "multilabel":
-        clips = _clips_by_name(clips, rows, config_path)
+    clips = _clips_by_name(clips, rows, task_of(task), config_path)
     there = _listed(sorted(clips))
     if not clips:
         raise InputError(f"{config_path}: expected recordings with labels, but none of {len(rows)} has one")
@@ -65,12 +64,12 @@ def learned_classes(
     return learned
 
 
-def _clips_by_name(clips: Counter[str], rows: pa.Table, config_path: str) -> Counter[str]:
-    """Return the number of clips that have each label, of those that have each list of labels."""
+def _clips_by_name(clips: Counter[str], rows: pa.Table, task: Task, config_path: str) -> Counter[str]:
+    """Return the number of clips of each class, of those that have each label or list of labels."""
     by_name: Counter[str] = Counter()
     for text, count in clips.items():
         try:
-            by_name.update(dict.fromkeys(label_names(text), count))
+            by_name.update(dict.fromkeys(task.split(text), count))
         except ValueError as error:
             name = rows["id"].filter(pc.equal(rows["label"], text))[0]
             raise InputError(f"{config_path}.corpus: the labels {text!r} of {name}: {error}") from None

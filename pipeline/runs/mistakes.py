@@ -49,10 +49,7 @@ def mistakes_of(
     Confidence is the largest probability; with several labels, that of the surest wrong decision on one of them.
     """
     probabilities, task = predictions.probabilities, predictions.task
-    confidence = probabilities.max(axis=1)
-    if task.name == "multilabel":
-        shares = np.where(decided, probabilities, 1 - probabilities)
-        confidence = np.where(decided == predictions.labels, 0.0, shares).max(axis=1)
+    confidence = task.error_confidence(probabilities, decided, predictions.labels)
     wrong = np.flatnonzero(~predictions.right(decided))
     true, answered = (task.names(part[wrong], classes) for part in (predictions.labels, decided))
     mistakes = [

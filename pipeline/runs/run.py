@@ -58,7 +58,7 @@ class Run:
     @property
     def label_count(self) -> int | None:
         """Return the number of labels that are answered each by itself; None where a clip has one class."""
-        return len(self.classes) if self.setup.task == "multilabel" else None
+        return len(self.classes) if self.task.several else None
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -88,10 +88,9 @@ def prepare_run(store: Store, setup: Setup, config_path: str, ranks: Ranks = ALO
             f"{config_path}.training.device: expected a GPU that torch can use, found none; say auto or cpu"
         )
     classes = learned_classes(store.rows, setup.classes, setup.drop, config_path, setup.task)
-    positive = None
-    if setup.task == "multiclass":
-        positive = _positive(classes, setup.positive, config_path)
-    if setup.task == "multiclass" and positive is None and isinstance(training.class_weight, float):
+    several = task_of(setup.task).several
+    positive = None if several else _positive(classes, setup.positive, config_path)
+    if positive is None and not several and isinstance(training.class_weight, float):
         raise InputError(
             f"{config_path}.training.class_weight: a number is the weight of the positive one of two classes, and "
             f"there are {len(classes)}; say balanced or none"
@@ -154,7 +153,7 @@ def _refuse_unlearnable(sides: Sides, run: Run) -> None:
     counts = run.task.counts(labels[sides.train], len(classes))
     if missing := [name for name, count in zip(classes, counts, strict=True) if not count]:
         raise InputError(f"{config_path}: class {missing[0]!r} has no training clip; {NEEDED}")
-    if run.setup.task == "multilabel":
+    if run.task.several:
         if always := [name for name, count in zip(classes, counts, strict=True) if count == len(sides.train)]:
             raise InputError(
                 f"{config_path}: every training clip has the label {always[0]!r}, so that there is nothing to tell it "

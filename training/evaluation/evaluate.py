@@ -65,7 +65,7 @@ def evaluate(
     sure_accuracy : float
         Wanted accuracy of the answers that are sure.
     """
-    labels = len(classes) if tested.task.name == "multilabel" else None
+    labels = len(classes) if tested.task.several else None
     decision = choose_decision(validated, positive, sure_accuracy, labels)
     decided = decision.classes(tested)
     clips = ScoredClips(tested, decided, groups[tested.rows], positive)

@@ -87,7 +87,7 @@ def decisions_to_explain(predictions: Predictions, decided: np.ndarray) -> tuple
     They are those of `most_confident`. With several labels they are, label by label, the most confident clip for which
     it is rightly answered and the one for which it is wrongly answered, whose true class is -1.
     """
-    if predictions.task.name != "multilabel":
+    if not predictions.task.several:
         shown = most_confident(predictions, decided)
         return shown, predictions.labels[shown], decided[shown]
     clips, numbers = np.nonzero(decided)

@@ -39,7 +39,7 @@ def fold_metrics(
         np.concatenate([run.decided for run in runs]),
         np.concatenate([run.groups for run in runs]),
     )
-    several = clips.predictions.task.name == "multilabel"
+    several = clips.predictions.task.several
     together = _of_labels(results, clips, runs) if several else _of_classes(results, clips, evaluations)
     return {
         "folds": list(folds),

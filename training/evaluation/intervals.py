@@ -117,7 +117,7 @@ def interval_of(values: np.ndarray, groups: int) -> tuple[float, float]:
 
 
 def _scorer(tested: ScoredClips) -> "_Scorer | LabelScorer":
-    if tested.predictions.task.name == "multilabel":
+    if tested.predictions.task.several:
         return LabelScorer(tested.predictions, tested.decided, np.unique(tested.groups, return_inverse=True)[1])
     return _Scorer(tested)
 

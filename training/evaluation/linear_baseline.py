@@ -69,7 +69,7 @@ def fit_linear(
     with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
         # One that is not at its optimum yet is judged by its validation loss as any other.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        if task.name == "multilabel":
+        if task.several:
             return fit_one_vs_rest(numbers.astype(np.float64), labels, c, ITERATIONS, class_weights)
         weights = None if class_weights is None else dict(enumerate(class_weights))
         model = make_pipeline(StandardScaler(), LogisticRegression(C=c, class_weight=weights, max_iter=ITERATIONS))

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 from stores.files import digest, write_bytes
 from training.evaluation.intervals import ScoredClips
 from training.evaluation.predictions import Predictions
-from training.label_text import label_names
 from training.tasks import MULTICLASS, MULTILABEL, Task
 
 PREDICTIONS = "predictions.parquet"
@@ -65,7 +64,7 @@ def write_predictions(
         *(pa.array(logits) for logits in predictions.logits.T),
     ]
     positive = {} if tested.positive is None else {POSITIVE: classes[tested.positive].encode()}
-    task = {} if predictions.task.name == MULTICLASS.name else {TASK: predictions.task.name.encode()}
+    task = {TASK: predictions.task.name.encode()} if predictions.task.several else {}
     table = pa.table(columns, schema=_schema(classes).with_metadata(positive | task)).sort_by("recording")
     file = BytesIO()
     pq.write_table(table, file, write_page_checksum=True)
@@ -97,7 +96,7 @@ def read_predictions(path: Path) -> TestedRecordings:
         None if positive is None else classes.index(positive.decode()),
     )
     columns = [table[name].to_pylist() for name in ("recording", "group", "class")]
-    tested = columns if task is MULTICLASS else [task.name, classes, *columns]
+    tested = [task.name, classes, *columns] if task.several else columns
     return TestedRecordings(clips, digest(json.dumps(tested).encode()))
 
 
@@ -110,7 +109,7 @@ def _schema(classes: Sequence[str]) -> pa.Schema:
 def _labels(texts: pa.ChunkedArray, classes: Sequence[str], task: Task, path: Path) -> np.ndarray:
     """Return labels by their text, as the task has them."""
     different = pc.unique(texts).to_pylist()
-    names = {name for text in different for name in (label_names(text) if task is MULTILABEL and text else [text])}
-    if not names - ({""} if task is MULTILABEL else set()) <= {*classes}:
+    answers = [text for text in different if text != "" or not task.several]  # of labels there may be none
+    if None in answers or not {name for text in answers for name in task.split(text)} <= {*classes}:
         raise ValueError(f"{path}: expected names of classes that have logits, got others")
     return task.labels(texts.to_pylist(), classes)

@@ -8,7 +8,7 @@ import numpy as np
 
 from training.evaluation.decision import Decision
 from training.evaluation.predictions import Predictions
-from training.label_text import label_names
+from training.label_text import SEPARATOR
 from training.tasks import MULTICLASS, Task
 
 
@@ -158,12 +158,10 @@ class Judge:
         limit = self.decision.limit
         sure = np.ones(len(confidence), bool) if limit is None else confidence > limit
         rows: Sequence[Sequence[float]] = predictions.probabilities.tolist()
-        texts = self.task.texts(self.decision.classes(predictions), self.classes)
-        for text, certain, share, row in zip(texts, sure.tolist(), confidence.tolist(), rows, strict=True):
-            labels = None
-            if self.task.name == "multilabel":
-                labels = label_names(text) if text else ()
-            yield text, certain, share, dict(zip(self.classes, row, strict=True)), labels
+        answers = self.task.names(self.decision.classes(predictions), self.classes)
+        for names, certain, share, row in zip(answers, sure.tolist(), confidence.tolist(), rows, strict=True):
+            labels = names if self.task.several else None
+            yield SEPARATOR.join(names), certain, share, dict(zip(self.classes, row, strict=True)), labels
 
     def _predictions(self, logits: np.ndarray) -> Predictions:
         unknown = np.full(len(logits), -1)
