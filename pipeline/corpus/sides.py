@@ -120,10 +120,7 @@ def _classes(rows: pa.Table, chosen: np.ndarray, task: TaskName) -> tuple[np.nda
     `InputError` for a faulty list of labels.
     """
     numbers, texts = _codes(rows["label"])
-    try:
-        lists = [_names(text, task) for text in texts]
-    except ValueError as error:
-        raise InputError(f"corpus: {error}") from None
+    lists = [_names(text, task, rows) for text in texts]
     place = {name: number for number, name in enumerate(sorted({name for names in lists for name in names}))}
     places = [[place[name] for name in names] or [len(place)] for names in lists]
     flat = np.fromiter(chain.from_iterable(places), np.int64)
@@ -134,14 +131,15 @@ def _classes(rows: pa.Table, chosen: np.ndarray, task: TaskName) -> tuple[np.nda
     return np.repeat(clips, lengths), flat[np.repeat(starts, lengths) + within]
 
 
-def _names(text: str | None, task: TaskName) -> tuple[str, ...]:
-    """Return the classes of a clip with this label."""
+def _names(text: str | None, task: TaskName, rows: pa.Table) -> tuple[str, ...]:
+    """Return the classes of a clip with this label. Raises `InputError`, which names one, for a faulty list."""
     if text is None:
         return ()
     try:
         return task_of(task).split(text)
     except ValueError as error:
-        raise ValueError(f"the labels {text!r}: {error}") from None
+        name = rows["id"].filter(pc.equal(rows["label"], text))[0]
+        raise InputError(f"corpus: the labels {text!r} of {name}: {error}") from None
 
 
 def _sides_in_table(rows: pa.Table) -> np.ndarray:

@@ -330,9 +330,13 @@ def test_a_clip_with_several_labels_counts_for_its_rarest() -> None:
 
 def test_a_faulty_list_of_labels_is_refused_by_one_line() -> None:
     rows = table(["a", "b"], labels=["x;y", "x;;y"])
-    with pytest.raises(InputError, match=r"^corpus: the labels 'x;;y': expected a name for each label, got a blank"):
+    with pytest.raises(
+        InputError, match=r"^corpus: the labels 'x;;y' of 1\.wav: expected a name for each label, got a blank"
+    ):
         assign(rows, Split(), task="multilabel")
     assert assign(rows, Split()).tolist() == assign(table(["a", "b"], labels=["x", "y"]), Split()).tolist()
     two_folds = table(["a", "b"], folds=[1, 2], labels=["x;x", "x"])
-    with pytest.raises(InputError, match=r"^corpus: the labels 'x;x': expected each label once, got 'x' twice$"):
+    with pytest.raises(
+        InputError, match=r"^corpus: the labels 'x;x' of 0\.wav: expected each label once, got 'x' twice$"
+    ):
         by_fold(two_folds, 2, Split(), task="multilabel")
