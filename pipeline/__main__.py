@@ -119,7 +119,7 @@ def _split(text: str, options: argparse.Namespace) -> None:
 
     job = SplitJob.model_validate_json(text)
     try:
-        counts = update_split(job.record, read_index(job.index), job.split, job.inherited)
+        counts = update_split(job.record, read_index(job.index), job.split, job.inherited, job.task)
     except InputError as error:
         raise InputError(f"{options.config_path}: {error}") from None
     shown = ", ".join(f"{count} {side}" for side, count in counts.items())

@@ -20,11 +20,11 @@ from features.tensors import AnyRecipe
 from stores.files import write_bytes, write_json
 from training.errors import ArtefactError
 from training.models import Model
-from training.settings import Positive, Section
+from training.settings import Positive, Section, TaskName
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 FORMAT = 2  # of the description; 1 had neither a number nor what follows `identity`
-DECISION = ("positive", "threshold", "temperature", "not_sure_limit")
+DECISION = ("positive", "threshold", "thresholds", "temperature", "not_sure_limit")
 COPY_AGAIN = "copy the model again, or train it again"
 NOT_HASHED = ("format", "scores", "weights_digest", "version")
 
@@ -56,6 +56,7 @@ class Description(Section):
 
     format: Literal[2]
     model: Model
+    task: TaskName = "multiclass"
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
     recipe: AnyRecipe
     identity: str
@@ -66,6 +67,9 @@ class Description(Section):
     corpus: LearnedCorpus
     positive: str | None = None
     threshold: Probability | None = None
+    thresholds: tuple[Probability, ...] | None = None
+    """That of each label, where every label is answered by itself."""
+
     temperature: Annotated[float, Field(gt=0)] | None
     not_sure_limit: Probability | None
     scores: dict[str, float | None]
@@ -80,6 +84,8 @@ class Description(Section):
             raise ValueError(f"positive: expected one of two classes, got {self.positive!r}")
         if (self.positive is None) != (self.threshold is None):
             raise ValueError("threshold: expected beside positive, and nowhere else")
+        if len(self.thresholds or ()) != (len(self.classes) if self.task == "multilabel" else 0):
+            raise ValueError("thresholds: expected one for each class of task: multilabel, and nowhere else")
         if not self.model.takes(self.recipe.kind, self.recipe.shape):
             raise ValueError(f"recipe: expected {self.model.input_text}, got {self.recipe.kind} {self.recipe.shape}")
         return self
@@ -165,6 +171,7 @@ def write_artefact(
     corpus: LearnedCorpus,
     decision: dict[str, Any],
     scores: dict[str, Any],
+    task: TaskName = "multiclass",
 ) -> str:
     """Write `model.safetensors` and `model.json`; return the version, a hash of both.
 
@@ -188,14 +195,17 @@ def write_artefact(
         means it, which are missing where the likeliest class counts; the `temperature` by which logits are to be
         divided, and the `not_sure_limit` above which an answer is sure, both None where no clip validated. Logits of a
         recording in segments are the logarithms of its mean probabilities. The threshold is one of probabilities
-        without the temperature, the limit is one with it, of the class that is answered.
+        without the temperature, the limit is one with it, of the class that is answered. For several labels, the
+        `thresholds` from which on each is answered.
     scores : dict
         Main scores of the test clips; they change no version.
+    task : str, optional
     """
     weights = save({name: value.contiguous() for name, value in network.state_dict().items()})
     description = {
         "format": FORMAT,
         "model": model.model_dump(mode="json"),
+        **({} if task == "multiclass" else {"task": task}),
         "classes": classes,
         "recipe": recipe,
         "identity": identity,

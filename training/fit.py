@@ -24,7 +24,7 @@ from training.models.crops import Standard
 from training.models.own import OwnModel
 from training.normalise import TrainStatistics
 from training.ranks import ALONE, Ranks
-from training.settings import Training
+from training.settings import TaskName, Training
 from training.start import start_from
 from training.stream import ClipStream
 
@@ -51,13 +51,14 @@ def fit(
     model: Model,
     training: Training,
     identity: dict[str, Any],
-    class_weights: Sequence[float] | None = None,
+    class_weights: Sequence[Any] | None = None,
     standard: Standard | TrainStatistics | None = None,
     start: Artefact | None = None,
     before_epoch: BeforeEpoch | None = None,
     until: float | None = None,
     label: str = "",
     ranks: Ranks = ALONE,
+    task: TaskName = "multiclass",
 ) -> Fitted:
     """Train, or go on training, or load the weights if the same has been trained in this folder before.
 
@@ -69,8 +70,8 @@ def fit(
         None where the settings have no clip validate.
     identity : dict
         All that decides the result besides the settings: the store and the split.
-    class_weights : sequence of float, optional
-        In the loss, one for each class; their mean over the training clips is 1.
+    class_weights : sequence, optional
+        In the loss, as the `Objective` of the task has them; their mean over the training clips is 1.
     standard : Standard or TrainStatistics, optional
         Of the training clips: for networks whose tensors are not normalised, or where they are normalised by it
         (`training.normalise`), for which the streams give the statistics of each clip.
@@ -86,6 +87,7 @@ def fit(
     ranks : Ranks, optional
         Processes that train together; each calls this with streams of its own part. The first one reads and writes the
         folder.
+    task : str, optional
 
     Raises `TrainingError` when it has come, or training has gone astray.
     """
@@ -94,6 +96,7 @@ def fit(
         del settings["sync_batchnorm"]
     state = {**identity, "model": model.model_dump(mode="json"), "training": settings, "class_weights": class_weights}
     state |= {"code": code_digest(model)} | ({} if start is None else {"start": start.weights_digest})
+    state |= {} if task == "multiclass" else {"task": task}
     state_path = folder / "run.json"
     checkpoints = Checkpoints(folder / "checkpoints", training)
     if ranks.first and (not state_path.is_file() or read_json(state_path) != json.loads(json.dumps(state))):
@@ -101,13 +104,13 @@ def fit(
         write_json(state_path, state)
     torch.manual_seed(training.seed)
     recipe = recorded_recipe(train.store.manifest["recipe"])
-    network = build(model, len(classes), recipe, standard)
+    network = build(model, len(classes), recipe, standard, task)
     if start is not None:
         kept_classes = start_from(network, start, model=model, classes=list(classes), recipe=recipe)
         log.info("starting from %s, with the rows of %s", start.folder, ", ".join(kept_classes) or "no class")
     saved = ranks.from_first(checkpoints.load() if ranks.first else None)
     if saved is None or not checkpoints.ended(saved.history):
-        learner = Learner(network, training, class_weights, ranks)
+        learner = Learner(network, training, class_weights, ranks, task)
         if saved is not None:
             learner.load_state_dict(saved.learner)
             train.load_state_dict(saved.stream)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -14,10 +13,11 @@ from training.devices import autocast, device_of, dtype_of, random_states, set_r
 from training.errors import NotFinite
 from training.models.crops import Crops
 from training.normalise import features_for
+from training.objective import objective_of
 from training.optimizer import AdamW
 from training.ranks import ALONE, Ranks
 from training.schedule import Schedule
-from training.settings import Training
+from training.settings import TaskName, Training
 from training.sync_batchnorm import synchronise
 
 Epoch = dict[str, float]  # of the history: `epoch`, `learning_rate`, and loss and accuracy of each side
@@ -34,10 +34,12 @@ class Learner:
     network : nn.Module
         Moved to the device that the settings name.
     settings : Training
-    class_weights : sequence of float, optional
-        In the loss. Their mean over the training clips is 1, so that no batch needs a mean of its own.
+    class_weights : sequence, optional
+        In the loss, as the `Objective` of the task has them. Their mean over the training clips is 1, so that no batch
+        needs a mean of its own.
     ranks : Ranks, optional
         Processes that learn together: each is given its part of every batch, and all else is the same in all of them.
+    task : str
 
     Attributes
     ----------
@@ -51,8 +53,9 @@ class Learner:
         self,
         network: nn.Module,
         settings: Training,
-        class_weights: Sequence[float] | None = None,
+        class_weights: Sequence[Any] | None = None,
         ranks: Ranks = ALONE,
+        task: TaskName = "multiclass",
     ) -> None:
         self.device, self._dtype = device_of(settings), dtype_of(settings)
         network.to(self.device)
@@ -61,7 +64,7 @@ class Learner:
             synchronise(network)
         self.network = network
         self._settings, self._ranks = settings, ranks
-        self._class_weights = None if class_weights is None else torch.tensor(class_weights, device=self.device)
+        self._objective = objective_of(task)(class_weights, self.device)
         self.optimizer = AdamW(network.parameters(), settings.learning_rate, settings.weight_decay)
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=self._dtype == torch.float16)
         self._schedule = Schedule(self.optimizer, settings.epochs, settings.schedule)
@@ -151,13 +154,12 @@ class Learner:
         each item that was mixed with the next.
         """
         logits = logits.float()
-        target = F.one_hot(label, logits.shape[1]).float()
+        target = self._objective.target(label, logits.shape[1])
         if share is not None:
             target = share[:, None] * target + (1 - share[:, None]) * self._ranks.following(target)
         smoothing = self._settings.label_smoothing if side == "train" else 0.0
-        summed = F.cross_entropy(logits, target, self._class_weights, reduction="sum", label_smoothing=smoothing)
-        right = (logits.argmax(dim=1) == target.argmax(dim=1)).sum()
-        clips = self._count(side, summed.detach(), right, len(label))
+        summed = self._objective.loss_sum(logits, target, smoothing)
+        clips = self._count(side, summed.detach(), self._objective.right(logits, target), len(label))
         return summed / len(label) if self._ranks.size == 1 else summed * self._ranks.size / clips
 
     def _count(self, side: str, loss: Tensor, right: Tensor, clips: int) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
+TaskName = Literal["multiclass", "multilabel"]
 
 
 class Section(BaseModel):
@@ -84,10 +85,12 @@ class Training(Section):
     class_weight: Literal["none", "balanced"] | Annotated[float, Field(gt=0)] = "none"
     """Weights of the classes in the loss: equal (`none`), inverse to their shares of the training clips (`balanced`),
     or a number for the positive one of two classes. The loss of a step is the weighted sum over its clips, divided by
-    their number and by the mean weight of the training clips: a weight means the same at any batch size."""
+    their number and by the mean weight of the training clips: a weight means the same at any batch size. With
+    `task: multilabel` the two classes are, label by label, the clips that have it and those that have not: `balanced`
+    makes both weigh the same in all, and a number is the weight of the clips that have it."""
 
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of each training label that is spread evenly over all classes."""
+    """Share of each training label that is spread evenly over all classes; with `task: multilabel` over yes and no."""
 
     keep: Literal["best", "last"] = "best"
     """Epoch whose weights are kept: the one with the lowest validation loss, or the last."""

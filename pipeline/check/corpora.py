@@ -13,7 +13,7 @@ from features.own import OwnPartError
 from pipeline.check.contract import Broken, Check, expect
 from pipeline.corpus.sources import AnyCorpus
 from pipeline.corpus.sources.files import FilesSource
-from pipeline.corpus.sources.own_source import OwnSource, named_once, recording_fault
+from pipeline.corpus.sources.own_source import OwnSource, label_of, named_once, recording_fault
 from pipeline.support.errors import InputError
 
 DECODED = 8  # recordings, from the first on
@@ -33,7 +33,7 @@ def corpus_checks(source: FilesSource[Any]) -> dict[str, Check]:
     names = [os.path.normpath(recording["path"]) for recording in recordings]
 
     def lists_recordings() -> str:
-        labels = {recording.get("label") for recording in recordings} - {None}
+        labels = {label_of(recording) for recording in recordings} - {None}
         return f"{len(everything)} recordings of {len(labels)} labels"
 
     def keys_and_paths() -> None:
@@ -59,7 +59,8 @@ def corpus_checks(source: FilesSource[Any]) -> dict[str, Check]:
         expect(len(again) == len(everything), f"expected {len(everything)} recordings again, got {len(again)}")
 
     def labels_groups_folds_and_sides() -> str:
-        columns = {key: [row.get(key) for row in recordings] for key in ("label", "group", *TOGETHER)}
+        columns = {key: [row.get(key) for row in recordings] for key in ("group", *TOGETHER)}
+        columns["label"] = [label_of(row) for row in recordings]
         labels = {label for label in columns["label"] if label is not None}
         for label in sorted(labels):
             expect(label == label.strip() and label, f"expected labels without spaces around them, got {label!r}")

@@ -41,11 +41,13 @@ def runs(
         print(f"{work_dir / 'runs'}: nothing has been trained", file=sys.stderr)
     for path in paths:
         metrics = read_json(path)
-        accuracy = f"{metrics.get('mean', metrics)['accuracy']:.3f}"
+        scores = metrics.get("mean", metrics)
+        name, label = ("map", "mAP") if "map" in scores else ("accuracy", "accuracy")
+        value = f"{scores[name]:.3f}"
         if "sd" in metrics:
-            accuracy += f" ± {metrics['sd']['accuracy']:.3f} over {len(metrics['folds'])} folds"
-        accuracy += ", certified" if is_certified(path.parent) else ""
-        print(f"{path.parent.name}: test accuracy {accuracy}; report: {path.parent / 'report.html'}")
+            value += f" ± {metrics['sd'][name]:.3f} over {len(metrics['folds'])} folds"
+        value += ", certified" if is_certified(path.parent) else ""
+        print(f"{path.parent.name}: test {label} {value}; report: {path.parent / 'report.html'}")
 
 
 def _certify(work: Path, experiment: str, kills: int, steps: int, seed: int) -> None:

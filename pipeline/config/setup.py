@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.corpus.split import Split
 from training.models import Model
-from training.settings import Section, Training
+from training.settings import Section, TaskName, Training
 
 
 def _different(folds: tuple[int, ...]) -> tuple[int, ...]:
@@ -25,6 +25,10 @@ class Setup(Section):
     training: Training
     """Training of the network. By default as it was published, see the table under *Training*."""
 
+    task: TaskName = "multiclass"
+    """Task: `multiclass` takes the label of a clip for its one class. `multilabel` takes it for a list, as in
+    `dog;rain`, and each label is answered by itself; see *Several labels*."""
+
     classes: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
     """Classes of the corpus that are learned. By default all of them."""
 
@@ -32,11 +36,12 @@ class Setup(Section):
     """Classes of the corpus that are not learned; in place of `classes`."""
 
     positive: str | None = None
-    """Class to be detected, of two. By default `NG`, or else the last by name."""
+    """Class to be detected, of two. By default `NG`, or else the last by name. Not with `task: multilabel`."""
 
     sure_accuracy: Annotated[float, Field(gt=0, le=1)] = 0.95
     """Wanted accuracy of the answers that are sure. The confidence that an answer needs for it is chosen on clips that
-    validate and kept with the model; below it the model says that it is not sure. It changes no weight."""
+    validate and kept with the model; below it the model says that it is not sure. It changes no weight. With
+    `task: multilabel` there is no such limit."""
 
     split: Split = Split()
     """Shares of the sides, where the corpus gives neither folds nor sides."""
@@ -48,4 +53,10 @@ class Setup(Section):
     def _names_classes_once(self) -> "Setup":
         if self.classes is not None and self.drop:
             raise ValueError("say classes or drop, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _detects_one_of_two_classes(self) -> "Setup":
+        if self.task == "multilabel" and self.positive is not None:
+            raise ValueError("positive is one of two classes, and with task: multilabel every label is detected")
         return self

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,8 @@ import pyarrow.compute as pc
 from pipeline.corpus.split import Split
 from pipeline.corpus.stratify import stratified
 from pipeline.support.errors import InputError
+from training.settings import TaskName
+from training.tasks import task_of
 
 SIDES = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)
@@ -37,7 +40,9 @@ class Sides:
         return hasher.hexdigest()
 
 
-def assign(rows: pa.Table, split: Split, recorded: np.ndarray | None = None) -> np.ndarray:
+def assign(
+    rows: pa.Table, split: Split, recorded: np.ndarray | None = None, task: TaskName = "multiclass"
+) -> np.ndarray:
     """Return the side of each clip for a single run, as places in `SIDES` `(rows,)` int8.
 
     Given sides and more than two given folds are taken as they are; of two folds the lower one is split to train and to
@@ -51,6 +56,8 @@ def assign(rows: pa.Table, split: Split, recorded: np.ndarray | None = None) -> 
     recorded : array of int8, shape (rows,), optional
         Sides that clips have from before and keep, `OPEN` for new clips, which go where their class lacks most. A new
         clip of a group that has a side joins it.
+    task : str, optional
+        With `multilabel` a clip is of each class that its label lists, and its group counts for the rarest of them.
     """
     groups, names = _codes(rows["group"])
     previous = np.full(len(rows), OPEN, np.int8) if recorded is None else recorded.astype(np.int8)
@@ -65,7 +72,8 @@ def assign(rows: pa.Table, split: Split, recorded: np.ndarray | None = None) -> 
         shares = (1 - split.validation - split.test, split.validation, split.test)
         if not free.all():
             shares = (1 - split.validation, split.validation, 0.0)
-        side_of = stratified(groups[free], _class_codes(rows["label"])[free], names, shares, split.seed, side_of)
+        clips, classes = _classes(rows, free, task)
+        side_of = stratified(groups[clips], classes, names, shares, split.seed, side_of)
     return np.where(free, np.where(previous >= 0, previous, side_of[groups]), fixed).astype(np.int8)
 
 
@@ -74,7 +82,9 @@ def by_side(rows: pa.Table, sides: np.ndarray, validate: bool = True) -> Sides:
     return _without_leaks(rows, sides if validate else np.where(sides == VALIDATION, TRAIN, sides))
 
 
-def by_fold(rows: pa.Table, test_fold: int, split: Split, validate: bool = True) -> Sides:
+def by_fold(
+    rows: pa.Table, test_fold: int, split: Split, validate: bool = True, task: TaskName = "multiclass"
+) -> Sides:
     """Split rows by given folds: test on one, validate on the next lower one (the highest for the lowest).
 
     Of two, the other one's groups are split to train and to validate. Without validation all but the tested one train.
@@ -85,8 +95,8 @@ def by_fold(rows: pa.Table, test_fold: int, split: Split, validate: bool = True)
     if (free := sides == OPEN).any():
         groups, names = _codes(rows["group"])
         shares = (1 - split.validation, split.validation, 0.0)
-        labels, no_side = _class_codes(rows["label"]), np.full(len(names), OPEN, np.int8)
-        side_of = stratified(groups[free], labels[free], names, shares, split.seed, no_side)
+        clips, classes = _classes(rows, free, task)
+        side_of = stratified(groups[clips], classes, names, shares, split.seed, np.full(len(names), OPEN, np.int8))
         sides = np.where(free, side_of[groups], sides)
     return by_side(rows, sides, validate)
 
@@ -102,12 +112,33 @@ def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
     return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary
 
 
-def _class_codes(column: pa.ChunkedArray) -> np.ndarray:
-    """Return the place of each label in the sorted list of all, int64; a null is one past its end."""
-    numbers, dictionary = _codes(column)
-    names = dictionary.to_pylist()
-    order = sorted(range(len(names)), key=lambda number: (names[number] is None, names[number]))
-    return np.argsort(order)[numbers]
+def _classes(rows: pa.Table, chosen: np.ndarray, task: TaskName) -> tuple[np.ndarray, np.ndarray]:
+    """Return the row of a chosen clip and the number of a class of it, for each class of each, both int64.
+
+    Numbers are places in the sorted list of all classes; that of clips without a label is one past its end. Raises
+    `InputError` for a faulty list of labels.
+    """
+    numbers, texts = _codes(rows["label"])
+    lists = [_names(text, task, rows) for text in texts.to_pylist()]
+    place = {name: number for number, name in enumerate(sorted({name for names in lists for name in names}))}
+    places = [[place[name] for name in names] or [len(place)] for names in lists]
+    flat = np.fromiter(chain.from_iterable(places), np.int64)
+    lengths, clips = np.array([len(part) for part in places], np.int64), np.flatnonzero(chosen)
+    starts = (np.cumsum(lengths) - lengths)[numbers[clips]]
+    lengths = lengths[numbers[clips]]
+    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return np.repeat(clips, lengths), flat[np.repeat(starts, lengths) + within]
+
+
+def _names(text: str | None, task: TaskName, rows: pa.Table) -> tuple[str, ...]:
+    """Return the classes of a clip with this label. Raises `InputError`, which names one, for a faulty list."""
+    if text is None:
+        return ()
+    try:
+        return task_of(task).split(text)
+    except ValueError as error:
+        name = rows["id"].filter(pc.equal(rows["label"], text))[0]
+        raise InputError(f"corpus: the labels {text!r} of {name}: {error}") from None
 
 
 def _sides_in_table(rows: pa.Table) -> np.ndarray:

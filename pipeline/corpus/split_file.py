@@ -14,6 +14,7 @@ from pipeline.corpus.sides import OPEN, SIDES, Sides, assign
 from pipeline.corpus.split import Split
 from pipeline.support.errors import InputError
 from stores.files import write_bytes
+from training.settings import TaskName
 
 SPLIT_FILE = "split.csv"  # beside a run
 COLUMNS = ("id", "group", "label", "side")
@@ -22,11 +23,14 @@ ROWS_AT_ONCE = 4096
 NEEDS_QUOTES = '[",\r\n]'
 
 
-def update_split(path: Path, clips: pa.Table, split: Split, inherited: Path | None = None) -> dict[str, int]:
+def update_split(
+    path: Path, clips: pa.Table, split: Split, inherited: Path | None = None, task: TaskName = "multiclass"
+) -> dict[str, int]:
     """Bring the recorded split of a corpus up to date with its clips; returns how many are on each side.
 
     Clips that are recorded keep their side, and so do those whose group `inherited`, the record of another corpus, has;
-    new ones go where their class lacks most. Clips that are gone stay recorded, in case they come back.
+    new ones go where their class lacks most. Clips that are gone stay recorded, in case they come back. `task` is that
+    of `assign`.
     """
     recorded = np.full(len(clips), OPEN, np.int8)
     gone: list[pa.Table] = []
@@ -36,7 +40,7 @@ def update_split(path: Path, clips: pa.Table, split: Split, inherited: Path | No
         own, others = _sides_and_others(read_split(path), clips)
         recorded = np.where(own == OPEN, recorded, own)
         gone.append(others)
-    sides = assign(clips, split, recorded)
+    sides = assign(clips, split, recorded, task)
     _write(path, pa.concat_tables([_table(clips, pa.array(SIDES).take(pa.array(sides))), *gone]))
     return dict(zip(SIDES, np.bincount(sides, minlength=len(SIDES)).tolist(), strict=True))
 

@@ -12,6 +12,8 @@ from rich.text import Text
 
 from training.inference.answers import Prediction, Segment
 
+NONE = "–"  # in a table, in the place of labels
+
 
 class Writer:
     """Base class of the forms.
@@ -122,7 +124,8 @@ class Table(Writer):
 
     def _line(self, answer: Prediction | Segment) -> Text:
         bold = "bold" if isinstance(answer, Prediction) else ""
-        line = Text(f"{shown(answer.class_name):{self._width}}", style=bold).append(f"  {answer.confidence:10.4f}")
+        line = Text(f"{shown(answer.class_name) or NONE:{self._width}}", style=bold)
+        line.append(f"  {answer.confidence:10.4f}")
         return line.append("          " if answer.sure else "  not sure", style="yellow")
 
 

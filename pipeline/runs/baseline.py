@@ -51,7 +51,7 @@ def linear_baseline(sides: Sides, run: Run) -> LinearBaseline:
     On the nine experiments of the demos all variants make five baselines worse and two better, and they are six times
     as much to read.
     """
-    learned = sides.train[learned_places(run.labels[sides.train])]
+    learned = sides.train[learned_places(run.task.strata(run.labels[sides.train]))]
     rows = np.sort(np.concatenate([learned, sides.validation, sides.test]))
     numbers = row_statistics(originals(rows, run))
 
@@ -59,13 +59,13 @@ def linear_baseline(sides: Sides, run: Run) -> LinearBaseline:
         return numbers[np.searchsorted(rows, side)]
 
     training, positive = run.setup.training, run.positive_number
-    weights = class_weights(training, run.labels[sides.train], len(run.classes), positive)
+    weights = class_weights(training, run.labels[sides.train], len(run.classes), positive, run.task)
 
     def fit(c: float) -> LinearModel:
-        return fit_linear(numbers_of(learned), run.labels[learned], c, weights)
+        return fit_linear(numbers_of(learned), run.labels[learned], c, weights, run.task)
 
     def predicted(model: LinearModel, side: np.ndarray) -> Predictions:
-        clips = linear_predictions(model, side, run.labels[side], numbers_of(side))
+        clips = linear_predictions(model, side, run.labels[side], numbers_of(side), run.task)
         return of_recordings(clips, run)[0]
 
     def validated(model: LinearModel) -> Predictions:
@@ -74,7 +74,7 @@ def linear_baseline(sides: Sides, run: Run) -> LinearBaseline:
     c, model = choose_linear(fit, validated if training.validates else None)
     tested = predicted(model, sides.test)
     chosen_on = validated(model) if training.validates else None
-    decision = choose_decision(chosen_on, positive, run.setup.sure_accuracy)
+    decision = choose_decision(chosen_on, positive, run.setup.sure_accuracy, run.label_count)
     settings: dict[str, Any] = {"C": c, "train_clips": len(learned)}
     if positive is not None:
         settings["threshold"] = decision.threshold

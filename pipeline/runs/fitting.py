@@ -22,6 +22,7 @@ from training.normalise import TrainStatistics, fitted_statistics
 from training.settings import Training
 from training.standard import fitted_standard
 from training.stream import ClipStream
+from training.tasks import MULTICLASS, Task
 
 
 def fit_run(
@@ -58,13 +59,14 @@ def fit_run(
         model=run.setup.model,
         training=training,
         identity={"store": store.identity, "split": (sides if copies is None else copies).digest()},
-        class_weights=class_weights(training, labels[sides.train], len(run.classes), run.positive_number),
+        class_weights=class_weights(training, labels[sides.train], len(run.classes), run.positive_number, run.task),
         standard=standard,
         start=None if init_from is None else read_artefact(init_from),
         before_epoch=before_epoch,
         until=until,
         label=label,
         ranks=run.ranks,
+        task=run.setup.task,
     )
 
 
@@ -83,7 +85,7 @@ def rank_options(run: Run) -> dict[str, int]:
 def predict_side(network: nn.Module, side: int, sides: Sides, run: Run, copies: CopySplit | None = None) -> Predictions:
     """Return the predictions for the clips, or the copies, of a side: to the first rank all, to others their own."""
     stream = side_stream(side, sides, run, copies)
-    return gathered(predict(network, stream, device_of(run.setup.training)), stream, run.ranks)
+    return gathered(predict(network, stream, device_of(run.setup.training), run.task), stream, run.ranks)
 
 
 def side_stream(side: int, sides: Sides, run: Run, copies: CopySplit | None = None) -> ClipStream:
@@ -141,12 +143,26 @@ def _in_order(rows: np.ndarray, run: Run, **options: Any) -> ClipStream:
     return ClipStream(run.store, rows, run.labels, **own | options)
 
 
-def class_weights(training: Training, labels: np.ndarray, classes: int, positive: int | None) -> list[float] | None:
-    """Return a weight for each class, whose mean over the training clips with these `labels` is 1."""
-    if training.class_weight == "none":
+def class_weights(
+    training: Training, labels: np.ndarray, classes: int, positive: int | None, task: Task = MULTICLASS
+) -> list[Any] | None:
+    """Return weights in the loss, whose mean over the training clips with these `labels` is 1.
+
+    There is one for each class. With several labels there are two lists, with the weights of the clips without each
+    label and of those with it.
+    """
+    weight = training.class_weight
+    if weight == "none":
         return None
-    counts = np.bincount(labels, minlength=classes)
-    if training.class_weight == "balanced":
-        return [float(weight) for weight in len(labels) / (classes * counts)]
-    weights = np.where(np.arange(classes) == positive, training.class_weight, 1.0)
-    return [float(weight) for weight in weights * len(labels) / (counts @ weights)]
+    present = task.counts(labels, classes)
+    counts = np.stack([len(labels) - present, present]) if task.several else present
+    if weight == "balanced":
+        weights: np.ndarray = len(labels) / (len(counts) * counts)
+    elif task.several:
+        relative = np.array([[1.0], [weight]])
+        weights = relative * len(labels) / (counts * relative).sum(axis=0)
+    else:
+        relative = np.where(np.arange(classes) == positive, weight, 1.0)
+        weights = relative * len(labels) / (counts @ relative)
+    listed: list[Any] = weights.tolist()
+    return listed

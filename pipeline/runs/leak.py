@@ -90,15 +90,15 @@ def claimed_accuracy(
     on there after an interruption.
     """
     tested, validated = claimed_predictions(folder, sides, run, init_from, until)
-    decision = choose_decision(validated, run.positive_number, run.setup.sure_accuracy)
-    return float(np.mean(decision.classes(tested) == tested.labels))
+    decision = choose_decision(validated, run.positive_number, run.setup.sure_accuracy, run.label_count)
+    return float(np.mean(tested.right(decision.classes(tested))))
 
 
 def claimed_predictions(
     folder: Path, sides: Sides, run: Run, init_from: Path | None, until: float | None
 ) -> tuple[Predictions, Predictions | None]:
     """Train on copies as `claimed_accuracy` does; return the predictions for those that test, and that validate."""
-    copies = split_copies(sides, run.labels, shown_variants(run), run.setup.split.seed)
+    copies = split_copies(sides, run.task.strata(run.labels), shown_variants(run), run.setup.split.seed)
     fitted = fit_run(folder / FOLDER, sides, run, init_from, until=until, copies=copies, label="leak meter")
     tested = predict_side(fitted.network, TEST, sides, run, copies)
     validates = run.setup.training.validates

@@ -16,6 +16,7 @@ from features.spans import SpanReader
 from pipeline.corpus.recordings import Recording, Segment
 from stores.files import write_bytes
 from training.evaluation.predictions import Predictions
+from training.label_text import SEPARATOR
 from training.report.cards import Card, cards, likeliest
 from training.report.page import NOTHING, Panel
 
@@ -31,33 +32,37 @@ Picture = Callable[[int], Markup]
 
 @dataclass(frozen=True)
 class Mistake:
-    """A test recording whose class `decided` is another than its own."""
+    """A test recording whose answer `decided` is another than its own class, or its own labels."""
 
     row: int  # of the store
     name: str
-    true: str
-    decided: str
+    true: tuple[str, ...]
+    decided: tuple[str, ...]
     probabilities: tuple[float, ...]  # of all classes
-
-    @property
-    def confidence(self) -> float:
-        return max(self.probabilities)
+    confidence: float
 
 
 def mistakes_of(
     predictions: Predictions, decided: np.ndarray, names: Sequence[str], classes: Sequence[str]
 ) -> list[Mistake]:
-    """Return all mistakes, the most confident first; `decided` `(clips,)` are class numbers."""
-    probabilities = predictions.probabilities
+    """Return all mistakes, the most confident first; `decided` are answers as the task has them.
+
+    Confidence is the largest probability; with several labels, that of the surest wrong decision on one of them.
+    """
+    probabilities, task = predictions.probabilities, predictions.task
+    confidence = task.error_confidence(probabilities, decided, predictions.labels)
+    wrong = np.flatnonzero(~predictions.right(decided))
+    true, answered = (task.names(part[wrong], classes) for part in (predictions.labels, decided))
     mistakes = [
         Mistake(
             row=int(predictions.rows[place]),
             name=names[place],
-            true=classes[predictions.labels[place]],
-            decided=classes[decided[place]],
+            true=true[number],
+            decided=answered[number],
             probabilities=tuple(probabilities[place].tolist()),
+            confidence=float(confidence[place]),
         )
-        for place in np.flatnonzero(decided != predictions.labels).tolist()
+        for number, place in enumerate(wrong.tolist())
     ]
     return sorted(mistakes, key=lambda mistake: (-mistake.confidence, mistake.name))
 
@@ -69,7 +74,7 @@ def write_mistakes(path: Path, mistakes: Sequence[Mistake], classes: Sequence[st
     rows.writerow(["recording", "class", "taken for", *classes])
     for mistake in mistakes:
         shares = [f"{share:.4f}" for share in mistake.probabilities]
-        rows.writerow([mistake.name, mistake.true, mistake.decided, *shares])
+        rows.writerow([mistake.name, SEPARATOR.join(mistake.true), SEPARATOR.join(mistake.decided), *shares])
     write_bytes(path, text.getvalue().encode())
 
 

@@ -21,10 +21,11 @@ PACKAGES = ("otogura", "torch", "numpy")
 def data_panel(run: Run, sides: Sides, quarantine: Path | None) -> Panel:
     """Return a table of clips by class and side; `quarantine` is the table of the corpus's bad recordings."""
     rows_of = {"train": sides.train, "validation": sides.validation, "test": sides.test}
-    clips = {
-        side: dict(zip(run.classes, np.bincount(run.labels[rows], minlength=len(run.classes)).tolist(), strict=True))
+    by_class = {
+        side: dict(zip(run.classes, run.task.counts(run.labels[rows], len(run.classes)).tolist(), strict=True))
         for side, rows in rows_of.items()
     }
+    clips = {side: len(rows) for side, rows in rows_of.items()}
     groups = {side: len(np.unique(run.groups[rows])) for side, rows in rows_of.items()}
     notes = []
     if len(sides.left_out):
@@ -33,7 +34,7 @@ def data_panel(run: Run, sides: Sides, quarantine: Path | None) -> Panel:
         with quarantine.open(newline="", encoding="utf-8") as file:
             bad = sum(1 for _ in csv.reader(file)) - 1
         notes.append(f"{bad} bad recordings are in quarantine, see {quarantine}." if bad else "No recording is bad.")
-    return sides_section(run.store.manifest["corpus"], clips, groups, " ".join(notes))
+    return sides_section(run.store.manifest["corpus"], by_class, clips, groups, " ".join(notes))
 
 
 def provenance_panel(run: Run, name: str, training_time: str | None = None) -> Panel:

@@ -16,6 +16,7 @@ from pipeline.runs.learned import refuse_learned
 from pipeline.support.errors import InputError
 from stores.reader import Store
 from training.ranks import ALONE, Ranks
+from training.tasks import Task, task_of
 
 DETECTED = "NG"  # unless the configuration names another
 NEEDED = "a class needs recordings of three groups or more, or of every fold or side that is given"
@@ -50,11 +51,24 @@ class Run:
     def positive_number(self) -> int | None:
         return None if self.positive is None else self.classes.index(self.positive)
 
+    @property
+    def task(self) -> Task:
+        return task_of(self.setup.task)
+
+    @property
+    def label_count(self) -> int | None:
+        """Return the number of labels that are answered each by itself; None where a clip has one class."""
+        return len(self.classes) if self.task.several else None
+
     @cached_property
     def labels(self) -> np.ndarray:
-        """The number of each row's class, `(rows,)` int64; -1 where it is none that is learned."""
-        number = {label: place for place, label in enumerate(self.classes)}
-        return np.array([number.get(label, -1) for label in self.store.rows["label"].to_pylist()], dtype=np.int64)
+        """The labels of each row, as the task has them; none where they are not learned."""
+        return self.task.labels(self.store.rows["label"].to_pylist(), self.classes)
+
+    @cached_property
+    def learned(self) -> np.ndarray:
+        """True for rows with a class that is learned, `(rows,)` bool."""
+        return self.task.has_label(self.labels)
 
     @cached_property
     def groups(self) -> np.ndarray:
@@ -73,9 +87,10 @@ def prepare_run(store: Store, setup: Setup, config_path: str, ranks: Ranks = ALO
         raise InputError(
             f"{config_path}.training.device: expected a GPU that torch can use, found none; say auto or cpu"
         )
-    classes = learned_classes(store.rows, setup.classes, setup.drop, config_path)
-    positive = _positive(classes, setup.positive, config_path)
-    if positive is None and isinstance(training.class_weight, float):
+    classes = learned_classes(store.rows, setup.classes, setup.drop, config_path, setup.task)
+    several = task_of(setup.task).several
+    positive = None if several else _positive(classes, setup.positive, config_path)
+    if positive is None and not several and isinstance(training.class_weight, float):
         raise InputError(
             f"{config_path}.training.class_weight: a number is the weight of the positive one of two classes, and "
             f"there are {len(classes)}; say balanced or none"
@@ -90,17 +105,18 @@ def run_sides(run: Run, record: Path | None = None, init_from: Path | None = Non
     """
     rows = run.store.rows
     try:
-        sides = assign(rows, run.setup.split) if record is None else recorded_sides(record, rows)
+        sides = assign(rows, run.setup.split, task=run.setup.task) if record is None else recorded_sides(record, rows)
     except InputError as error:
         raise InputError(f"{run.config_path}: {error}") from None
-    return _checked(run, by_side(rows, sides, run.setup.training.validates).of(run.labels >= 0), init_from)
+    return _checked(run, by_side(rows, sides, run.setup.training.validates).of(run.learned), init_from)
 
 
 def fold_sides(run: Run, fold: int, init_from: Path | None = None) -> Sides:
     """Return the sides of the run that is tested on a fold. Raises `InputError` as `run_sides` does."""
     rows = run.store.rows
     try:
-        sides = by_fold(rows, fold, run.setup.split, run.setup.training.validates).of(run.labels >= 0)
+        setup = run.setup
+        sides = by_fold(rows, fold, setup.split, setup.training.validates, setup.task).of(run.learned)
     except InputError as error:
         raise InputError(f"{run.config_path}.folds: {error}") from None
     return _checked(run, sides, init_from)
@@ -134,10 +150,16 @@ def _refuse_unlearnable(sides: Sides, run: Run) -> None:
             raise InputError(
                 f"{config_path}: expected clips to train, validate and test, but {side} has none; {NEEDED}"
             )
-    counts = np.bincount(labels[sides.train], minlength=len(classes))
+    counts = run.task.counts(labels[sides.train], len(classes))
     if missing := [name for name, count in zip(classes, counts, strict=True) if not count]:
         raise InputError(f"{config_path}: class {missing[0]!r} has no training clip; {NEEDED}")
-    if len(classes) == 2:
+    if run.task.several:
+        if always := [name for name, count in zip(classes, counts, strict=True) if count == len(sides.train)]:
+            raise InputError(
+                f"{config_path}: every training clip has the label {always[0]!r}, so that there is nothing to tell it "
+                f"by; add recordings without it, or drop: [{always[0]}]"
+            )
+    elif len(classes) == 2:
         for side in evaluated:
             present = set(labels[getattr(sides, side)].tolist())
             if len(present) < 2:

@@ -30,7 +30,7 @@ from stores.files import read_json
 from training.artefact import LearnedCorpus, write_artefact
 from training.devices import device_of
 from training.evaluation.evaluate import Evaluation, evaluate
-from training.evaluation.explanation import Explanation, attention_summary, explain, most_confident
+from training.evaluation.explanation import Explanation, attention_summary, decisions_to_explain, explain
 from training.evaluation.prediction_table import PREDICTIONS, write_predictions
 from training.fit import Fitted
 from training.report.attention import clip_picture, looked_panel
@@ -41,7 +41,8 @@ from training.report.run import before_and_after, write_run
 
 log = logging.getLogger("otogura")
 
-MAIN_SCORES = ("accuracy", "top5_accuracy", "macro_f1", "loss", "roc_auc", "pauc", "pr_auc")  # kept with the model
+# Kept with the model, of those that a run has.
+MAIN_SCORES = ("map", "accuracy", "top5_accuracy", "micro_f1", "macro_f1", "loss", "roc_auc", "pauc", "pr_auc")
 
 
 @dataclass(frozen=True)
@@ -189,9 +190,8 @@ def _test(job: SingleRun, network: nn.Module) -> Tested:
         train_labels=run.labels[sides.train],
         sure_accuracy=run.setup.sure_accuracy,
     )
-    answers = evaluation.decision.classes(clips)
-    shown = most_confident(clips, answers)
-    explanations = explain(network, originals(clips.rows[shown], run), answers[shown], device)
+    shown, labels, answers = decisions_to_explain(clips, evaluation.decision.classes(clips))
+    explanations = explain(network, originals(clips.rows[shown], run), answers, device, labels, run.task)
     return Tested(names, evaluation, explanations)
 
 
@@ -211,6 +211,9 @@ def _write_model(job: SingleRun, network: nn.Module, tested: Tested) -> str:
     """Write the model, and return its version."""
     run, evaluation = job.run, tested.evaluation
     manifest, decision = run.store.manifest, evaluation.decision
+    chosen = _detected(run, evaluation) | {"temperature": decision.temperature, "not_sure_limit": decision.limit}
+    if decision.thresholds is not None:
+        chosen["thresholds"] = list(decision.thresholds)
     return write_artefact(
         job.folder,
         network,
@@ -221,7 +224,8 @@ def _write_model(job: SingleRun, network: nn.Module, tested: Tested) -> str:
         store=run.store.identity,
         corpus=job.context.corpus,
         scores={score: evaluation.summary[score] for score in MAIN_SCORES if score in evaluation.summary},
-        decision=_detected(run, evaluation) | {"temperature": decision.temperature, "not_sure_limit": decision.limit},
+        decision=chosen,
+        task=run.setup.task,
     )
 
 

@@ -71,6 +71,7 @@ def _identity(job: SearchJob, run: Run, sides: str) -> str:
         "classes": run.classes,
         "positive": run.positive,
         "code": code_digest(job.setup.model),
+        **({} if job.setup.task == "multiclass" else {"task": job.setup.task}),
     }
     return digest(json.dumps(whole, sort_keys=True).encode())
 

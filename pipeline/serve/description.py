@@ -52,13 +52,22 @@ _DECISION = {
     "confidence": _NUMBER,
     "probabilities": {"type": "object", "additionalProperties": _NUMBER},
 }
-_SEGMENT = _object({"start_s": _NUMBER, "end_s": _NUMBER, **_DECISION})
+_LABELS = {"type": "array", "items": _STRING}  # of a model that answers several
+_SEGMENT = _object({"start_s": _NUMBER, "end_s": _NUMBER, **_DECISION}, labels=_LABELS)
 _EXPLANATION = _object(
-    {"start_s": _NUMBER, "end_s": _NUMBER, "step_s": _NUMBER, "attention": _CURVE, "occlusion": _CURVE}
+    {
+        "class": _STRING,
+        "start_s": _NUMBER,
+        "end_s": _NUMBER,
+        "step_s": _NUMBER,
+        "attention": _CURVE,
+        "occlusion": _CURVE,
+    }
 )
 _OWN = _object(
     {**_DECISION, "model_version": _STRING, "segments": {"type": "array", "items": _SEGMENT}},
     file=_STRING,
+    labels=_LABELS,
     explanation=_EXPLANATION,
 )
 _OUTPUT, _LABEL = _object({"name": _STRING, "data": _NUMBER}), _object({"label": _STRING, "score": _NUMBER})

@@ -16,7 +16,6 @@ from pipeline.predict.inputs import reason_of
 from pipeline.serve.bodies import Body, BodyRecording
 from pipeline.serve.refusals import Refusal
 from pipeline.serve.shapes import shaped
-from training.inference.answers import softmax_of
 from training.inference.batches import WindowLog
 from training.inference.model import TrainedModel
 from training.inference.relevance import relevance
@@ -90,7 +89,7 @@ class Listening:
         """Note the logits `(classes,)` of the next window."""
         self._log.add(window, logits)
         if self._explain:
-            for number, share in enumerate(softmax_of(logits[None])[0].tolist()):
+            for number, share in enumerate(self.model.judge.task.probabilities(logits[None])[0].tolist()):
                 if number not in self._strongest or share > self._strongest[number][0]:
                     self._strongest[number] = share, window
 
@@ -98,11 +97,12 @@ class Listening:
         """Return the answer, ready for JSON, once all windows have been added. Raises `Refusal` where there is none."""
         if self.refusal is not None:
             raise self.refusal
-        prediction = self.model.judge.prediction(self._log.heard())
+        prediction = self.model.judge.prediction(self._log.heard(self.model.judge.task))
         explanation = None
         if self._explain:
-            number = self.model.classes.index(prediction.class_name)
-            explanation = relevance(self.model, self._strongest[number][1], prediction.class_name)
+            explained = prediction.likeliest
+            window = self._strongest[self.model.classes.index(explained)][1]
+            explanation = relevance(self.model, window, explained)
         answer = shaped(options.shape, prediction, merge=options.merge, top_k=options.top_k, explanation=explanation)
         return {"file": self.name} | answer if options.shape == OWN and self.name else answer
 

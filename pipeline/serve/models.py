@@ -38,7 +38,9 @@ class ServedModel:
             "name": self.name,
             "version": model.version,
             "classes": list(model.classes),
+            "task": model.description.task,
             "positive": model.description.positive,
+            "thresholds": _by_class(model),
             "window_s": model.reader.window_s if sound else None,
             "sample_rate_hz": getattr(model.recipe, "sample_rate_hz", None),
             "kind": model.recipe.kind,
@@ -64,3 +66,9 @@ class ServedModel:
             return min(timeit.repeat(lambda: self.model.logits([windows[0].tensor]), number=1, repeat=RUNS))
 
         self.threads = threads if WORTHWHILE * seconds(threads) < seconds(1) else 1
+
+
+def _by_class(model: TrainedModel) -> dict[str, float] | None:
+    """Return the threshold of each label, of a model that answers several."""
+    thresholds = model.description.thresholds
+    return None if thresholds is None else dict(zip(model.classes, thresholds, strict=True))

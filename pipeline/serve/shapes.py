@@ -17,7 +17,7 @@ def shaped(
     ----------
     shape : str
         "otogura" as `otogura predict --format json` prints it; "published" with a probability for each class, in their
-        order; "huggingface" with the classes by falling probability.
+        order; "huggingface" with the classes by falling probability. Those of several labels do not add up to 1.
     prediction : Prediction
     merge : bool
         Join neighbouring windows of one class, in the shape that has windows.

@@ -16,7 +16,7 @@ from pipeline.corpus.sources.tags.settings import TagsCorpus
 from pipeline.corpus.split import Split
 from stores.codec import Compression
 from training.report.unfinished import Unfinished
-from training.settings import Section
+from training.settings import Section, TaskName
 
 
 class FetchJob(Section):
@@ -59,6 +59,7 @@ class SplitJob(Section):
     split: Split
     record: Path  # the file in which the sides are
     inherited: Path | None  # the record of the corpus on whose weights this one's runs start
+    task: TaskName = "multiclass"  # of the runs
 
 
 class TrainJob(Section):

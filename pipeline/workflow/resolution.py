@@ -21,7 +21,14 @@ from pipeline.workflow.targets import (
 )
 from training.models.linear_probe.settings import LinearProbeModel
 
-SAME_SIDES = ("split", "folds", "classes", "drop", "positive")  # settings of a probe and of what it is a baseline of
+SAME_SIDES = (
+    "split",
+    "folds",
+    "task",
+    "classes",
+    "drop",
+    "positive",
+)  # settings of a probe and of what it is a baseline of
 
 
 def resolve(config: Config, origin: str) -> dict[str, ExperimentTarget]:
@@ -38,11 +45,14 @@ def resolve(config: Config, origin: str) -> dict[str, ExperimentTarget]:
         if start is not None and start.corpus is corpus:
             return start.split
         drawn_by = experiment.split.model_dump() if start is None else start.split.name
-        split_name = folder_name(corpus.corpus.title, [corpus.name, drawn_by])
+        task = experiment.task
+        several = [] if task == "multiclass" else [task]  # else the names of before there were tasks
+        split_name = folder_name(corpus.corpus.title, [corpus.name, drawn_by, *several])
         record = config.work_dir / "splits" / f"{split_name}.csv"
         split = experiment.split if start is None else start.experiment.split
         inherited = None if start is None else start.split
-        return splits.setdefault(split_name, SplitTarget(split_name, corpus, split, record, paths[name], inherited))
+        target = SplitTarget(split_name, corpus, split, record, paths[name], inherited, task)
+        return splits.setdefault(split_name, target)
 
     def probes_of(name: str, experiment: Experiment) -> list[str]:
         """Return the linear probes that learn and test on the same sides as an experiment, which is none itself."""
@@ -154,7 +164,12 @@ def _stores(config: Config, paths: Mapping[str, str], corpora: Mapping[str, Corp
     for store_name, names in sharing.items():
         experiments = {name: config.experiments[name] for name in names}
         learners = [
-            {"classes": experiment.classes, "drop": experiment.drop, "config_path": paths[name]}
+            {
+                "classes": experiment.classes,
+                "drop": experiment.drop,
+                "task": experiment.task,
+                "config_path": paths[name],
+            }
             for name, experiment in experiments.items()
         ]
         target = StoreTarget(

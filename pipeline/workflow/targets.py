@@ -22,6 +22,7 @@ from pipeline.workflow.jobs import BuildJob, FetchJob, IndexJob, LabelJob, Searc
 from stores.codec import Compression
 from stores.files import read_json
 from stores.layout import POINTER
+from training.settings import TaskName
 
 NO_FINGERPRINT = "unreadable"  # in place of a fingerprint: the job itself says why, if anyone asks for it
 
@@ -188,6 +189,7 @@ class SplitTarget:
     record: Path
     config_path: str
     inherited: "SplitTarget | None"
+    task: TaskName
 
     @property
     def inherited_record(self) -> list[Path]:
@@ -200,6 +202,7 @@ class SplitTarget:
             split=self.split,
             record=self.record,
             inherited=next(iter(self.inherited_record), None),
+            task=self.task,
         ).model_dump_json()
 
 

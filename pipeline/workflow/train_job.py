@@ -47,6 +47,8 @@ def run_train_job(job: TrainJob, *, config_path: str, tracking: Sequence[str], r
         return metrics
     scores = metrics.get("mean", metrics)
     shown = f"test accuracy {scores['accuracy']:.3f}"
+    if "map" in scores:
+        shown = f"test mAP {scores['map']:.3f}, all labels right {scores['accuracy']:.3f}"
     if "roc_auc" in scores:
         shown += f", ROC-AUC {scores['roc_auc']:.3f}"
     log.info("%s: %s; report: %s", job.name, shown, job.folder / "report.html")

@@ -28,3 +28,20 @@ def write_corpus(root: Path, labels: str = "abc", clips: int = 4, seconds: float
 def tree(path: Path) -> dict[str, bytes]:
     """All files below a folder and what is in them."""
     return {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
+
+
+def write_overlaps(root: Path, labels: str = "abc", clips: int = 24) -> Path:
+    """Write WAV files of one tone and more at a time, and `labels.csv` with their labels, a group and a fold; returns
+    the root.
+    """
+    root.mkdir(parents=True)
+    lines = ["path,label,group,fold"]
+    for number in range(clips):
+        rng = np.random.default_rng(number)
+        chosen = [place for place in range(len(labels)) if number >> place & 1] or [number // 8 % len(labels)]
+        sound = sum(rng.uniform(0.3, 1) * tone(200 * 2**place, 0.5, seed=number) for place in chosen)
+        soundfile.write(root / f"{number:02d}.wav", np.asarray(sound) / len(chosen), RATE_HZ)
+        names = "; ".join(labels[place] for place in reversed(chosen))
+        lines.append(f"{number:02d}.wav,{names},group {number // 2},{1 + number // 2 % 3 % 2}")
+    (root / "labels.csv").write_text("\n".join(lines) + "\n")
+    return root

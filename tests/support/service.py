@@ -10,7 +10,7 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -43,12 +43,19 @@ def write_model(
     not_sure_limit: float = 0.3,
     recipe: Recipe | SpectrogramRecipe = RECIPE,
     model: SpectrogramModel = MODEL,
+    thresholds: Sequence[float] | None = None,
 ) -> Path:
-    """Write a model whose weights are drawn, and which has heard recordings of up to 0.75 s."""
+    """Write a model whose weights are drawn, and which has heard recordings of up to 0.75 s.
+
+    With `thresholds`, one for each class, it answers several labels.
+    """
     folder.mkdir(parents=True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build(model, len(classes), recipe).eval()
+    decision: dict[str, Any] = {"temperature": 1.5, "not_sure_limit": not_sure_limit}
+    if thresholds is not None:
+        decision = {"temperature": None, "not_sure_limit": None, "thresholds": list(thresholds)}
     corpus = LearnedCorpus(name="tones", identity="i", clips=12, longest_s=0.75)
     write_artefact(
         folder,
@@ -59,8 +66,9 @@ def write_model(
         identity=recipe.identity("original"),
         store="s",
         corpus=corpus,
-        decision={"temperature": 1.5, "not_sure_limit": not_sure_limit},
-        scores={"accuracy": 0.75},
+        decision=decision,
+        scores={"accuracy": 0.75} | ({} if thresholds is None else {"map": 0.875}),
+        task="multiclass" if thresholds is None else "multilabel",
     )
     return folder
 

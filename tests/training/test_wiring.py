@@ -65,7 +65,7 @@ def test_a_run_may_start_from_the_weights_of_another(
     start = read_artefact(tmp_path / "first")
     given: list[nn.Module] = []
 
-    def learner(network: nn.Module, training: Any, class_weights: Any, ranks: Any) -> None:
+    def learner(network: nn.Module, training: Any, class_weights: Any, ranks: Any, task: Any) -> None:
         given.append(network)
         raise Reached
 
@@ -114,7 +114,7 @@ def test_the_learner_is_given_the_weights_of_the_classes(
 ) -> None:
     given: list[Any] = []
 
-    def learner(network: Any, training: Any, class_weights: Any, ranks: Any) -> None:
+    def learner(network: Any, training: Any, class_weights: Any, ranks: Any, task: Any) -> None:
         given.append((training, class_weights))
         raise Reached
 
@@ -129,7 +129,7 @@ def test_the_learner_is_given_the_weights_of_the_classes(
 def test_the_seed_decides_the_first_weights(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     first: list[torch.Tensor] = []
 
-    def learner(network: nn.Module, training: Any, class_weights: Any, ranks: Any) -> None:
+    def learner(network: nn.Module, training: Any, class_weights: Any, ranks: Any, task: Any) -> None:
         first.append(torch.cat([weight.flatten() for weight in network.parameters()]))
         raise Reached
 

@@ -24,13 +24,24 @@ def detection_areas(hits: np.ndarray, alarms: np.ndarray) -> dict[str, np.ndarra
     The partial area is that up to a false-positive rate of 0.1, standardised so that chance is 0.5 (McClish 1989). The
     area under precision and recall is the average precision, a sum of steps.
     """
-    recall, fpr = _rates(hits), _rates(alarms)
-    precision = hits / np.maximum(hits + alarms, np.finfo(np.float64).tiny)
     return {
-        "roc_auc": np.trapezoid(recall, fpr, axis=0),
-        "pauc": _partial_area(fpr, recall),
-        "pr_auc": np.einsum("t...,t...->...", np.diff(recall, axis=0), precision),
+        "roc_auc": roc_area(hits, alarms),
+        "pauc": _partial_area(_rates(alarms), _rates(hits)),
+        "pr_auc": average_precision(hits, alarms),
     }
+
+
+def roc_area(hits: np.ndarray, alarms: np.ndarray) -> np.ndarray:
+    """Return the area under the ROC curve, parameters and missing classes as in `detection_areas`."""
+    area: np.ndarray = np.trapezoid(_rates(hits), _rates(alarms), axis=0)
+    return area
+
+
+def average_precision(hits: np.ndarray, alarms: np.ndarray) -> np.ndarray:
+    """Return the average precision; NaN without positive clips. Parameters as in `detection_areas`."""
+    precision = hits / np.maximum(hits + alarms, np.finfo(np.float64).tiny)
+    area: np.ndarray = np.einsum("t...,t...->...", np.diff(_rates(hits), axis=0), precision)
+    return area
 
 
 def _rates(counts: np.ndarray) -> np.ndarray:

@@ -16,13 +16,13 @@ LIMITS = (0.01, 100.0)  # of a temperature
 def fit_temperature(validated: Predictions) -> float:
     """Return the temperature that gives validation clips the lowest cross-entropy; logits are to be divided by it.
 
-    Where the likeliest class of every clip is right, the cross-entropy falls towards a temperature of 0 without end,
+    Where the likeliest answer for every clip is right, the cross-entropy falls towards a temperature of 0 without end,
     and says nothing of how sure to be: the temperature is 1 then.
 
     Logits of a recording in segments are logarithms of its mean probabilities (`averaged`). The temperature is of
     these, not of the logits of a segment: average first, then divide.
     """
-    if (validated.likeliest == validated.labels).all():
+    if validated.right(validated.likeliest).all():
         return 1.0
     from scipy.optimize import minimize_scalar  # which a model that answers does without, for a quick start
 

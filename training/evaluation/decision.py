@@ -24,15 +24,22 @@ class Decision:
         Divisor of the logits that calibrates the probabilities; None where no clip validates.
     limit : float or None
         Confidence above which an answer is sure; None where no clip validates, and every answer is.
+    thresholds : tuple of float or None
+        Probability of each label from which on it is answered; None where a clip has one class.
     """
 
     positive: int | None = None
     threshold: float | None = None
     temperature: float | None = None
     limit: float | None = None
+    thresholds: tuple[float, ...] | None = None
 
     def classes(self, predictions: Predictions) -> np.ndarray:
-        """Return the numbers of the classes that are answered, `(clips,)` int64."""
+        """Return the numbers of the classes that are answered, `(clips,)` int64; of several labels which, `(clips,
+        classes)` bool.
+        """
+        if self.thresholds is not None:
+            return predictions.probabilities >= np.array(self.thresholds)
         if self.positive is None:
             return predictions.likeliest
         detected = predictions.probabilities[:, self.positive] >= self.threshold
@@ -46,13 +53,16 @@ class Decision:
         """Return the calibrated probability of the class that is answered, `(clips,)` float64.
 
         It is the largest probability, unless a threshold decides: a positive class that is answered from a probability
-        of 0.1 on is not certain at 0.15, though the other one is as likely as 0.85.
+        of 0.1 on is not certain at 0.15, though the other one is as likely as 0.85. Of several labels it is that of the
+        decision on the least certain one.
         """
         answers = self.classes(predictions)
-        return np.take_along_axis(self.calibrated(predictions).probabilities, answers[:, None], axis=1)[:, 0]
+        return predictions.task.confidence(self.calibrated(predictions).probabilities, answers)
 
 
-def choose_decision(validated: Predictions | None, positive: int | None, sure_accuracy: float) -> Decision:
+def choose_decision(
+    validated: Predictions | None, positive: int | None, sure_accuracy: float, labels: int | None = None
+) -> Decision:
     """Return the decision that is best for validation clips; without any, the likeliest class and no doubt.
 
     Parameters
@@ -62,13 +72,27 @@ def choose_decision(validated: Predictions | None, positive: int | None, sure_ac
         Number of the class to be detected, of two.
     sure_accuracy : float
         Wanted accuracy of the answers that are sure.
+    labels : int, optional
+        Number of labels, if each is answered by itself.
     """
+    if labels is not None:
+        return Decision(thresholds=_thresholds(validated, labels))
     if validated is None:
         return Decision(positive, None if positive is None else EVEN_THRESHOLD)
     threshold = None
     if positive is not None:
         threshold = choose_threshold(validated.probabilities[:, positive], validated.labels == positive)
     unlimited = Decision(positive, threshold, fit_temperature(validated))
-    right = unlimited.classes(validated) == validated.labels
+    right = validated.right(unlimited.classes(validated))
     limit = choose_limit(unlimited.confidence(validated), right, sure_accuracy)
     return Decision(positive, threshold, unlimited.temperature, limit)
+
+
+def _thresholds(validated: Predictions | None, labels: int) -> tuple[float, ...]:
+    """Return the threshold with the best F1 of each label; 0.5 where no clip has it, or all have."""
+    if validated is None:
+        return (EVEN_THRESHOLD,) * labels
+    return tuple(
+        choose_threshold(shares, present) if present.any() and not present.all() else EVEN_THRESHOLD
+        for shares, present in zip(validated.probabilities.T, validated.labels.T, strict=True)
+    )

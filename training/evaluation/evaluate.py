@@ -12,6 +12,8 @@ from training.evaluation.decision import Decision, choose_decision
 from training.evaluation.detection import BEST, EVEN, Detection, detect, detect_across
 from training.evaluation.distributions import distributions, terciles
 from training.evaluation.intervals import ScoredClips, score_intervals
+from training.evaluation.label_evaluation import label_summary
+from training.evaluation.label_scores import score_labels
 from training.evaluation.predictions import Predictions
 from training.evaluation.scores import Scores, losses, score
 
@@ -59,14 +61,18 @@ def evaluate(
         Number of the class that is detected, of two.
     groups : array of int64, shape (rows,)
         Number of the group of each row of the store.
-    train_labels : array of int64, shape (training clips,)
+    train_labels : array, shape (training clips, …)
     sure_accuracy : float
         Wanted accuracy of the answers that are sure.
     """
-    decision = choose_decision(validated, positive, sure_accuracy)
+    labels = len(classes) if tested.task.several else None
+    decision = choose_decision(validated, positive, sure_accuracy, labels)
     decided = decision.classes(tested)
-    scores = score(tested, list(classes), decided)
     clips = ScoredClips(tested, decided, groups[tested.rows], positive)
+    if labels is not None:
+        scores = score_labels(tested, list(classes), decided)
+        return Evaluation(clips, decision, scores, None, label_summary(clips, scores, decision, validated, classes))
+    scores = score(tested, list(classes), decided)
     detection = _detection(clips, decision, validated)
     calibrated = None if decision.temperature is None else decision.calibrated(tested)
     summary = {
@@ -87,7 +93,7 @@ def evaluate(
 
 def certainty(clips: ScoredClips) -> dict[str, Any]:
     """Return `distributions` and `terciles` as metrics.json has them; of probabilities without a temperature."""
-    probabilities, right = clips.predictions.probabilities, clips.decided == clips.predictions.labels
+    probabilities, right = clips.predictions.probabilities, clips.right
     return {
         "distributions": distributions(probabilities, right),
         "terciles": terciles(probabilities.max(axis=1), right),

@@ -13,6 +13,7 @@ from training.evaluation.occlusion import occlude, windows_of
 from training.evaluation.padding import RealSpan, real_span
 from training.evaluation.predictions import Predictions
 from training.stream import ClipStream
+from training.tasks import MULTICLASS, Task
 
 LIMIT = 100  # clips of a run
 POINTS = 320  # of a curve of attention, at most
@@ -29,7 +30,8 @@ class Explanation:
     row : int
         Of the store.
     label, decided : int
-        Numbers of the true class and of the decided one.
+        Numbers of the true class and of the decided one. With several labels the decided one is a label that is
+        answered, and the true one is the same or, where it is wrongly answered, -1.
     probabilities : array of float64, shape (classes,)
     begin, end : int
     occlusion : array of float64, shape (windows,)
@@ -55,6 +57,11 @@ class Explanation:
     agreement: float | None
 
     @property
+    def group(self) -> int:
+        """Return the number of the class that the clip is shown with."""
+        return self.decided if self.label < 0 else self.label
+
+    @property
     def attention(self) -> np.ndarray | None:
         """Return the attention over time that `agreement` is of: of the pooling, or else the mean of the heads."""
         if self.pooling is not None or self.received is None:
@@ -74,7 +81,31 @@ def most_confident(predictions: Predictions, decided: np.ndarray) -> np.ndarray:
     return order[np.unique(kinds[order], return_index=True)[1]][:LIMIT]
 
 
-def explain(network: nn.Module, stream: ClipStream, decided: np.ndarray, device: torch.device) -> list[Explanation]:
+def decisions_to_explain(predictions: Predictions, decided: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return clips whose decision is worth a look, by their places, and the true and the decided class of each.
+
+    They are those of `most_confident`. With several labels they are, label by label, the most confident clip for which
+    it is rightly answered and the one for which it is wrongly answered, whose true class is -1.
+    """
+    if not predictions.task.several:
+        shown = most_confident(predictions, decided)
+        return shown, predictions.labels[shown], decided[shown]
+    clips, numbers = np.nonzero(decided)
+    wrong = ~predictions.labels[clips, numbers]
+    order = np.lexsort([predictions.rows[clips], -predictions.probabilities[clips, numbers]])
+    kinds = 2 * numbers + wrong
+    shown = order[np.unique(kinds[order], return_index=True)[1]][:LIMIT]
+    return clips[shown], np.where(wrong, -1, numbers)[shown], numbers[shown]
+
+
+def explain(
+    network: nn.Module,
+    stream: ClipStream,
+    decided: np.ndarray,
+    device: torch.device,
+    labels: np.ndarray | None = None,
+    task: Task = MULTICLASS,
+) -> list[Explanation]:
     """Return an explanation of each clip of a stream.
 
     Parameters
@@ -86,6 +117,9 @@ def explain(network: nn.Module, stream: ClipStream, decided: np.ndarray, device:
     decided : array of int64, shape (clips,)
         Numbers of their decided classes, in the order of the stream.
     device : torch.device
+    labels : array of int64, shape (clips,), optional
+        Numbers of their true classes; by default the labels of the stream.
+    task : Task, optional
     """
     network = network.to(device).eval()
     explanations: list[Explanation] = []
@@ -93,7 +127,8 @@ def explain(network: nn.Module, stream: ClipStream, decided: np.ndarray, device:
         for place, row in enumerate(batch["row"].tolist()):
             clip = {name: batch[name][place : place + 1] for name in batch if name in ("features", "statistics")}
             number = int(decided[len(explanations)])
-            explanations.append(explain_clip(network, clip, device, row, int(batch["label"][place]), number))
+            true = int(batch["label"][place] if labels is None else labels[len(explanations)])
+            explanations.append(explain_clip(network, clip, device, row, true, number, task))
     return explanations
 
 
@@ -109,7 +144,13 @@ def attention_summary(explanations: Sequence[Explanation]) -> dict[str, Any] | N
 
 
 def explain_clip(
-    network: nn.Module, clip: dict[str, Tensor], device: torch.device, row: int, label: int, number: int
+    network: nn.Module,
+    clip: dict[str, Tensor],
+    device: torch.device,
+    row: int,
+    label: int,
+    number: int,
+    task: Task = MULTICLASS,
 ) -> Explanation:
     """Return an explanation of the decision for class `number`.
 
@@ -119,7 +160,7 @@ def explain_clip(
     span = real_span(clip["features"][0].numpy())
     clip = {name: value.to(device) for name, value in clip.items()}
     windows = windows_of(span)
-    occlusion = occlude(network, clip, number, span, windows)
+    occlusion = occlude(network, clip, number, span, windows, task)
     attention = attention_of(network, clip)
     pooling = received = agreement = None
     if attention is not None:

@@ -8,6 +8,7 @@ from scipy import sparse
 from scipy.special import ndtr, stdtrit
 
 from training.evaluation.areas import detection_areas, threshold_order
+from training.evaluation.label_scorer import LabelScorer
 from training.evaluation.predictions import Predictions
 from training.evaluation.scores import METRICS, among_likeliest, class_scores, losses
 
@@ -25,7 +26,7 @@ class ScoredClips:
     ----------
     predictions : Predictions
     decided : array of int64, shape (clips,)
-        Classes that count as predicted.
+        Classes that count as predicted, or whatever stands for them in the task.
     groups : array of int64, shape (clips,)
         Numbers of the groups, any.
     positive : int or None
@@ -40,6 +41,11 @@ class ScoredClips:
     @property
     def group_count(self) -> int:
         return len(np.unique(self.groups))
+
+    @property
+    def right(self) -> np.ndarray:
+        """Return True for clips whose answer is right, `(clips,)` bool."""
+        return self.predictions.right(self.decided)
 
 
 def score_intervals(tested: ScoredClips) -> dict[str, list[float]]:
@@ -81,13 +87,13 @@ def resampled_means(folds: Sequence[ScoredClips]) -> dict[str, np.ndarray]:
 
 def observed_means(folds: Sequence[ScoredClips]) -> dict[str, float]:
     """Return the mean of each score over folds, on the clips themselves, by name."""
-    observed = [_Scorer(fold).score(np.ones((fold.group_count, 1))) for fold in folds]
+    observed = [_scorer(fold).score(np.ones((fold.group_count, 1))) for fold in folds]
     return {name: float(np.mean([scores[name][0] for scores in observed])) for name in observed[0]}
 
 
 def resampled_scores(tested: ScoredClips, seed: int = SEED) -> dict[str, np.ndarray]:
     """Return each score of each resample of the groups, `(resamples,)` by name; NaN for one that it does not have."""
-    scorer = _Scorer(tested)
+    scorer = _scorer(tested)
     block = max(1, BLOCK_VALUES // len(tested.groups))
     parts = [scorer.score(weights) for weights in _multiplicities(tested.group_count, block, seed)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -108,6 +114,12 @@ def interval_of(values: np.ndarray, groups: int) -> tuple[float, float]:
     tail = ndtr(stdtrit(groups - 1, (1 - COVERAGE) / 2) * np.sqrt(groups / (groups - 1)))
     low, high = np.quantile(values[np.isfinite(values)], [tail, 1 - tail])
     return float(low), float(high)
+
+
+def _scorer(tested: ScoredClips) -> "_Scorer | LabelScorer":
+    if tested.predictions.task.several:
+        return LabelScorer(tested.predictions, tested.decided, np.unique(tested.groups, return_inverse=True)[1])
+    return _Scorer(tested)
 
 
 class _Scorer:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from training.evaluation.padding import RealSpan
 from training.evaluation.predict import full_precision
 from training.normalise import features_for
+from training.tasks import MULTICLASS, Task
 
 WINDOWS = 24  # of a clip
 CLIPS_AT_ONCE = 5  # with a window hidden in each; with the clip itself, a fifth of them
@@ -48,7 +49,12 @@ class Occlusion:
 
 @torch.inference_mode()
 def occlude(
-    network: nn.Module, clip: Mapping[str, Tensor], number: int, span: RealSpan, windows: np.ndarray
+    network: nn.Module,
+    clip: Mapping[str, Tensor],
+    number: int,
+    span: RealSpan,
+    windows: np.ndarray,
+    task: Task = MULTICLASS,
 ) -> Occlusion:
     """Return what a class loses when each window of a clip is hidden from the network.
 
@@ -65,6 +71,7 @@ def occlude(
         The class.
     span : RealSpan
     windows : array of int64, shape (windows, 2)
+    task : Task, optional
     """
     features = clip["features"].float()  # (1, …, frames)
     median = features[..., span.begin : span.end].median(dim=-1, keepdim=True).values
@@ -76,9 +83,7 @@ def occlude(
         batch = {name: value.expand(len(mask), *value.shape[1:]) for name, value in clip.items()}
         with full_precision():
             parts.append(network(features_for(network, batch | {"features": torch.where(mask, median, features)})))
-    logits = torch.cat(parts).double().cpu()  # (1 + windows, classes)
-    probabilities = logits.softmax(dim=1).numpy()
-    others = torch.cat([logits[:, :number], logits[:, number + 1 :]], dim=1)
-    log_odds = (logits[:, number] - others.logsumexp(dim=1)).numpy()
+    logits = torch.cat(parts).double().cpu().numpy()  # (1 + windows, classes)
+    probabilities, log_odds = task.probabilities(logits), task.log_odds(logits, number)
     loss = probabilities[0, number] - probabilities[1:, number]
     return Occlusion(probabilities[0], loss, np.round(log_odds[0] - log_odds[1:], DIGITS))

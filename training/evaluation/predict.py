@@ -11,6 +11,7 @@ from training.evaluation.predictions import Predictions
 from training.normalise import features_for
 from training.ranks import Ranks
 from training.stream import ClipStream
+from training.tasks import MULTICLASS, Task
 
 
 def full_precision() -> AbstractContextManager[None]:
@@ -33,7 +34,7 @@ def logits_of(network: nn.Module, inputs: Mapping[str, Tensor]) -> np.ndarray:
     return logits
 
 
-def predict(network: nn.Module, stream: ClipStream, device: torch.device) -> Predictions:
+def predict(network: nn.Module, stream: ClipStream, device: torch.device, task: Task = MULTICLASS) -> Predictions:
     """Run the network over a stream in float32, whatever it was trained in."""
     network = network.to(device).eval()
     parts: dict[str, list[np.ndarray]] = {"row": [], "label": [], "logits": []}
@@ -45,9 +46,9 @@ def predict(network: nn.Module, stream: ClipStream, device: torch.device) -> Pre
         for name in ("row", "label"):
             parts[name].append(batch[name].numpy())
     if not parts["row"]:
-        return Predictions(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 0), np.float32))
+        return Predictions(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 0), np.float32), task)
     rows, labels, logits = (np.concatenate(parts[name]) for name in ("row", "label", "logits"))
-    return Predictions(rows, labels, logits)
+    return Predictions(rows, labels, logits, task)
 
 
 def gathered(predictions: Predictions, stream: ClipStream, ranks: Ranks) -> Predictions:
@@ -70,4 +71,4 @@ def gathered(predictions: Predictions, stream: ClipStream, ranks: Ranks) -> Pred
     size = stream.global_batch // ranks.size
     places = np.argsort(np.arange(len(rows)) // size % ranks.size, kind="stable")  # of those that are gathered
     order = np.argsort(places)
-    return Predictions(rows[order], labels[order], logits[order])
+    return Predictions(rows[order], labels[order], logits[order], predictions.task)

@@ -14,10 +14,12 @@ import pyarrow.parquet as pq
 from stores.files import digest, write_bytes
 from training.evaluation.intervals import ScoredClips
 from training.evaluation.predictions import Predictions
+from training.tasks import MULTICLASS, MULTILABEL, Task
 
 PREDICTIONS = "predictions.parquet"
 LOGIT = "logit "  # and a class: the name of a column
 POSITIVE = b"positive"  # in the metadata: the class that is detected, if one is
+TASK = b"task"  # in the metadata, where it is another than one class for each clip
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class TestedRecordings:
     clips : ScoredClips
         An element a recording; `rows` of the predictions are places in this order.
     identity : str
-        Equal for two runs that tested recordings of the same names, classes and groups.
+        Equal for two runs of one task that tested recordings of the same names, classes and groups.
     """
 
     clips: ScoredClips
@@ -52,16 +54,18 @@ def write_predictions(
     classes : sequence of str
         In the order of the logits.
     """
-    predictions, names = tested.predictions, pa.array(classes, pa.string())
+    predictions = tested.predictions
+    texts = predictions.task.texts
     columns = [
         pa.array(recordings, pa.string()),
         groups,
-        names.take(pa.array(predictions.labels)),
-        names.take(pa.array(tested.decided)),
+        pa.array(texts(predictions.labels, classes), pa.string()),
+        pa.array(texts(tested.decided, classes), pa.string()),
         *(pa.array(logits) for logits in predictions.logits.T),
     ]
     positive = {} if tested.positive is None else {POSITIVE: classes[tested.positive].encode()}
-    table = pa.table(columns, schema=_schema(classes).with_metadata(positive)).sort_by("recording")
+    task = {TASK: predictions.task.name.encode()} if predictions.task.several else {}
+    table = pa.table(columns, schema=_schema(classes).with_metadata(positive | task)).sort_by("recording")
     file = BytesIO()
     pq.write_table(table, file, write_page_checksum=True)
     write_bytes(path, file.getvalue())
@@ -79,18 +83,21 @@ def read_predictions(path: Path) -> TestedRecordings:
     table = table.sort_by("recording")
     if not len(table) or pc.count_distinct(table["recording"]).as_py() < len(table):
         raise ValueError(f"{path}: expected recordings, each once")
-    numbers = [_numbers(table[name], classes, path) for name in ("class", "decided")]
+    metadata = table.schema.metadata or {}
+    task = MULTILABEL if metadata.get(TASK) == MULTILABEL.name.encode() else MULTICLASS
+    labels, decided = (_labels(table[name], classes, task, path) for name in ("class", "decided"))
     logits = np.stack([table[f"{LOGIT}{name}"].to_numpy() for name in classes], axis=1)
     groups = table["group"].combine_chunks().dictionary_encode(null_encoding="encode").indices.to_numpy()
-    positive = (table.schema.metadata or {}).get(POSITIVE)
+    positive = metadata.get(POSITIVE)
     clips = ScoredClips(
-        Predictions(np.arange(len(table)), numbers[0], logits),
-        numbers[1],
+        Predictions(np.arange(len(table)), labels, logits, task),
+        decided,
         groups.astype(np.int64),
         None if positive is None else classes.index(positive.decode()),
     )
     columns = [table[name].to_pylist() for name in ("recording", "group", "class")]
-    return TestedRecordings(clips, digest(json.dumps(columns).encode()))
+    tested = [task.name, classes, *columns] if task.several else columns
+    return TestedRecordings(clips, digest(json.dumps(tested).encode()))
 
 
 def _schema(classes: Sequence[str]) -> pa.Schema:
@@ -99,9 +106,10 @@ def _schema(classes: Sequence[str]) -> pa.Schema:
     return pa.schema([*texts, *((f"{LOGIT}{name}", pa.float32()) for name in classes)])
 
 
-def _numbers(names: pa.ChunkedArray, classes: Sequence[str], path: Path) -> np.ndarray:
-    """Return the numbers of classes by their names, int64."""
-    numbers = pc.index_in(names, value_set=pa.array(classes, pa.string())).combine_chunks()
-    if numbers.null_count:
+def _labels(texts: pa.ChunkedArray, classes: Sequence[str], task: Task, path: Path) -> np.ndarray:
+    """Return labels by their text, as the task has them."""
+    different = pc.unique(texts).to_pylist()
+    answers = [text for text in different if text != "" or not task.several]  # of labels there may be none
+    if None in answers or not {name for text in answers for name in task.split(text)} <= {*classes}:
         raise ValueError(f"{path}: expected names of classes that have logits, got others")
-    return numbers.to_numpy().astype(np.int64)
+    return task.labels(texts.to_pylist(), classes)

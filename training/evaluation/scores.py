@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import log_softmax
 
 from training.evaluation.predictions import Predictions
 
@@ -61,10 +60,8 @@ def among_likeliest(predictions: Predictions, count: int = 5) -> np.ndarray:
 
 
 def losses(predictions: Predictions) -> np.ndarray:
-    """Return the cross-entropy of each clip in nats, `(clips,)` float64."""
-    shares = log_softmax(predictions.logits.astype(np.float64), axis=1)
-    losses: np.ndarray = -np.take_along_axis(shares, predictions.labels[:, None], axis=1)[:, 0]
-    return losses
+    """Return the loss of each clip in nats, `(clips,)` float64."""
+    return predictions.task.losses(predictions.logits, predictions.labels)
 
 
 def score_confusion(confusion: np.ndarray, classes: list[str]) -> list[dict[str, Any]]:

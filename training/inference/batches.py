@@ -12,6 +12,7 @@ import numpy as np
 
 from training.inference.answers import Heard, Prediction
 from training.inference.windows import Window
+from training.tasks import Task
 
 if TYPE_CHECKING:
     from training.inference.model import TrainedModel
@@ -34,10 +35,10 @@ class WindowLog:
         self._places.extend((window.start_s, window.end_s, window.weight))
         self._logits.extend(logits.tolist())
 
-    def heard(self) -> Heard:
-        """Return all windows so far, of which there is at least one."""
+    def heard(self, task: Task) -> Heard:
+        """Return all windows so far, of which there is at least one, for a model of a task."""
         start_s, end_s, weight = np.array(self._places).reshape(-1, 3).T
-        return Heard(start_s, end_s, weight, np.array(self._logits, np.float32).reshape(len(start_s), -1))
+        return Heard(start_s, end_s, weight, np.array(self._logits, np.float32).reshape(len(start_s), -1), task)
 
 
 class _Hearing(Generic[Key]):
@@ -78,7 +79,7 @@ def answer_all(
     def finished() -> Iterator[tuple[Key, Prediction | ValueError | OSError]]:
         while waiting and waiting[0].done:
             hearing = waiting.popleft()
-            yield hearing.key, hearing.error or model.judge.prediction(hearing.log.heard())
+            yield hearing.key, hearing.error or model.judge.prediction(hearing.log.heard(model.judge.task))
 
     for key, windows in recordings:
         hearing = _Hearing(key)

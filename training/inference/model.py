@@ -18,6 +18,7 @@ from training.inference.batches import answer_all
 from training.inference.windows import Window, WindowReader
 from training.models.build import build
 from training.normalise import TrainStatistics
+from training.tasks import task_of
 
 if TYPE_CHECKING:
     from features.tensors.base import Tensor
@@ -83,13 +84,15 @@ class TrainedModel:
         self.recipe = described.recipe
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         positive = None if described.positive is None else self.classes.index(described.positive)
-        decision = Decision(positive, described.threshold, described.temperature, described.not_sure_limit)
+        decision = Decision(
+            positive, described.threshold, described.temperature, described.not_sure_limit, described.thresholds
+        )
         values = CPU_BATCH_VALUES if self.device.type == "cpu" else GPU_BATCH_VALUES
         self.batch = min(max(1, values // math.prod(self.recipe.shape)), LARGEST_BATCH)
-        self.judge = Judge(self.classes, decision, self.version)
+        self.judge = Judge(self.classes, decision, self.version, task_of(described.task))
         with torch.random.fork_rng(devices=[]):  # whose weights are drawn in vain
             standard = NO_STATISTICS if described.normalise == "train" else None
-            network = build(described.model, len(self.classes), self.recipe, standard)
+            network = build(described.model, len(self.classes), self.recipe, standard, described.task)
         try:
             network.load_state_dict(weights)
         except RuntimeError as error:
@@ -131,8 +134,9 @@ class TrainedModel:
         Returns
         -------
         Prediction
-            With `class_name`, `sure`, `confidence`, `probabilities` and `segments`; `merged()` joins neighbouring
-            segments of one class, and `described()` returns what `otogura predict --format jsonl` prints.
+            With `class_name`, `sure`, `confidence`, `probabilities` and `segments`, and `labels` if the model answers
+            several; `merged()` joins neighbouring segments of one class, and `described()` returns what
+            `otogura predict --format jsonl` prints.
 
         Raises
         ------

@@ -22,16 +22,18 @@ def relevance(model: TrainedModel, window: Window, class_name: str) -> dict[str,
     Returns
     -------
     dict
-        `start_s` and `end_s` of the window in its recording; `attention` and `occlusion`, of which each value stands
-        for the next `step_s` seconds. Attention is relative, of which 1 is that of equal weights, and None where the
-        network does not attend. Occlusion is the loss in the class's probability when that part is hidden.
+        `class`; `start_s` and `end_s` of the window in its recording; `attention` and `occlusion`, of which each value
+        stands for the next `step_s` seconds. Attention is relative, of which 1 is that of equal weights, and None where
+        the network does not attend. Occlusion is the loss in the class's probability when that part is hidden.
     """
     number = model.classes.index(class_name)
-    explained = explain_clip(model.network, batch_of([window.tensor]), model.device, -1, -1, number)
+    task = model.judge.task
+    explained = explain_clip(model.network, batch_of([window.tensor]), model.device, -1, -1, number, task)
     attention = explained.attention
     points = len(explained.occlusion if attention is None else attention)
     occlusion = explained.occlusion[np.arange(points) * len(explained.occlusion) // points]
     return {
+        "class": class_name,
         "start_s": round(window.start_s, 6),
         "end_s": round(window.end_s, 6),
         "step_s": (window.end_s - window.start_s) / points,

@@ -16,10 +16,15 @@ from training.models.own import OwnModel
 from training.models.own_network import own_network
 from training.normalise import Renormalise, TrainStatistics
 from training.parts import only_subclass
+from training.settings import TaskName
 
 
 def build(
-    settings: Model, classes: int, recipe: AnyRecipe, standard: Standard | TrainStatistics | None = None
+    settings: Model,
+    classes: int,
+    recipe: AnyRecipe,
+    standard: Standard | TrainStatistics | None = None,
+    task: TaskName = "multiclass",
 ) -> nn.Module:
     """Return a network for the tensors of a recipe, with fresh weights from torch's current random state.
 
@@ -33,6 +38,8 @@ def build(
     standard : Standard or TrainStatistics, optional
         Statistics of the training clips: for networks whose tensors are not normalised, and for four-channel tensors
         that are to be normalised by them. They are saved with the weights.
+    task : str, optional
+        The meaning of the logits, of which several parts of a clip have a mean.
     """
     if isinstance(settings, OwnModel):
         kind: Callable[..., nn.Module] = own_network
@@ -41,7 +48,7 @@ def build(
     if isinstance(settings, OneChannelModel):
         assert not isinstance(standard, TrainStatistics)
         size = settings.crop or (recipe.shape[0], recipe.shape[1])
-        return Crops(kind(settings, classes, size), standard or Standard(), size, settings.test_crops)
+        return Crops(kind(settings, classes, size), standard or Standard(), size, settings.test_crops, task)
     if not isinstance(recipe, Recipe):
         return kind(settings, classes, recipe.shape)
     network: nn.Module = kind(settings, classes, (recipe.n_mels, recipe.frames))

@@ -1,6 +1,5 @@
 """Spectrograms standardised and cut into the parts that a network reads."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from training.models.network import Attention, over_frames
+from training.objective import mean_logits
+from training.settings import TaskName
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Crops(nn.Module):
     From `(batch, channels, rows, frames)` to logits `(batch, classes)`.
 
     In training what comes has been cut at random. Otherwise parts are cut that are spread evenly over the rows and over
-    the frames, a single one from the centre; of several, the logits are logarithms of their mean probabilities.
+    the frames, a single one from the centre; of several, the logits are those of their mean probabilities.
 
     Parameters
     ----------
@@ -34,10 +35,16 @@ class Crops(nn.Module):
         Saved with the weights.
     size : (rows, frames)
     counts : (along rows, along frames)
+    task : str
     """
 
     def __init__(
-        self, network: nn.Module, standard: Standard, size: tuple[int, int], counts: tuple[int, int] = (1, 1)
+        self,
+        network: nn.Module,
+        standard: Standard,
+        size: tuple[int, int],
+        counts: tuple[int, int] = (1, 1),
+        task: TaskName = "multiclass",
     ) -> None:
         super().__init__()
         self.network = network
@@ -47,6 +54,7 @@ class Crops(nn.Module):
         self.sd: Tensor
         self.size = size
         self.counts = counts
+        self._task = task
 
     def forward(self, images: Tensor) -> Tensor:
         images = (images - self.mean) / self.sd
@@ -55,7 +63,7 @@ class Crops(nn.Module):
         logits = [self.network(part) for _, part in self._parts(images)]
         if len(logits) == 1:
             return logits[0]
-        return torch.stack(logits).float().log_softmax(dim=2).logsumexp(dim=0) - math.log(len(logits))
+        return mean_logits(torch.stack(logits).float(), self._task)
 
     def attention_over_time(self, images: Tensor) -> Attention | None:
         """Return the mean of the network's attention over all parts, with a step for each frame.

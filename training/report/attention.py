@@ -40,7 +40,7 @@ def looked_panel(explanations: Sequence["Explanation"], store: Store, classes: S
     recipe = recorded_recipe(store.manifest["recipe"])
     names = store.rows["id"].take([explanation.row for explanation in explanations]).to_pylist()
     rows = []
-    for _, group in groupby(zip(explanations, names, strict=True), key=lambda one: one[0].label):
+    for _, group in groupby(zip(explanations, names, strict=True), key=lambda one: one[0].group):
         figures = [_captioned(store.clip(one.row), recipe, one, name, classes) for one, name in group]
         rows.append(Markup('<div class="plots">{}</div>').format(Markup("").join(figures)))
     note, agreements = NOTE, [one.agreement for one in explanations if one.agreement is not None]
@@ -52,8 +52,13 @@ def looked_panel(explanations: Sequence["Explanation"], store: Store, classes: S
 def _captioned(
     values: np.ndarray, recipe: TensorRecipe, explanation: "Explanation", name: str, classes: Sequence[str]
 ) -> Markup:
-    true, decided = classes[explanation.label], classes[explanation.decided]
-    text = f"{true}, {'right' if true == decided else f'taken for {decided}'}"
+    decided = classes[explanation.decided]
+    if explanation.label < 0:
+        text = f"{decided}, answered though it is no label of the clip"
+    elif explanation.label == explanation.decided:
+        text = f"{decided}, right"
+    else:
+        text = f"{classes[explanation.label]}, taken for {decided}"
     text += f", probability {explanation.probabilities[explanation.decided]:.3f}"
     if explanation.agreement is not None:
         text += f", rank correlation {_signed(f'{explanation.agreement:.2f}')}"

@@ -17,6 +17,8 @@ from training.report.page import Panel
 
 TITLE = "Which is better"
 SCORES = {"accuracy": "accuracy", "macro_f1": "macro F1", "roc_auc": "ROC-AUC"}
+LABEL_SCORES = {"map": "mAP", "micro_f1": "micro F1", "accuracy": "accuracy"}  # with several labels a clip
+BEST = {"accuracy": "most accurate", "map": "highest mAP"}
 BY_CHANCE = " Each interval stands for itself: of many runs that are equally good, a few come out as worse by chance."
 ALONE = "No other run tested the same recordings, with the same classes, groups and folds, as"
 ONE_GROUP = " One group of recordings says nothing of others, so that there is no interval."
@@ -88,7 +90,7 @@ def _tables(run: Path, metrics: Mapping[str, Any]) -> list[TestedRecordings]:
     """
     tables = [read_predictions(folder / PREDICTIONS) for folder in single_folders(run, metrics)]
     folds = [table.clips for table in tables]
-    accuracy = np.mean([np.mean(fold.decided == fold.predictions.labels) for fold in folds])
+    accuracy = np.mean([np.mean(fold.right) for fold in folds])
     loss = np.mean([np.mean(losses(fold.predictions)) for fold in folds])
     expected = metrics.get("mean", metrics)
     if not np.allclose([accuracy, loss], [expected["accuracy"], expected["loss"]], rtol=1e-6):
@@ -97,21 +99,24 @@ def _tables(run: Path, metrics: Mapping[str, Any]) -> list[TestedRecordings]:
 
 
 def _section(recordings: RecordingSet, runs: Mapping[str, ResampledRun]) -> Panel:
-    """Return the comparison of runs that tested the same recordings, the most accurate first; of several that with the
-    lowest loss.
+    """Return the comparison of runs that tested the same recordings, the most accurate first, or that with the highest
+    mAP; of several that with the lowest loss.
     """
-    names = sorted(runs, key=lambda name: (-runs[name].observed["accuracy"], runs[name].observed["loss"]))
+    several = all("map" in run.observed for run in runs.values())
+    labels, main = (LABEL_SCORES, "map") if several else (SCORES, "accuracy")
+    names = sorted(runs, key=lambda name: (-runs[name].observed[main], runs[name].observed["loss"]))
     best = runs[names[0]]
-    scores = {name: label for name, label in SCORES.items() if all(name in run.observed for run in runs.values())}
+    scores = {name: label for name, label in labels.items() if all(name in run.observed for run in runs.values())}
     rows = []
     for name in names:
         against = {} if runs[name] is best else differences(runs[name], best)
-        cells = [_cells(runs[name], best, score, against.get(score)) for score in scores]
+        cells = [_cells(runs[name], best, score, against.get(score), BEST[main]) for score in scores]
         rows.append([name, *(cell for of_score in cells for cell in of_score)])
     note = (
         f"These {len(runs)} runs tested {recordings.text()}. Differences are to {names[0]}, which has the highest "
-        f"accuracy. Both scores of a difference are of the same recordings, and its interval is that of {RESAMPLES} "
-        "resamples of their groups, the same ones for both. Better or worse is a run whose interval does not reach 0."
+        f"{labels[main]}. Both scores of a difference are of the same recordings, and its interval is that of "
+        f"{RESAMPLES} resamples of their groups, the same ones for both. Better or worse is a run whose interval does "
+        "not reach 0."
     )
     note += BY_CHANCE if len(runs) > 2 else ""
     note += "" if best.resampled else ONE_GROUP
@@ -123,11 +128,13 @@ def _columns(label: str) -> Sequence[str]:
     return f"by {label}", label, "difference", "its 95 % interval"
 
 
-def _cells(run: ResampledRun, best: ResampledRun, score: str, difference: Difference | None) -> Sequence[str]:
+def _cells(
+    run: ResampledRun, best: ResampledRun, score: str, difference: Difference | None, best_text: str
+) -> Sequence[str]:
     """Return the cells of one score of one run."""
     value = f"{run.observed[score]:.3f}"
     if run is best:
-        return "most accurate", value, "", ""
+        return best_text, value, "", ""
     if difference is None:
         return APART, value, f"{run.observed[score] - best.observed[score]:+.3f}", ""
     interval = change_text((difference.low, difference.high))

@@ -15,17 +15,17 @@ class Card:
     """One clip of a report; `shares` are the probabilities of the classes that are shown, the largest first."""
 
     name: str
-    true: str
-    decided: str
+    true: Sequence[str]
+    decided: Sequence[str]
     shares: Sequence[tuple[str, float]]
     picture: Markup = NOTHING
     sound: Markup = NOTHING
 
 
-def likeliest(probabilities: Sequence[float], classes: Sequence[str], true: str) -> list[tuple[str, float]]:
-    """Return the likeliest classes with their probabilities, and the true one if it is not among them."""
+def likeliest(probabilities: Sequence[float], classes: Sequence[str], true: Sequence[str]) -> list[tuple[str, float]]:
+    """Return the likeliest classes with their probabilities, and the true ones that are not among them."""
     ordered = sorted(zip(classes, probabilities, strict=True), key=lambda pair: -pair[1])
-    return ordered[:BARS] + [pair for pair in ordered[BARS:] if pair[0] == true]
+    return ordered[:BARS] + [pair for pair in ordered[BARS:] if pair[0] in true]
 
 
 def cards(shown: Sequence[Card]) -> Markup:

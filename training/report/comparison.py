@@ -47,7 +47,7 @@ def compare(
         cells = [with_spread(values[key], spread.get(key)) if key in values else "" for key in labels]
         cells.insert(1, interval_text(metrics.get("intervals", {}).get("accuracy")))
         name = link(run.name, (run / "report.html").relative_to(folder).as_posix())
-        tested = int(np.sum(metrics["confusion"]))  # over all folds
+        tested = int(np.sum(metrics["confusion"])) if "confusion" in metrics else metrics["test_recordings"]
         cost = cost_of(single_folders(run, metrics))
         spent = ["", ""] if cost is None else [f"{cost.seconds:,.1f}", cost.device]
         rows.append([name, *cells, f"{round(values['parameters']):,}", *spent, tested, metrics["store"][:8]])

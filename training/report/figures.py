@@ -109,8 +109,12 @@ def curves_of(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Ma
     return drawn
 
 
-def confusion_matrix(counts: np.ndarray, classes: Sequence[str]) -> Markup:
-    """Return a table of clips by true class (rows) and predicted class (columns), on shares of the row as colour."""
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    rows = list(zip(classes, counts.tolist(), shares.tolist(), strict=True))
+def confusion_matrix(counts: np.ndarray, classes: Sequence[str], clips: Sequence[int] | None = None) -> Markup:
+    """Return a table of clips by true class (rows) and predicted class (columns), on shares of the row as colour.
+
+    `clips` of each class are by default the sums of the rows.
+    """
+    totals = counts.sum(axis=1) if clips is None else np.array(clips)
+    shares = counts / np.maximum(totals[:, None], 1)
+    rows = list(zip(classes, counts.tolist(), shares.tolist(), totals.tolist(), strict=True))
     return render("confusion", classes=classes, rows=rows)

@@ -8,6 +8,7 @@ import numpy as np
 
 from stores.files import write_json
 from training.report.key_figures import figure_labels, interval_note, note_untested, with_spread
+from training.report.labels import label_sections
 from training.report.linear_baseline import baseline_figures, baseline_panels
 from training.report.notices import notice_panels
 from training.report.page import KeyFigure, Panel, link, write_page
@@ -20,7 +21,7 @@ def write_folds(folder: Path, name: str, results: Sequence[dict[str, Any]], metr
     `results` are those of each fold, `metrics` those of all together, as their metrics.json have them.
     """
     folds, mean, sd = metrics["folds"], metrics["mean"], metrics["sd"]
-    labels = figure_labels(results)
+    labels = {name: label for name, label in figure_labels(results).items() if name in mean}
     intervals = metrics["intervals"]
     figures = [
         KeyFigure(label, with_spread(mean[key], sd[key]), interval_note(intervals.get(key)))
@@ -42,7 +43,10 @@ def write_folds(folder: Path, name: str, results: Sequence[dict[str, Any]], metr
         f"Mean ± standard deviation over folds, with the 95 % interval of the mean{note_untested(metrics)}; store "
         f"{metrics['store']}"
     )
-    classes = class_sections(metrics["per_class"], np.array(metrics["confusion"]))
+    if metrics.get("task") == "multilabel":
+        classes = label_sections(metrics)
+    else:
+        classes = class_sections(metrics["per_class"], np.array(metrics["confusion"]))
     sections = [*notice_panels(metrics), table, *classes, *baseline_panels(metrics)]
     write_page(folder / "report.html", title, subtitle, figures, sections)
     write_json(folder / "metrics.json", metrics)

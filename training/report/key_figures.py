@@ -11,14 +11,21 @@ FIGURES = {
     "macro_f1": "macro F1",
     "loss": "test loss",
 }
+LABEL_FIGURES = {"map": "mAP", "macro_roc_auc": "macro ROC-AUC", "micro_f1": "micro F1"}  # with several labels a clip
 # What experiments are to be compared by, of clips that neither train nor test.
-VALIDATION = {"validation_accuracy": "validation accuracy", "validation_loss": "validation loss"}
+VALIDATION = {
+    "validation_map": "validation mAP",
+    "validation_accuracy": "validation accuracy",
+    "validation_loss": "validation loss",
+}
 DETECTION = {"roc_auc": "ROC-AUC", "pauc": "partial AUC", "pr_auc": "PR-AUC"}  # where one of two classes is detected
 
 
 def figure_labels(results: Sequence[dict[str, Any]]) -> dict[str, str]:
     """Return the labels of the figures that any of these results has, by their names in metrics.json."""
-    labels = FIGURES | VALIDATION | DETECTION
+    labels = FIGURES | LABEL_FIGURES | VALIDATION | DETECTION
+    if results and all("map" in result for result in results):
+        labels = LABEL_FIGURES | FIGURES | VALIDATION | {"accuracy": "accuracy, all labels right"}
     if all(len(result["classes"]) <= 5 for result in results):
         labels.pop("top5_accuracy")
     return {name: label for name, label in labels.items() if any(name in result for result in results)}

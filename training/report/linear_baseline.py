@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from training.evaluation.linear_baseline import SCORES
+from training.evaluation.linear_baseline import LABEL_SCORES, SCORES, compared_scores
 from training.report.key_figures import change_text
 from training.report.page import KeyFigure, Panel
 
-COMPARED = dict(zip(SCORES, ("accuracy", "balanced accuracy", "ROC-AUC"), strict=True))
+COMPARED = dict(zip(SCORES, ("accuracy", "balanced accuracy", "ROC-AUC"), strict=True)) | dict(
+    zip(LABEL_SCORES, ("mAP", "macro ROC-AUC", "micro F1", "accuracy"), strict=True)
+)
 EXPLANATION = (
     "The baseline is a logistic regression on the mean and the standard deviation over time of each stored row of a "
     "clip, learned from the originals of the same training clips: it knows how loud and how lively each row is, and "
@@ -24,17 +26,18 @@ PAIRED = (
 
 
 def baseline_figures(metrics: Mapping[str, Any]) -> list[KeyFigure]:
-    """Return the accuracy of each baseline, with the difference of the network to it, of what metrics.json holds."""
+    """Return the first score of each baseline, with the difference of the network to it, of what metrics.json holds."""
     probes = metrics.get("probes", {})
-    figures = [_figure("logistic regression accuracy", metrics["linear_baseline"])]
-    return figures + [_figure(f"{name} accuracy", section) for name, section in probes.items()]
+    figures = [_figure("logistic regression", metrics["linear_baseline"])]
+    return figures + [_figure(name, section) for name, section in probes.items()]
 
 
-def _figure(name: str, section: Mapping[str, Any]) -> KeyFigure:
-    note = f"network {section['differences']['accuracy']:+.3f}"
-    if interval := change_text(section["difference_intervals"].get("accuracy")):
+def _figure(baseline: str, section: Mapping[str, Any]) -> KeyFigure:
+    score = compared_scores(section)[0]
+    note = f"network {section['differences'][score]:+.3f}"
+    if interval := change_text(section["difference_intervals"].get(score)):
         note += f", 95 %: {interval}"
-    return KeyFigure(name, f"{section['accuracy']:.3f}", note)
+    return KeyFigure(f"{baseline} {COMPARED[score]}", f"{section[score]:.3f}", note)
 
 
 def baseline_panels(metrics: Mapping[str, Any]) -> list[Panel]:
@@ -56,8 +59,7 @@ def _panel(title: str, name: str, section: Mapping[str, Any], network: Mapping[s
             change_text(section["difference_intervals"].get(name)),
             section["verdicts"][name],
         ]
-        for name, label in COMPARED.items()
-        if name in section["verdicts"]
+        for name, label in ((name, COMPARED[name]) for name in compared_scores(section["verdicts"]))
     ]
     columns = ("", "network", name, "difference", "its 95 % interval", "the network is")
     return Panel(f"Beside {title}", explanation + PAIRED, columns=columns, rows=rows)

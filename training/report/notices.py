@@ -34,7 +34,7 @@ def learning_notices(metrics: dict[str, Any]) -> list[str]:
 
 
 def baseline_notices(metrics: dict[str, Any]) -> list[str]:
-    """Return a sentence for each baseline than which the network is worse by accuracy or ROC-AUC, with the scores.
+    """Return a sentence for each baseline than which the network is worse by accuracy, ROC-AUC or mAP, with the scores.
 
     That both cannot be told apart is usual with few test clips.
     """
@@ -45,7 +45,7 @@ def baseline_notices(metrics: dict[str, Any]) -> list[str]:
     network = metrics.get("mean", metrics)
     sentences = []
     for baseline, section in baselines.items():
-        names = [name for name in ("accuracy", "roc_auc") if section["verdicts"].get(name) == WORSE]
+        names = [name for name in ("accuracy", "roc_auc", "map") if section["verdicts"].get(name) == WORSE]
         scores = [f"{COMPARED[name]} ({network[name]:.3f} against {section[name]:.3f})" for name in names]
         if scores:
             sentences.append(f"By {' and '.join(scores)} the network is worse than {baseline}.")

@@ -55,7 +55,9 @@ def detection_sections(detection: Detection, positive: str, clips: Mapping[bool,
     ]  # fmt: skip
 
 
-def sides_section(corpus: str, sides: Mapping[str, Mapping[str, int]], groups: Mapping[str, int], note: str) -> Panel:
+def sides_section(
+    corpus: str, sides: Mapping[str, Mapping[str, int]], clips: Mapping[str, int], groups: Mapping[str, int], note: str
+) -> Panel:
     """Return a table of the data of a run: clips by class and side.
 
     Parameters
@@ -63,14 +65,14 @@ def sides_section(corpus: str, sides: Mapping[str, Mapping[str, int]], groups: M
     corpus : str
     sides : mapping
         Clips of each class, by side and then by class.
-    groups : mapping
-        Groups of each side.
+    clips, groups : mapping
+        Clips and groups of each side.
     note : str
         What else is to be said of them, such as the number of bad recordings.
     """
     classes = list(next(iter(sides.values())))
     rows = [[name, *(counts[name] for counts in sides.values())] for name in classes]
-    rows.append(["all classes", *(sum(counts.values()) for counts in sides.values())])
+    rows.append(["all classes", *(clips[side] for side in sides)])
     rows.append(["groups", *(groups[side] for side in sides)])
     return Panel("Data", f"{corpus}: clips by class and side, no group on two of them. {note}".strip(),
                  columns=("class", *sides), rows=rows)  # fmt: skip

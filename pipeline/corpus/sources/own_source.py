@@ -15,6 +15,7 @@ from pipeline.corpus.sources.distinct import DECIMALS
 from pipeline.corpus.sources.files import FilesSource, status_hash
 from pipeline.corpus.sources.own import OwnCorpus
 from pipeline.support.errors import InputError
+from training.label_text import label_text
 
 SIDES = ("train", "validation", "test")
 SECONDS = ("start_s", "end_s")  # of a segment
@@ -84,9 +85,21 @@ def _value(recording: Mapping[str, Any], key: str) -> Any:
     value: Any = recording.get(key)
     if key == "path":
         return os.path.normpath(value)
+    if key == "label":
+        return label_of(recording)
     if key in SECONDS and value is not None:
         return round(float(value), DECIMALS) + 0.0  # no -0
     return 0.0 if key == "start_s" else value
+
+
+def label_of(recording: Mapping[str, Any]) -> str | None:
+    """Return the label of a recording, several in a list as text. Raises `ValueError` for a faulty list."""
+    label = recording.get("label")
+    if not isinstance(label, list):
+        return label
+    if faulty := [name for name in label if not isinstance(name, str)]:
+        raise ValueError(f"expected str, got {faulty[0]!r}")
+    return label_text(label) if label else None
 
 
 def recording_fault(recording: Any) -> str:
@@ -95,7 +108,11 @@ def recording_fault(recording: Any) -> str:
         return f"expected a dict with the key path, got {recording!r}"
     if unknown := [key for key in recording if key not in KEYS]:
         return f"unknown key {unknown[0]!r}; known are {', '.join(KEYS)}"
-    for key, value in recording.items():
+    try:
+        label = label_of(recording)
+    except ValueError as error:
+        return f"label: {error}"
+    for key, value in {**recording, "label": label}.items():
         if key in SECONDS and type(value) is int:
             continue
         if value is not None and type(value) is not KEYS[key]:

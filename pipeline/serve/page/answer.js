@@ -4,6 +4,11 @@ import { byId, element, share } from "./dom.js";
 
 const SHOWN = 10; // classes, before the rest is asked for
 
+/** Return the class of an answer, or its labels, of which there may be none. */
+export function nameOf({ class: name, labels }) {
+  return labels ? labels.join(", ") || "none of the labels" : name;
+}
+
 /** Show the state of a recording; `retry` and `cancel` are called by its buttons. */
 export function showAnswer(item, model, { retry, cancel }) {
   const box = byId("answer");
@@ -14,6 +19,7 @@ export function showAnswer(item, model, { retry, cancel }) {
 }
 
 function answered(answer, model) {
+  if (answer.labels) return severalLabels(answer, model);
   const { class: name, sure, confidence } = answer;
   const limit = model.not_sure_limit ?? 0;
   const verdict = sure
@@ -29,16 +35,28 @@ function answered(answer, model) {
     limitText = `, sure above ${share(limit)}`;
   }
   const note = element("p", {}, `confidence ${share(confidence)}${limitText}`);
-  return [...verdict, meter, note, element("h3", {}, "Probabilities"), bars(answer, sure), version(answer)];
+  return [...verdict, meter, note, element("h3", {}, "Probabilities"), bars(answer, [name], sure), version(answer)];
 }
 
-function bars({ probabilities, class: decided }, sure) {
+/** Return the answer of a model that answers each label by itself, from a threshold of its own on. */
+function severalLabels(answer, { thresholds }) {
+  const note = element("p", {}, "each label is answered from its mark on; they do not add up to 1");
+  const shares = bars(answer, answer.labels, true, thresholds);
+  return [element("p", { class: "verdict" }, nameOf(answer)), element("h3", {}, "Probabilities"), shares, note, version(answer)];
+}
+
+function bars({ probabilities }, decided, sure, thresholds = null) {
   const ranked = Object.entries(probabilities).sort(([, a], [, b]) => b - a);
   const list = element("ol", { class: "bars" });
   const add = ([name, value]) => {
     const bar = element("i", { "aria-hidden": "true" });
     bar.style.setProperty("--share", `${100 * value}%`);
-    const own = name === decided ? `own${sure ? "" : " unsure"}` : null;
+    if (thresholds) {
+      const mark = element("b", { title: `threshold ${share(thresholds[name])}` });
+      mark.style.left = `${100 * thresholds[name]}%`;
+      bar.append(mark);
+    }
+    const own = decided.includes(name) ? `own${sure ? "" : " unsure"}` : null;
     list.append(element("li", { class: own }, element("span", {}, name), bar, element("span", {}, share(value))));
   };
   ranked.slice(0, SHOWN).forEach(add);

@@ -1,6 +1,6 @@
 // The page of otogura serve: sound in, answers out.
 
-import { showAnswer } from "./answer.js";
+import { nameOf, showAnswer } from "./answer.js";
 import { announce, byId, duration, element, share, size } from "./dom.js";
 import { offerDownloads } from "./downloads.js";
 import { takeDrops } from "./drops.js";
@@ -30,7 +30,8 @@ function changed(item) {
   byId("downloads").hidden = !items.some(({ state }) => state !== "working");
   if (item === shown) showState();
   if (item.state === "answered" && item === shown) {
-    const { sure, class: name, confidence } = item.answer;
+    const { sure, confidence } = item.answer;
+    const name = nameOf(item.answer);
     announce(`${item.name}: ${sure ? name : `not sure, perhaps ${name}`}, confidence ${share(confidence)}`);
   } else if (item.state === "failed") {
     announce(`${item.name}: no answer, ${item.error}`);
@@ -107,10 +108,11 @@ function choose(name) {
   if (shown !== null) draw(shown);
 }
 
-function factsOf({ name, classes, window_s, not_sure_limit, metrics }) {
-  const facts = [offered.length > 1 ? null : name, `${classes.length} classes`];
+function factsOf({ name, classes, task, window_s, not_sure_limit, metrics }) {
+  const facts = [offered.length > 1 ? null : name, `${classes.length} ${task === "multilabel" ? "labels" : "classes"}`];
   if (window_s) facts.push(`hears ${Number(window_s.toFixed(2))} s at a time`);
-  if (typeof metrics?.accuracy === "number") facts.push(`test accuracy ${metrics.accuracy.toFixed(3)}`);
+  if (typeof metrics?.map === "number") facts.push(`test mAP ${metrics.map.toFixed(3)}`);
+  else if (typeof metrics?.accuracy === "number") facts.push(`test accuracy ${metrics.accuracy.toFixed(3)}`);
   if (not_sure_limit > 0) facts.push(`sure above ${share(not_sure_limit)}`);
   return facts.filter(Boolean).join(" · ");
 }

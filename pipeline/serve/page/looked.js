@@ -23,7 +23,7 @@ export function showLooked(answer, picture) {
   const apply = (name) => {
     const values = explanation[name];
     picture.explain(shows[name] ? { ...spanOf(explanation), values } : null);
-    note.textContent = sentence(name, explanation, answer);
+    note.textContent = sentence(name, explanation, answer.segments);
     note.hidden = name === "none";
   };
   const kind = isOfPart(explanation, answer.segments) ? "part" : "all";
@@ -50,18 +50,18 @@ function isOfPart(explanation, segments) {
 
 const timeText = (seconds) => (seconds < 60 ? `${seconds.toFixed(1)} s` : clock(seconds));
 
-function sentence(name, explanation, answer) {
+function sentence(name, explanation, segments) {
   if (name === "none") return "";
   const { start_s, end_s } = spanOf(explanation);
   const values = explanation[name];
   const highest = Math.max(...values);
   const place = timeText(start_s + ((values.indexOf(highest) + 0.5) * (end_s - start_s)) / values.length);
-  const part = isOfPart(explanation, answer.segments) ? ` Shown for ${timeText(start_s)} to ${timeText(end_s)}.` : "";
+  const part = isOfPart(explanation, segments) ? ` Shown for ${timeText(start_s)} to ${timeText(end_s)}.` : "";
   if (name === "attention") {
     return `Attention: most weight is at ${place}, ${highest.toFixed(1)} times equal weights. It is no evidence by itself.${part}`;
   }
   if (highest < SLIGHT) {
-    return `Occlusion: no part matters alone; hiding any lowers the probability of ${answer.class} by less than ${SLIGHT}.${part}`;
+    return `Occlusion: no part matters alone; hiding any lowers the probability of ${explanation.class} by less than ${SLIGHT}.${part}`;
   }
-  return `Occlusion: in colour where hiding the sound lowers the probability of ${answer.class}, most at ${place}, by ${highest.toFixed(2)}.${part}`;
+  return `Occlusion: in colour where hiding the sound lowers the probability of ${explanation.class}, most at ${place}, by ${highest.toFixed(2)}.${part}`;
 }

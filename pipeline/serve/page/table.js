@@ -1,11 +1,11 @@
 // Table of the recordings: sorted by the column that is chosen, and the one that is shown is marked.
 
-import { stageText } from "./answer.js";
+import { nameOf, stageText } from "./answer.js";
 import { byId, element, share } from "./dom.js";
 
 const KEYS = {
   name: (item) => item.name,
-  answer: (item) => (item.answer ? item.answer.class : "\uffff"),
+  answer: (item) => (item.answer ? nameOf(item.answer) : "\uffff"),
   confidence: (item) => item.answer?.confidence ?? -1,
   state: (item) => stateOf(item),
 };
@@ -28,7 +28,7 @@ export class Table {
   update(item) {
     if (!this.#rows.has(item)) this.#add(item);
     const [, answer, confidence, state] = this.#rows.get(item).cells;
-    answer.textContent = item.answer?.class ?? "";
+    answer.textContent = item.answer ? nameOf(item.answer) : "";
     confidence.textContent = item.answer ? share(item.answer.confidence) : "";
     state.textContent = stateOf(item);
     state.className = item.answer && !item.answer.sure ? "unsure" : "";

@@ -1,5 +1,6 @@
 // Segments of a long recording on the axis of time of its picture, coloured by class.
 
+import { nameOf } from "./answer.js";
 import { byId, clock, duration, element, share } from "./dom.js";
 
 const HUES = 9; // of style.css; classes beyond them share the last, which is grey
@@ -44,12 +45,16 @@ export function markSegment(seconds) {
 
 function totalsOf(segments) {
   const totals = new Map();
-  for (const { class: name, start_s, end_s } of segments) totals.set(name, (totals.get(name) ?? 0) + end_s - start_s);
+  for (const segment of segments) {
+    const name = nameOf(segment);
+    totals.set(name, (totals.get(name) ?? 0) + segment.end_s - segment.start_s);
+  }
   return new Map([...totals].sort(([, a], [, b]) => b - a));
 }
 
 function segmentButton(segment, length_s, hues, jump) {
-  const { class: name, sure, confidence, start_s, end_s } = segment;
+  const { sure, confidence, start_s, end_s } = segment;
+  const name = nameOf(segment);
   const text = `${clock(start_s)} to ${clock(end_s)}: ${sure ? "" : "not sure, perhaps "}${name}, confidence ${share(confidence)}`;
   const button = element(
     "button",

@@ -302,3 +302,41 @@ def test_without_validation_those_clips_train(groups: list[str], data: st.DataOb
     given, sides = by_side(rows, drawn), by_side(rows, drawn, validate=False)
     assert sides.train.tolist() == sorted([*given.train, *given.validation])
     assert sides.test.tolist() == given.test.tolist()
+
+
+lists_of_labels = st.lists(st.sampled_from("xyz"), unique=True).map(lambda names: ";".join(names) or None)
+
+
+@given(groups=st.lists(names, min_size=1, max_size=60), split=splits, data=st.data())
+def test_groups_of_clips_with_several_labels_stay_together(
+    groups: list[str], split: Split, data: st.DataObject
+) -> None:
+    labels = data.draw(st.lists(lists_of_labels, min_size=len(groups), max_size=len(groups)))
+    rows = table(groups, labels=labels)
+    assert_apart(rows, by_side(rows, assign(rows, split, task="multilabel")))
+    alone = table(groups, labels=[label and label[0] for label in labels])  # one label each: the task changes nothing
+    assert assign(alone, split, task="multilabel").tolist() == assign(alone, split).tolist()
+
+
+def test_a_clip_with_several_labels_counts_for_its_rarest() -> None:
+    """The rare label has its share on every side, though each of its clips has a frequent one as well."""
+    labels = ["often; rare" if number % 10 == 0 else "often" for number in range(100)]
+    groups = [f"g{number}" for number in range(100)]
+    for seed in range(5):
+        sides = assign(table(groups, labels=labels), Split(validation=0.2, test=0.2, seed=seed), task="multilabel")
+        assert np.bincount(sides[::10]).tolist() == [6, 2, 2]
+        assert np.bincount(sides).tolist() == [60, 20, 20]
+
+
+def test_a_faulty_list_of_labels_is_refused_by_one_line() -> None:
+    rows = table(["a", "b"], labels=["x;y", "x;;y"])
+    with pytest.raises(
+        InputError, match=r"^corpus: the labels 'x;;y' of 1\.wav: expected a name for each label, got a blank"
+    ):
+        assign(rows, Split(), task="multilabel")
+    assert assign(rows, Split()).tolist() == assign(table(["a", "b"], labels=["x", "y"]), Split()).tolist()
+    two_folds = table(["a", "b"], folds=[1, 2], labels=["x;x", "x"])
+    with pytest.raises(
+        InputError, match=r"^corpus: the labels 'x;x' of 0\.wav: expected each label once, got 'x' twice$"
+    ):
+        by_fold(two_folds, 2, Split(), task="multilabel")

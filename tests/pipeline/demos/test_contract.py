@@ -11,7 +11,7 @@ from pipeline.demos import NAMES, demo
 
 
 def test_the_demos_are_the_modules() -> None:
-    assert NAMES == ("bgm", "environment", "genres", "spectrogram", "strikes")
+    assert NAMES == ("bgm", "environment", "genres", "scenes", "spectrogram", "strikes")
     assert DEFAULT_DEMO in NAMES
 
 

@@ -16,9 +16,10 @@ from pipeline.runs.run import Run, prepare_run, run_sides
 from stores import Store
 from training.evaluation.decision import choose_decision
 from training.evaluation.linear_baseline import C_VALUES, UNVALIDATED_C
-from training.evaluation.predictions import Predictions, as_logits
+from training.evaluation.predictions import Predictions
 from training.imports import ROOT, imported_files
 from training.stream import ClipStream
+from training.tasks import MULTICLASS
 
 MODEL = {"name": "cnn", "depth": 2, "width": 16, "dense": [8]}
 
@@ -52,7 +53,7 @@ def test_it_is_scikit_learn_on_the_sides_of_the_run(stores: dict[int, Store], cl
         weight = None if class_weight == "none" else class_weight
         model = LogisticRegression(C=c, max_iter=1000, class_weight=weight)
         model.fit(numbers[sides.train], run.labels[sides.train])
-        return Predictions(side, run.labels[side], as_logits(model.predict_proba(numbers[side])))
+        return Predictions(side, run.labels[side], MULTICLASS.logits(model.predict_proba(numbers[side])))
 
     assert found.settings["C"] in C_VALUES
     assert found.settings["train_clips"] == len(sides.train)

@@ -99,7 +99,7 @@ def test_tensors_train_validate_and_test_whatever_their_clips_do(
 
     seen: dict[str, set[tuple[str, int]]] = {"test": set()}
 
-    def predict(network: nn.Module, stream: Any, device: torch.device) -> Predictions:
+    def predict(network: nn.Module, stream: Any, device: torch.device, task: Any) -> Predictions:
         batches = list(stream)
         rows, labels = (np.concatenate([batch[name].numpy() for batch in batches]) for name in ("row", "label"))
         seen["test"] = shown(batches)
@@ -138,7 +138,7 @@ def test_two_classes_are_told_apart_by_a_threshold_that_is_chosen_on_tensors_tha
     """The network gives the positive class 0.2 where it is right, and the other one 0.1 or less."""
     monkeypatch.setattr(pipeline.runs.leak, "fit_run", lambda *arguments, **options: Fitted(nn.Linear(1, 1), []))
 
-    def predict(network: nn.Module, stream: Any, device: torch.device) -> Predictions:
+    def predict(network: nn.Module, stream: Any, device: torch.device, task: Any) -> Predictions:
         rows, labels = (np.concatenate([batch[name].numpy() for batch in stream]) for name in ("row", "label"))
         shares = np.full((len(rows), classes), 0.1)
         shares[labels == classes - 1, classes - 1] = 0.2

@@ -33,9 +33,9 @@ NAMES = ["right.wav", "first.wav", "second.wav", "third.wav"]
 def test_mistakes_are_listed_with_the_most_confident_first(tmp_path: Path) -> None:
     found = mistakes_of(TESTED, TESTED.logits.argmax(axis=1), NAMES, CLASSES)
     assert [(wrong.row, wrong.name, wrong.true, wrong.decided) for wrong in found] == [
-        (9, "second.wav", "c", "b"),
-        (11, "third.wav", "a", "c"),
-        (7, "first.wav", "b", "a"),
+        (9, "second.wav", ("c",), ("b",)),
+        (11, "third.wav", ("a",), ("c",)),
+        (7, "first.wav", ("b",), ("a",)),
     ]
     assert found[0].probabilities == pytest.approx((0.05, 0.9, 0.05))
     write_mistakes(tmp_path / "m.csv", found, CLASSES)

@@ -98,7 +98,9 @@ class Trained:
         self.calls.append({"folder": folder, "sides": sides, "run": run, "init_from": init_from, "until": until})
         return Fitted(nn.Linear(3, 2), HISTORY)
 
-    def _explain(self, network: nn.Module, stream: Any, decided: np.ndarray, device: torch.device) -> list[Explanation]:
+    def _explain(
+        self, network: nn.Module, stream: Any, decided: np.ndarray, device: torch.device, *_: Any
+    ) -> list[Explanation]:
         rows, labels = (np.concatenate([batch[name].numpy() for batch in stream]) for name in ("row", "label"))
         self.explained = list(zip(rows.tolist(), labels.tolist(), decided.tolist(), strict=True))
         flat = {"begin": 0, "end": 24, "occlusion": np.zeros(24), "pooling": np.ones(24), "received": None}
@@ -108,7 +110,7 @@ class Trained:
             for one in self.explained
         ]
 
-    def _predict(self, network: nn.Module, stream: Any, device: torch.device) -> Predictions:
+    def _predict(self, network: nn.Module, stream: Any, device: torch.device, task: Any) -> Predictions:
         assert device.type == "cpu"
         batches = list(stream)
         assert not any(batch["variant"].any() for batch in batches)  # originals

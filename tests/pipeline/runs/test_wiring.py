@@ -215,6 +215,7 @@ class TestJobs:
         {"classes": ["a", "b"]},
         {"drop": ["a"]},
         {"positive": "a"},
+        {"task": "multilabel"},
         {"sure_accuracy": 0.9},
         {"split": {"seed": 1}},
         {"model": {"width": 0.5}},

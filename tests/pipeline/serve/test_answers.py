@@ -126,6 +126,7 @@ def test_an_explanation_lies_over_the_strongest_window(served: Service, tmp_path
     answer = served.json("POST", "/predict?explain=true", path.read_bytes())[1]
     explanation = answer["explanation"]
     strongest = max(answer["segments"], key=lambda segment: segment["probabilities"][answer["class"]])
+    assert explanation["class"] == answer["class"]
     assert (explanation["start_s"], explanation["end_s"]) == (strongest["start_s"], strongest["end_s"])
     steps = len(explanation["occlusion"])
     assert explanation["step_s"] * steps == pytest.approx(strongest["end_s"] - strongest["start_s"])
@@ -142,7 +143,9 @@ def test_the_models_say_what_they_are(served: Service, model: TrainedModel) -> N
         "name": "first",
         "version": model.version,
         "classes": ["a", "b", "c"],
+        "task": "multiclass",
         "positive": None,
+        "thresholds": None,
         "window_s": model.reader.window_s,
         "sample_rate_hz": 22050,
         "kind": "four_channel",

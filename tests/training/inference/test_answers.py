@@ -5,7 +5,8 @@ import pytest
 
 from training.evaluation.decision import Decision
 from training.evaluation.predictions import Predictions, averaged
-from training.inference.answers import Heard, Judge, Prediction, softmax_of
+from training.inference.answers import Heard, Judge, Prediction
+from training.tasks import MULTICLASS
 
 CLASSES = ("a", "b")
 LOGITS = np.log(np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.7, 0.3]], np.float32))
@@ -62,7 +63,7 @@ def test_the_json_form_has_seven_digits() -> None:
     assert list(described["segments"][0]) == ["start_s", "end_s", "class", "sure", "confidence", "probabilities"]
     assert described["probabilities"]["a"] == pytest.approx(0.6, abs=1e-7)
     assert len(repr(described["probabilities"]["b"])) <= 9
-    np.testing.assert_allclose(softmax_of(LOGITS), np.exp(LOGITS), rtol=1e-6)
+    np.testing.assert_allclose(MULTICLASS.probabilities(LOGITS), np.exp(LOGITS), rtol=1e-6)
 
 
 def test_a_ready_made_spectrogram_has_no_place_in_time() -> None:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from features.tensors import AnyRecipe, recorded_recipe
 from pipeline.config.schema import parse
 from training.evaluation.attention import attention_of
+from training.learner import Learner
 from training.models import DEFAULT, MODELS, Model, model_for
 from training.models.base import NetworkSettings, OneChannelModel
 from training.models.build import build
@@ -82,6 +83,20 @@ def test_it_gives_a_logit_for_each_class_and_every_parameter_learns(name: str) -
     with torch.inference_mode():
         whole_clip = torch.randn(1, *recipe.shape[2:], *recipe.shape[:2])
         assert network.eval()(whole_clip).shape == (1, CLASSES)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_several_labels_are_learned_by_binary_cross_entropy(name: str) -> None:
+    settings, recipe = MODELS[name](**SMALL.get(name, {})), default_recipe(name)
+    torch.manual_seed(0)
+    network = build(settings, CLASSES, recipe, task="multilabel")
+    labels = torch.arange(CLIPS)[:, None] >= torch.arange(CLASSES)
+    training = Training(device="cpu", precision="float32")
+    learner = Learner(network, training, [[0.5] * CLASSES, [1.5] * CLASSES], task="multilabel")
+    learner.learn({"features": tensors(settings, recipe), "label": labels, "key": torch.arange(CLIPS)})
+    assert not [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum()]
+    learner.step()
+    assert 0 < learner.end_epoch()["train_loss"] < 10
 
 
 @pytest.mark.parametrize("name", MODELS)

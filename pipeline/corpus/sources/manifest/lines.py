@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.support.errors import InputError
+from training.label_text import label_text
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,14 @@ class Line:
         return str(value).strip() or None
 
     def labels(self, name: str) -> str | None:
-        """Return a label, or those of a list, in order and each once, as `bark;rain`; None for none."""
+        """Return a label, or those of a list as text; None for none."""
         value = self.member(name)
         if not isinstance(value, list):
             return self.name(name)
-        found = [self._named(name, one) for one in value]
-        if None in found:
-            raise self.error(f"{name}: expected labels, got {json.dumps(value)}")
-        return ";".join(sorted({one for one in found if one})) or None
+        try:
+            return label_text(self._named(name, one) or "" for one in value) if value else None
+        except ValueError as error:
+            raise self.error(f"{name}: {error}") from None
 
 
 def lines_of(path: Path, config_path: str) -> Iterator[Line]:

@@ -87,7 +87,7 @@ class TestNemo:
         assert set(scanned(**section).values()) == {""}
 
     def test_members_by_their_names(self) -> None:
-        line = {"audio_filepath": "short.wav", "custom": {"class": "b", "all": ["rain", "bark", "rain"]}, "who": 3}
+        line = {"audio_filepath": "short.wav", "custom": {"class": "b", "all": ["rain", "bark"]}, "who": 3}
         members = {"group": "who", "fold": "k"}
         (row,) = listed(**nemo(line | {"k": "2"}, label="custom.class", **members))
         assert (row["label"], row["group"], row["fold"], row["side"]) == ("b", "3", 2, None)
@@ -109,7 +109,14 @@ class TestNemo:
                 {"audio_filepath": "short.wav", "offset": "1", "label": "a"},
                 'offset: expected seconds such as 12.5, got "1"',
             ),
-            ({"audio_filepath": "short.wav", "label": ["a", " "]}, r'label: expected labels, got \["a", " "\]'),
+            (
+                {"audio_filepath": "short.wav", "label": ["a", " "]},
+                "label: expected a name for each label, got a blank one",
+            ),
+            (
+                {"audio_filepath": "short.wav", "label": ["a", "b", "a"]},
+                "label: expected each label once, got 'a' twice",
+            ),
             ({"audio_filepath": "short.wav", "label": 0.5}, "label: expected a text, got 0.5"),
             (
                 {"recording_id": "r", "label": "a"},

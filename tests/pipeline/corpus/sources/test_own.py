@@ -56,6 +56,9 @@ class Wrong(Mine):
             case "tuple": yield (two["path"], "b")
             case "key": yield two | {"speaker": "s"}
             case "number": yield two | {"label": 3}
+            case "blank label": yield two | {"label": ["b", " "]}
+            case "repeated label": yield two | {"label": ["b", "a", "b"]}
+            case "label of no text": yield two | {"label": ["b", 3]}
             case "outside": yield {"path": "../x.wav"}
             case "absolute": yield {"path": "/x.wav"}
             case "side": yield two | {"side": "left"}
@@ -63,6 +66,11 @@ class Wrong(Mine):
             case "folds": yield two | {"fold": 1}
             case "no seconds": yield two | {"start_s": float("nan")}
             case "seconds as text": yield two | {"end_s": "1.5"}
+
+class Several(Mine):
+    def recordings(self):
+        for labels, one in zip((["b", "a"], [], ["b"], "a;b"), super().recordings()):
+            yield one | {"label": labels}
 
 class Empty(Mine):
     def recordings(self): return []
@@ -129,6 +137,10 @@ def test_it_lists_segments() -> None:
     ]
 
 
+def test_a_list_of_labels_is_text_in_the_listing() -> None:
+    assert [row["label"] for row in listed(corpus("Several"))] == ["a;b", None, "b", "a;b"]
+
+
 def test_its_fingerprint_is_of_the_listing_and_the_files() -> None:
     before = source_of(corpus(), "c").fingerprint()
     assert source_of(corpus(), "c").fingerprint() == before
@@ -171,6 +183,9 @@ def test_mistakes_are_one_line(section: dict[str, Any], message: str) -> None:
         ("tuple", "recording 1: expected a dict with the key path, got ('a/1.wav', 'b')"),
         ("key", "recording 1: unknown key 'speaker'; known are path, label, group, fold, side, start_s, end_s"),
         ("number", "recording 1: label: expected str, got 3"),
+        ("blank label", "recording 1: label: expected a name for each label, got a blank one"),
+        ("repeated label", "recording 1: label: expected each label once, got 'b' twice"),
+        ("label of no text", "recording 1: label: expected str, got 3"),
         ("outside", "recording 1: path: expected one below root, relative to it, got '../x.wav'"),
         ("absolute", "recording 1: path: expected one below root, relative to it, got '/x.wav'"),
         ("side", "recording 1: side: expected one of train, validation, test, got 'left'"),
