@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import soundfile
 
-from features.decoding import MissingDecoderError, of_codecs
+from features.decoding import MissingDecoderError
 from features.extractor import FeatureExtractor, PassThroughExtractor, draw_many, extractor_of
 from features.tensors import AnyRecipe
 from pipeline.build.decoder import worker_decoder
 from pipeline.build.environment import environment
-from pipeline.corpus.recordings import Recording
+from pipeline.corpus.recordings import Recording, decoded_by_codecs
 from pipeline.corpus.sources.base import Recordings
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Needs, TaskRunner
@@ -136,7 +136,7 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
                 raise changed from None
             if content.hex() != expected:
                 raise changed
-            made_by = environment(of_codecs(recording.path))
+            made_by = environment(decoded_by_codecs(recording))
             for variant, tensor in task.features.compute(clip, content, wanted):  # type: ignore[arg-type]  # its own clip
                 shards[variant].append(tensor.values, tensor.statistics, [made_by])
                 computed += 1

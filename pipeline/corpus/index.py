@@ -19,7 +19,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.corpus.changes import COLUMNS, changes
-from pipeline.corpus.recordings import file_name, split_segment, whole_name
+from pipeline.corpus.recordings import file_name, split_row, split_segment, whole_name
 from pipeline.corpus.sources.base import SCAN, SCAN_CACHE
 from pipeline.support.errors import InputError
 from stores.files import replacing, write_bytes, write_json
@@ -158,14 +158,19 @@ def _merged(clips: pa.Table, groups: pa.ChunkedArray, named: pa.ChunkedArray) ->
 def _arrival(before: pa.ChunkedArray, ids: pa.ChunkedArray) -> np.ndarray:
     """Return the places of `ids` in the order of arrival: as in the last index, then the new ones by a hash of the id.
 
-    Parts and segments of a file follow each other, segments by their beginnings, so that it is decoded once.
+    Parts and segments of a file follow each other, segments by their beginnings, and rows of a Parquet file by their
+    numbers, so that each is decoded once.
     """
     rank = pc.fill_null(pc.index_in(ids, value_set=before.combine_chunks()), len(before)).to_numpy()
-    digests, starts_s = [], np.zeros(len(ids))
+    digests, places_inside = [], np.zeros(len(ids))
     for number, batch in enumerate(pa.table([ids.combine_chunks()], names=["id"]).to_batches(IDS_AT_ONCE)):
         names = batch.column(0).to_pylist()
-        digests.append(b"".join([blake2b(file_name(name).encode(), digest_size=8).digest() for name in names]))
-        for place, name in enumerate(names, start=number * IDS_AT_ONCE):
-            if name.endswith("]"):
-                starts_s[place] = split_segment(whole_name(name))[1]
-    return np.lexsort([starts_s, np.frombuffer(b"".join(digests), ">u8"), rank])
+        files = [file_name(name) for name in names]
+        for place, name in enumerate(names):
+            if ".parquet#" in name:
+                files[place], row = split_row(files[place])
+                places_inside[number * IDS_AT_ONCE + place] = row or 0
+            elif name.endswith("]"):
+                places_inside[number * IDS_AT_ONCE + place] = split_segment(whole_name(name))[1]
+        digests.append(b"".join([blake2b(file.encode(), digest_size=8).digest() for file in files]))
+    return np.lexsort([places_inside, np.frombuffer(b"".join(digests), ">u8"), rank])
