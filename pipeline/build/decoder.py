@@ -92,9 +92,11 @@ class Decoder:
         if (reader := self._reader) is not None:
             if file == self._file and recording.span(reader.sound.samplerate)[0] >= reader.earliest:
                 return reader
+            self._reader = None  # unless the next one opens
             reader.sound.close()
+        self._reader = SpanReader(open_sound(recording.encoded()))
         self._file = file
-        return SpanReader(open_sound(recording.encoded()))
+        return self._reader
 
 
 _OF_THREAD = threading.local()

@@ -7,6 +7,8 @@ import pyarrow.compute as pc
 
 from pipeline.support.errors import InputError
 
+CLASSES_SHOWN = 20
+
 
 def learned_classes(rows: pa.Table, classes: Sequence[str] | None, drop: Sequence[str], config_path: str) -> list[str]:
     """Return the classes of these clips that are learned, by name.
@@ -28,7 +30,7 @@ def learned_classes(rows: pa.Table, classes: Sequence[str] | None, drop: Sequenc
     """
     counts = pc.value_counts(rows["label"]).to_pylist()
     clips = {count["values"]: count["counts"] for count in counts if count["values"] is not None}
-    there = ", ".join(sorted(clips))
+    there = _shown(sorted(clips))
     if not clips:
         raise InputError(f"{config_path}: expected recordings with labels, but none of {len(rows)} has one")
     for key, named in (("classes", classes or ()), ("drop", drop)):
@@ -44,8 +46,15 @@ def learned_classes(rows: pa.Table, classes: Sequence[str] | None, drop: Sequenc
         named = f"class {single[0]!r} has one recording"
         if len(single) > 1:
             named = f"{len(single)} classes, such as {single[0]!r}, have one recording each"
-        raise InputError(
-            f"{config_path}: {named}, which cannot be both learned and tested; add recordings, or drop: "
-            f"[{', '.join(single)}]"
-        )
+        advice = f"add recordings, or drop: [{', '.join(single)}]"
+        if len(single) > CLASSES_SHOWN:
+            advice = f"expected classes of several recordings, of which there are {len(learned) - len(single)}; name "
+            advice += "the column of the classes, if these are names of recordings"
+        raise InputError(f"{config_path}: {named}, which cannot be both learned and tested; {advice}")
     return learned
+
+
+def _shown(names: Sequence[str]) -> str:
+    """Return names in a line, and the number of those that it has no room for."""
+    more = f" and {len(names) - CLASSES_SHOWN} more" if len(names) > CLASSES_SHOWN else ""
+    return ", ".join(names[:CLASSES_SHOWN]) + more
