@@ -27,7 +27,7 @@ def predict(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Audio files, folders, JSON files with waveforms, or - for standard input; CSV tables for a model of "
+            help="Audio files, folders, JSON files with waveforms, Parquet files, or - for standard input; CSV tables for a model of "
             "spectrograms. After -- names may begin with a dash."
         ),
     ],
