@@ -47,7 +47,7 @@ def sounds(tmp_path: Path) -> list[bytes]:
 
 @pytest.fixture
 def corpora(tmp_path: Path, sounds: list[bytes]) -> tuple[ParquetCorpus, AudioCorpus]:
-    """The same sounds in two Parquet files and in a folder."""
+    """Two Parquet files, and a folder of the same sounds."""
     classes = ["a", "b"]
     for number, rows in enumerate((range(7), range(7, 12))):
         labels = [row % 2 for row in rows]
