@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import features, predict, remote, serve, stream, stream_layouts, training, waveforms, workflow
+from benchmarks import features, predict, remote, serve, sources, stream, stream_layouts, training, waveforms, workflow
 from benchmarks.measure import Row
 
 RESULTS = Path("work/bench/results.json")
@@ -21,7 +21,7 @@ def main(names: list[str]) -> None:
         return not names or any(name.startswith(prefix) for prefix in names)
 
     kept = {row["name"]: Row(**row) for row in json.loads(RESULTS.read_text())} if names and RESULTS.exists() else {}
-    for module in (features, stream, stream_layouts, remote, training, waveforms, workflow, predict, serve):
+    for module in (features, sources, stream, stream_layouts, remote, training, waveforms, workflow, predict, serve):
         for row in module.rows(wanted):
             kept[row.name] = row
             print(f"{row.name}: {row.ratio:.2f} × {row.other_name}", flush=True)

@@ -49,13 +49,13 @@ def blocks(sound: OpenSound) -> Iterator[np.ndarray]:
         yield mono(block)
 
 
-def decode(path: str | Path) -> tuple[np.ndarray, int]:
-    """Decode a file to mono float32 `(samples,)` and its rate in Hz.
+def decode(file: str | Path | BinaryIO) -> tuple[np.ndarray, int]:
+    """Decode a file, by its path or open as bytes, to mono float32 `(samples,)` and its rate in Hz.
 
     In blocks, since the last bits that an MP3 decoder gives depend on how it is read. Raises
     `soundfile.SoundFileError` or `DecodingError` when the file cannot be decoded.
     """
-    with open_sound(path) as sound:
+    with open_sound(file) as sound:
         return join_blocks(blocks(sound)), sound.samplerate
 
 

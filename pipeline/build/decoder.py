@@ -3,7 +3,6 @@
 import os
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -26,7 +25,7 @@ class Decoder:
     def __init__(self) -> None:
         self._longer: Recording | None = None
         self._decoded: tuple[np.ndarray, int]
-        self._file: tuple[Path, int, int]
+        self._file: tuple[Recording, int, int]
         self._reader: SpanReader | None = None
 
     def decode(self, recording: Recording) -> tuple[np.ndarray, int]:
@@ -89,13 +88,15 @@ class Decoder:
     def _opened(self, recording: Segment) -> SpanReader:
         """Return the open file of a segment, opened anew if it changed or has been read beyond the beginning."""
         status = os.stat(recording.path)
-        file = (recording.path, status.st_size, status.st_mtime_ns)
+        file = (recording.whole, status.st_size, status.st_mtime_ns)
         if (reader := self._reader) is not None:
             if file == self._file and recording.span(reader.sound.samplerate)[0] >= reader.earliest:
                 return reader
+            self._reader = None  # unless the next one opens
             reader.sound.close()
+        self._reader = SpanReader(open_sound(recording.encoded()))
         self._file = file
-        return SpanReader(open_sound(recording.path))
+        return self._reader
 
 
 _OF_THREAD = threading.local()

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import soundfile
 
-from features.decoding import MissingDecoderError, of_codecs
+from features.decoding import MissingDecoderError
 from features.extractor import FeatureExtractor, PassThroughExtractor
 from pipeline.build.decoder import worker_decoder
 from pipeline.build.environment import environment
-from pipeline.corpus.recordings import Recording
+from pipeline.corpus.recordings import Recording, decoded_by_codecs
 from pipeline.support.errors import InputError
 from pipeline.support.executors import Needs
 from stores.errors import StoreError
@@ -62,7 +62,7 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
                 raise changed from None
             if content.hex() != expected:
                 raise changed
-            made_by = environment(of_codecs(recording.path))
+            made_by = environment(decoded_by_codecs(recording))
             for variant, tensor in task.features.compute(clip, content, wanted):  # type: ignore[arg-type]  # its own clip
                 shards[variant].append(tensor.values, tensor.statistics, [made_by])
                 computed += 1

@@ -17,7 +17,9 @@ def _required(kind: type[BaseModel]) -> set[str]:
 
 
 def index(
-    root: Annotated[Path, typer.Argument(help="A folder with one sub-folder of recordings per label, or JSON files.")],
+    root: Annotated[
+        Path, typer.Argument(help="A folder of recordings in sub-folders by label, or of JSON or Parquet files.")
+    ],
     source: Annotated[str, typer.Option(help="Source that reads it, as in the configuration.")] = "audio",
 ) -> None:
     """Look at every recording of a folder, and say which are bad and why. Writes nothing."""

@@ -27,8 +27,8 @@ def predict(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Audio files, folders, JSON files with waveforms, or - for standard input; CSV tables for a model of "
-            "spectrograms. After -- names may begin with a dash."
+            help="Audio files, folders, JSON files with waveforms, Parquet files, or - for standard input; CSV tables "
+            "for a model of spectrograms. After -- names may begin with a dash."
         ),
     ],
     output_format: Annotated[

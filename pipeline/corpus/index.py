@@ -18,7 +18,7 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from pipeline.corpus.changes import changes
-from pipeline.corpus.recordings import file_name, split_segment, whole_name
+from pipeline.corpus.recordings import file_name, split_row, split_segment, whole_name
 from pipeline.corpus.sources.base import SCAN_CACHE
 from pipeline.support.errors import InputError
 from pipeline.support.tables import read_rows
@@ -177,17 +177,22 @@ def _merged(clips: pa.Table, groups: pa.ChunkedArray, named: pa.ChunkedArray) ->
 def _arrival(places: pa.Array, ids: pa.ChunkedArray) -> np.ndarray:
     """Return the rows of clips in the order of arrival: as in the last index, then the new ones by a hash of the id.
 
-    Parts and segments of a file follow each other, segments by their beginnings, so that it is decoded once.
+    Parts and segments of a file follow each other, segments by their beginnings, and rows of a Parquet file by their
+    numbers, so that each is decoded once.
     """
     is_new = places.is_null()
     new_ids = ids.filter(is_new)
-    digests, starts_s = [], np.zeros(len(new_ids))
+    digests, inside = [], np.zeros(len(new_ids))
     for number, batch in enumerate(pa.table([new_ids.combine_chunks()], names=["id"]).to_batches(IDS_AT_ONCE)):
         names = batch.column(0).to_pylist()
-        digests.append(b"".join([blake2b(file_name(name).encode(), digest_size=8).digest() for name in names]))
-        for place, name in enumerate(names, start=number * IDS_AT_ONCE):
-            if name.endswith("]"):
-                starts_s[place] = split_segment(whole_name(name))[1]
-    new = np.flatnonzero(is_new)[np.lexsort([starts_s, np.frombuffer(b"".join(digests), ">u8")])]
+        files = [file_name(name) for name in names]
+        for place, name in enumerate(names):
+            if ".parquet#" in name:
+                files[place], row = split_row(files[place])
+                inside[number * IDS_AT_ONCE + place] = row or 0
+            elif name.endswith("]"):
+                inside[number * IDS_AT_ONCE + place] = split_segment(whole_name(name))[1]
+        digests.append(b"".join([blake2b(file.encode(), digest_size=8).digest() for file in files]))
+    new = np.flatnonzero(is_new)[np.lexsort([inside, np.frombuffer(b"".join(digests), ">u8")])]
     known = np.flatnonzero(places.is_valid())
     return np.concatenate([known[np.argsort(places.drop_null())], new])

@@ -2,12 +2,15 @@
 
 import re
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import BinaryIO, Protocol, runtime_checkable
 
 import numpy as np
 
+from features.decoding import of_codecs
+
 _PART = re.compile(r"(?s)(.+)\[(\d+)/(\d+)\]")  # of a recording, as the end of its name
 _SEGMENT = re.compile(r"(?s)(.+)\[(-?\d+(?:\.\d+)?)s:(?:(-?\d+(?:\.\d+)?)s)?\]")
+_ROW = re.compile(r"(?s)(.+\.parquet)#(\d+)")  # of a Parquet file
 _DECIMALS = 9  # of seconds in names: a nanosecond
 
 
@@ -58,6 +61,15 @@ class Segment(Recording, Protocol):
         """Return True if it is all of the file."""
         ...
 
+    @property
+    def whole(self) -> Recording:
+        """Return the file as a recording; it is equal for all segments of it."""
+        ...
+
+    def encoded(self) -> Path | BinaryIO:
+        """Return what is decoded: the path of the file, or its bytes where it lies inside another one."""
+        ...
+
     def span(self, rate_hz: int, frames: int | None = None) -> tuple[int, int]:
         """Return its first sample, and the one after its last, at the rate of the file.
 
@@ -65,6 +77,21 @@ class Segment(Recording, Protocol):
         the segment.
         """
         ...
+
+
+@runtime_checkable
+class Packed(Recording, Protocol):
+    """Recording inside a file of many, whose ending does not tell how the sound is encoded."""
+
+    @property
+    def by_codecs(self) -> bool:
+        """Return True if it is decoded by the extra `codecs`."""
+        ...
+
+
+def decoded_by_codecs(recording: Recording) -> bool:
+    """Return True if a recording is decoded by the extra `codecs`."""
+    return recording.by_codecs if isinstance(recording, Packed) else of_codecs(recording.path)
 
 
 def part_name(name: str, part: int, parts: int) -> str:
@@ -96,6 +123,18 @@ def split_segment(name: str) -> tuple[str, float, float | None]:
     if match := _SEGMENT.fullmatch(name):
         return match[1], float(match[2]), None if match[3] is None else float(match[3])
     return name, 0.0, None
+
+
+def row_name(path: str, row: int) -> str:
+    """Return the name of a row of a Parquet file, `path.parquet#12`."""
+    return f"{path}#{row}"
+
+
+def split_row(name: str) -> tuple[str, int | None]:
+    """Return the Parquet file of a row that has this name, and the row, counted from 0; None where it names none."""
+    if match := _ROW.fullmatch(name):
+        return match[1], int(match[2])
+    return name, None
 
 
 def file_name(name: str) -> str:

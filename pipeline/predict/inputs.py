@@ -1,4 +1,4 @@
-"""Recordings that are named on the command line: files, folders, records of JSON files, lines of tables, a pipe."""
+"""Recordings that are named on the command line: files, folders, records and rows inside files, a pipe."""
 
 import os
 import shutil
@@ -18,6 +18,7 @@ from features.audio import blocks
 from features.decoding import SUFFIXES
 from features.faults import checked_blocks
 from features.recipe import SoundRecipe
+from pipeline.corpus.recordings import row_name, split_row
 from pipeline.corpus.sources.base import PassedOver
 from pipeline.corpus.sources.csv.recording import CsvRow
 from pipeline.corpus.sources.csv.source import separator_of, table_lines
@@ -27,6 +28,8 @@ from pipeline.corpus.sources.json.records import FORMS, records
 from pipeline.corpus.sources.json.settings import JsonCorpus
 from pipeline.corpus.sources.json.source import SUFFIXES as JSON_SUFFIXES
 from pipeline.corpus.sources.json.splitter import MalformedError
+from pipeline.corpus.sources.parquet.recording import ParquetRow, rows_of, sound_column
+from pipeline.corpus.sources.parquet.source import SUFFIXES as PARQUET_SUFFIXES
 from pipeline.corpus.sources.walk import files_below
 from training.inference.batches import MakeWindows
 from training.inference.model import TrainedModel
@@ -94,6 +97,10 @@ class Inputs:
                 yield from self._lines(name)
             elif suffix in JSON_SUFFIXES:
                 yield from self._records(name)
+            elif suffix in PARQUET_SUFFIXES:
+                yield from self._rows(name)
+            elif split_row(name)[1] is not None:
+                yield name, partial(self._row_at, name)
             else:
                 yield name, partial(self._sound, name)
 
@@ -102,7 +109,9 @@ class Inputs:
         if name == STANDARD_INPUT or not os.path.isdir(name):  # which raises nothing, whatever the name
             yield name, ""
             return
-        suffixes = SUFFIXES | JSON_SUFFIXES if self.model.description.corpus.sample_rate_hz else SUFFIXES
+        suffixes = SUFFIXES | PARQUET_SUFFIXES
+        if self.model.description.corpus.sample_rate_hz:
+            suffixes |= JSON_SUFFIXES
         if not isinstance(self.model.recipe, SoundRecipe):
             suffixes = TABLE_SUFFIXES
         passed_over = PassedOver()
@@ -154,6 +163,28 @@ class Inputs:
             raise ValueError("it states no rate, and the model has learned from none that does not; add fs")
         samples, rate_hz = array_of(path, number, record, default_hz or 0).decode()
         yield from self.model.reader.of_sound(*sample_blocks(samples, rate_hz), self.hop_s)
+
+    def _rows(self, name: str) -> Iterator[tuple[str, MakeWindows]]:
+        """Yield the rows of a Parquet file."""
+        try:
+            rows = rows_of(Path(name))
+        except ValueError as error:
+            yield name, partial(_refuse, str(error))
+        except OSError as error:
+            yield name, partial(_raise, error)
+        else:
+            if not rows:
+                yield name, partial(_refuse, "it holds no row")
+            yield from ((row_name(name, row.row), partial(self._row, row)) for row in rows)
+
+    def _row(self, row: ParquetRow) -> Iterator[Window]:
+        with file_blocks(row.encoded()) as (parts, rate_hz):
+            yield from self.model.reader.of_sound(parts, rate_hz, self.hop_s)
+
+    def _row_at(self, name: str) -> Iterator[Window]:
+        file, row = split_row(name)
+        assert row is not None
+        yield from self._row(ParquetRow(Path(file), row=row, column=sound_column(Path(file))))
 
     def _lines(self, name: str) -> Iterator[tuple[str, MakeWindows]]:
         """Yield the spectrograms of a table whose lines hold a label, which is not read, and their values."""

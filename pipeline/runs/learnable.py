@@ -57,10 +57,11 @@ def learned_classes(
         named = f"class {single[0]!r} has one recording"
         if len(single) > 1:
             named = f"{len(single)} classes, such as {single[0]!r}, have one recording each"
-        raise InputError(
-            f"{config_path}: {named}, which cannot be both learned and tested; add recordings, or drop: "
-            f"[{_listed(single)}]"
-        )
+        advice = f"add recordings, or drop: [{', '.join(single)}]"
+        if len(single) > LISTED:
+            advice = f"expected classes of several recordings, of which there are {len(learned) - len(single)}; name "
+            advice += "the column of the classes, if these are names of recordings"
+        raise InputError(f"{config_path}: {named}, which cannot be both learned and tested; {advice}")
     return learned
 
 

@@ -122,7 +122,7 @@ def player(recording: Recording) -> Markup:
 def _middle(recording: Recording) -> tuple[np.ndarray, int]:
     """Return the samples that are played, and their rate in Hz; no more is decoded where the length is known before."""
     if isinstance(recording, Segment):
-        with open_sound(recording.path) as sound:
+        with open_sound(recording.encoded()) as sound:
             reader = SpanReader(sound)
             if reader.frames is not None:
                 start, stop = recording.span(sound.samplerate, reader.frames)

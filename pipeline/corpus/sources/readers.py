@@ -30,7 +30,8 @@ def recording_at(path: Path) -> Recording:
     Parameters
     ----------
     path : Path
-        An audio file, a part of it as `file[2/3]`, or a record of a JSON file as `file.json#12`.
+        An audio file, a part of it as `file[2/3]`, a record of a JSON file as `file.json#12`, or a row of a Parquet
+        file as `file.parquet#12`.
 
     Raises
     ------
@@ -40,4 +41,7 @@ def recording_at(path: Path) -> Recording:
     for name, kind in SOURCES.items():
         if issubclass(kind, StoredCorpus) and (recording := _reader_class(name).recording_at(path)) is not None:
             return recording
-    raise InputError(f"{path}: no such file; expected a recording, its part file[2/3], or a record file.json#12")
+    raise InputError(
+        f"{path}: no such file; expected a recording, its part file[2/3], a record file.json#12, or a row "
+        "file.parquet#12"
+    )

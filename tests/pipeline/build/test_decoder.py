@@ -109,3 +109,11 @@ def test_a_worker_goes_on_in_a_file_from_task_to_task(path: Path, monkeypatch: p
     for start_s in (1.0, 2.0, 3.0):
         worker_decoder().decode(AudioFile(path.with_suffix(".mp3"), start_s=start_s, end_s=start_s + 1))
     assert opened == [path.with_suffix(".mp3")]
+
+
+def test_parts_of_a_lossy_file_follow_those_of_a_lossless_one(path: Path) -> None:
+    decoder = Decoder()
+    for suffix in (".flac", ".mp3", ".flac"):
+        parts = [AudioFile(path.with_suffix(suffix), number, 3) for number in range(3)]
+        samples = np.concatenate([decoder.decode(part)[0] for part in parts])
+        np.testing.assert_array_equal(samples, decode(path.with_suffix(suffix))[0])

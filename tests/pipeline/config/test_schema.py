@@ -116,7 +116,7 @@ def test_a_corpus_is_audio_unless_it_says_otherwise() -> None:
         (
             genre(corpus={"source": "tape"}),
             "experiments.genre.corpus: input tag 'tape' found using 'source' does not match any of the expected tags: "
-            "'audio', 'csv', 'esc50', 'json', 'tags', 'demo'",
+            "'audio', 'csv', 'esc50', 'json', 'kaldi', 'manifest', 'parquet', 'tags', 'demo'",
         ),
         (
             genre(model=3),

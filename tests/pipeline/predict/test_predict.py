@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 from corpora import RATE_HZ, tone, write_corpus
+from parquets import write_parquet
 from trained import ONLY_ORIGINAL, TrainedRun, scored, trained_run
 
 import otogura
@@ -153,6 +154,32 @@ def test_models_that_are_not_there(typed: Typed, run: TrainedRun, tmp_path: Path
     code, _, err = typed(tmp_path, "run/fold-1", "x.wav")
     assert (code, err.count("\n"), "format: expected 2, got None" in err) == (2, 1, True)
     assert typed(tmp_path, "nothing", "x.wav")[2].endswith("nothing has been trained below work\n")
+
+
+def test_rows_of_parquet_files_are_answered_as_files_are(typed: Typed, run: TrainedRun, tmp_path: Path) -> None:
+    files = [run.corpus / label / "0.wav" for label in "abc"]
+    sounds = [path.read_bytes() for path in files]
+    write_parquet(tmp_path / "packed" / "x.parquet", [*sounds, None])
+    (tmp_path / "packed" / "y.parquet").write_bytes(b"PAR1 and no more")
+    write_parquet(tmp_path / "packed" / "z.parquet", [])
+    expected = [row["probabilities"] for row in typed.lines(tmp_path, run.folder, *files)[1]]
+    code, rows = typed.lines(tmp_path, run.folder, "packed", "packed/x.parquet#1", "packed/x.parquet#7")
+    assert code == 1
+    assert [row["file"] for row in rows] == [
+        *(f"packed/x.parquet#{number}" for number in range(4)),
+        "packed/y.parquet",
+        "packed/z.parquet",
+        "packed/x.parquet#1",
+        "packed/x.parquet#7",
+    ]
+    answered = [expected[row] for row in (0, 1, 2)] + [None, None, None, expected[1], None]
+    assert [row.get("probabilities") for row in rows] == answered
+    assert [row["error"] for row in rows if "error" in row] == [
+        "no sound: the bytes are null, and '3.wav' is a file elsewhere",
+        "is truncated: it does not end as a Parquet file does; fetch it again",
+        "it holds no row",
+        "no row 7; it has 4, counted from 0",
+    ]
 
 
 def test_nothing_that_is_answered_is_another_exit_code(typed: Typed, run: TrainedRun, tmp_path: Path) -> None:

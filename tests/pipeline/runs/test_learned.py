@@ -86,6 +86,18 @@ UNLEARNABLE = [
     ([None] * 4, {}, "expected recordings with labels, but none of 4 has one"),
     ([*"aabb", "c"], {}, r"class 'c' has one recording, which cannot .*; add recordings, or drop: \[c\]"),
     ([*"aabbcd"], {}, r"2 classes, such as 'c', have one recording each, .* or drop: \[c, d\]"),
+    (
+        [*"aabb", *(f"{number:06}.wav" for number in range(100_000))],
+        {},
+        r"100000 classes, such as '000000\.wav', have one recording each, which cannot be both learned and tested; "
+        r"expected classes of several recordings, of which there are 2; name the column of the classes, if these are "
+        r"names of recordings$",
+    ),
+    (
+        [f"{number:06}" for number in range(100_000)],
+        {"drop": ["x"]},
+        r"drop: .*, got 'x'; there are 000000, .* and 99980 more$",
+    ),
     ([*"aabb", "c"], {"drop": ["c", "b"]}, "drop: expected two classes or more to be left of a, b, c"),
     ([*"aabb", "c"], {"classes": ["a", "e"]}, "classes: expected classes of the corpus, got 'e'; there are a, b, c"),
     ([*"aabb"], {"drop": ["e"]}, "drop: expected classes of the corpus, got 'e'; there are a, b"),

@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 
 from features.audio import ContentHash
+from features.codecs.sound import CodecSound
 from features.decoding import OpenSound
 from features.faults import FaultyError, Levels, fault_of, open_checked, truncation
 from features.spans import SpanReader, exact_frames
@@ -26,6 +26,7 @@ class Probe:
     samples: int = 0  # at the file's own rate
     sample_rate_hz: int = 0
     reason: str = ""
+    by_codecs: bool = False  # whether the extra `codecs` decoded it
 
 
 @dataclass(frozen=True)
@@ -52,29 +53,29 @@ class Measure:
 def probe_all(task: ProbeTask) -> list[tuple[AudioFile, Probe]]:
     """Probe files, segments and parts of files; a file is decoded once for all of it that follow each other."""
     probes: list[tuple[AudioFile, Probe]] = []
-    for path, following in groupby(task.files, key=lambda file: file.path):
+    for _, following in groupby(task.files, key=lambda file: file.path):
         parts = list(following)
-        probes += zip(parts, probe(path, parts, task.refuse_silence), strict=True)
+        probes += zip(parts, probe(parts, task.refuse_silence), strict=True)
     return probes
 
 
-def probe(path: Path, parts: Sequence[AudioFile], refuse_silence: bool) -> list[Probe]:
-    """Return one probe for each part; `parts` is the file alone, or segments or parts of it. A fault is a reason."""
+def probe(parts: Sequence[AudioFile], refuse_silence: bool) -> list[Probe]:
+    """Return one probe for each part; `parts` is a file alone, or segments or parts of it. A fault is a reason."""
     reasons = [_misplaced(part) for part in parts]
     good = [part for part, reason in zip(parts, reasons, strict=True) if not reason]
-    probes = iter(_probe(path, good, refuse_silence))
+    probes = iter(_probe(good, refuse_silence) if good else ())
     return [Probe(reason=reason) if reason else next(probes) for reason in reasons]
 
 
-def _probe(path: Path, parts: Sequence[AudioFile], refuse_silence: bool) -> list[Probe]:
+def _probe(parts: Sequence[AudioFile], refuse_silence: bool) -> list[Probe]:
     apart = False
     try:
-        with open_checked(path) as sound:
+        with open_checked(parts[0].encoded()) as sound:
             apart = exact_frames(sound) is not None and len(parts) > 1 and not all(part.is_whole for part in parts)
             return _decode(sound, parts, refuse_silence)
     except FaultyError as error:
         if apart:  # damage in one place is the fault of no segment elsewhere
-            return [one for part in parts for one in _probe(path, [part], refuse_silence)]
+            return [one for part in parts for one in _probe([part], refuse_silence)]
         reason = str(error)
     except FileNotFoundError:
         reason = "no such file"
@@ -107,7 +108,8 @@ def _decode(sound: OpenSound, parts: Sequence[AudioFile], refuse_silence: bool) 
         if reason := fault_of(measure.levels, refuse_silence, short):
             probes.append(Probe(reason=reason))
         else:
-            probes.append(Probe(measure.content.digest().hex(), measure.levels.samples, rate_hz))
+            content_hash, by_codecs = measure.content.digest().hex(), isinstance(sound, CodecSound)
+            probes.append(Probe(content_hash, measure.levels.samples, rate_hz, by_codecs=by_codecs))
     return probes
 
 

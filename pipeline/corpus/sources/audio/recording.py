@@ -1,8 +1,9 @@
 """Recordings in audio files."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO, Self
 
 import numpy as np
 
@@ -29,18 +30,27 @@ class AudioFile:
     def __str__(self) -> str:
         return part_name(segment_name(str(self.path), self.start_s, self.end_s), self.part, self.parts)
 
+    def encoded(self) -> Path | BinaryIO:
+        """Return what is decoded: the path of the file."""
+        return self.path
+
     def decode(self) -> tuple[np.ndarray, int]:
         """Return the samples of the file, segment or part, `(samples,)` float32, and their rate in Hz."""
         if self.is_whole:
-            samples, rate_hz = decode(self.path)
+            samples, rate_hz = decode(self.encoded())
             return self.cut(samples), rate_hz
-        with open_sound(self.path) as sound:
+        with open_sound(self.encoded()) as sound:
             return self.cut(SpanReader(sound).read(*self.span(sound.samplerate))), sound.samplerate
 
     @property
     def is_whole(self) -> bool:
         """Return True if it is no segment."""
         return self.start_s == 0 and self.end_s is None
+
+    @property
+    def whole(self) -> Self:
+        """Return the file that this is, or is a segment or part of."""
+        return replace(self, part=0, parts=1, start_s=0.0, end_s=None)
 
     def span(self, rate_hz: int, frames: int | None = None) -> tuple[int, int]:
         """Return the first sample and the one after the last, of the segment or, with the file's length, of the part.
@@ -55,9 +65,9 @@ class AudioFile:
         return start + length * self.part // self.parts, start + length * (self.part + 1) // self.parts
 
     @property
-    def longer(self) -> "AudioFile | None":
+    def longer(self) -> Self | None:
         """Return the file or segment of which this is an equal part; None if it is all of it."""
-        return None if self.parts == 1 else AudioFile(self.path, start_s=self.start_s, end_s=self.end_s)
+        return None if self.parts == 1 else replace(self, part=0, parts=1)
 
     def cut(self, samples: np.ndarray) -> np.ndarray:
         """Return this part of the samples of the file or segment."""

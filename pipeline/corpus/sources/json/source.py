@@ -68,7 +68,12 @@ class JsonSource(Source[JsonCorpus]):
     def recording_at(cls, path: Path) -> Recording | None:
         """Return a record of a JSON file, as `file.json#12`."""
         name, _, number = path.name.rpartition("#")
-        if not name or not number.isdecimal() or path.is_file() or not path.with_name(name).is_file():
+        if (
+            Path(name).suffix.lower() not in SUFFIXES
+            or not number.isdecimal()
+            or path.is_file()
+            or not path.with_name(name).is_file()
+        ):
             return None
         return record_at(path.with_name(name), int(number))
 

@@ -3,17 +3,19 @@
 import builtins
 import csv
 import doctest
+import io
 import json
 import os
 import pickle
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 from corpora import tone
@@ -250,11 +252,44 @@ def kaldi_case() -> Case:
     return Case(section, "data", write, add, spoil, lambda name: read_sound(f"data/{name}"), (scp, labels))
 
 
+def parquet_case() -> Case:
+    def sound(number: int) -> dict[str, Any]:
+        file = io.BytesIO()
+        soundfile.write(file, WAVES[number], RATE_HZ, subtype="FLOAT", format="WAV")
+        return {"bytes": file.getvalue(), "path": f"{number}.wav"}
+
+    def put(path: str, sounds: Sequence[dict[str, Any]]) -> str:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        labels = ["ab"[place % 2] for place in range(len(sounds))]
+        pq.write_table(pa.table({"audio": sounds, "label": labels}), path, row_group_size=2)
+        return path
+
+    def write() -> None:
+        put("data/a.parquet", [sound(0), sound(1), sound(2)])
+        put("data/more/b.parquet", [sound(3), sound(4)])
+
+    def add() -> str:
+        return put("data/c.parquet", [sound(5)])
+
+    def spoil() -> tuple[str, str]:
+        put("data/a.parquet", [sound(0), sound(1), sound(2), {"bytes": None, "path": "5.wav"}])
+        return "a.parquet#3", "the bytes are null, and '5.wav' is a file elsewhere"
+
+    def read(name: str) -> tuple[np.ndarray, int]:
+        file, row = name.split("#")
+        table = pq.read_table(f"data/{file}").to_pylist()
+        samples, rate_hz = soundfile.read(io.BytesIO(table[int(row)]["audio"]["bytes"]), dtype="float32")
+        return samples, rate_hz
+
+    return Case({"source": "parquet", "root": "data"}, "data", write, add, spoil, read)
+
+
 CASES = {
     "audio": audio_case,
     "json": json_case,
     "csv": csv_case,
     "esc50": esc50_case,
+    "parquet": parquet_case,
     "tags": tags_case,
     "manifest": manifest_case,
     "kaldi": kaldi_case,

@@ -26,7 +26,7 @@ def cut_in_half(path: Path) -> None:
 
 
 def probe(path: Path, refuse_silence: bool) -> Probe:
-    (found,) = probe_file(path, [AudioFile(path)], refuse_silence)
+    (found,) = probe_file([AudioFile(path)], refuse_silence)
     return found
 
 
