@@ -50,9 +50,9 @@ class RemoteDestination:
 
     def lacking(self, specs: Sequence[ArraySpec], shard: int) -> list[ArraySpec]:
         def finished(spec: ArraySpec) -> bool:
-            *data, marker = names_of(spec, shard)
-            sizes = {name: size for name in (marker, *data) if (size := self.objects.size(name)) is not None}
-            return shard_is_there(sizes, spec, shard)
+            tensors, statistics, marker = names_of(spec, shard)
+            size = self.objects.size
+            return size(marker) is not None and size(statistics) == spec.statistics_bytes and size(tensors) is not None
 
         return [spec for spec in specs if not finished(spec)]
 
