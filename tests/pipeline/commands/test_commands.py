@@ -107,7 +107,7 @@ def test_index_names_what_is_bad_and_writes_nothing(typed: Typed, tmp_path: Path
     assert sorted(tmp_path.rglob("*")) == sorted([*before, root / "a" / "empty.wav"])
     (root / "x.json").write_text('{"waveforms": [[1, 2], [3, true]], "labels": ["OK", "NG"], "fs": 8000}')
     code, _, err = typed(tmp_path, "index", "c", "--source", "tags")
-    assert (code, err) == (1, "otogura: --source: expected one of audio, esc50, json, got 'tags'\n")
+    assert (code, err) == (1, "otogura: --source: expected one of audio, esc50, json, kaldi, parquet, got 'tags'\n")
     code, out, _ = typed(tmp_path, "index", "c", "--source", "json")
     expected = ["x.json#1: sample 1 is True, not a number", "c: passed over 5 .wav", "2 recordings, 1 bad"]
     assert (code, out.splitlines()) == (1, expected)

@@ -22,7 +22,7 @@ from pipeline.commands.main import main
 from pipeline.config.schema import parse
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.runs.fitting import class_weights
-from pipeline.runs.learnable import LISTED, learned_classes
+from pipeline.runs.learnable import learned_classes
 from pipeline.runs.train import train_experiment
 from pipeline.support.errors import InputError
 from stores import open_store
@@ -267,7 +267,7 @@ def test_faulty_labels_are_one_clear_line(labels: list[str | None], line: str) -
 @pytest.mark.parametrize("task", ["multiclass", "multilabel"])
 def test_a_column_of_file_names_by_mistake_is_one_short_line(task: Any) -> None:
     rows = rows_of([f"{number}.wav" for number in range(100_000)])
-    with pytest.raises(InputError, match=f"100000 classes, such as .* and {100_000 - LISTED} more") as raised:
+    with pytest.raises(InputError, match=r"100000 classes, such as .* name the column of the classes, if") as raised:
         learned_classes(rows, None, (), "x", task)
     assert len(str(raised.value)) < 1000
     with pytest.raises(InputError) as raised:
