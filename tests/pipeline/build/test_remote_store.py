@@ -1,8 +1,8 @@
 """Building in object storage: the same bytes as in a folder, by one builder or several, whatever ends one of them."""
 
 import shutil
-import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,12 @@ from buckets import Bucket, bucket
 from corpora import tree, write_corpus
 from joblib.externals.loky import get_reusable_executor
 from stores_of import indexed
+from typed import exit_code
 
 import stores.remote.objects
 import stores.remote.writer
 from features.tensors.four_channel import Recipe
 from pipeline.build.store import Built, build_store
-from pipeline.commands.main import main
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.audio.source import AudioSource
 from pipeline.support.executors import TaskRunner
@@ -246,14 +246,7 @@ def test_stores_of_others_that_are_damaged_hinder_nobody(tmp_path: Path, corpus:
 def test_the_commands_follow_the_pointer(
     tmp_path: Path, corpus: Path, there: Bucket, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def typed(*words: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["otogura", *words])
-        try:
-            main()
-        except SystemExit as ended:
-            return int(ended.code or 0)
-        return 0
-
+    typed = partial(exit_code, monkeypatch)
     built = build(tmp_path, there.address(FAMILY))
     family = str(tmp_path / "work" / "stores" / "tones")
     assert typed("verify", family) == 0

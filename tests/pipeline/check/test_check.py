@@ -1,6 +1,5 @@
 """`otogura check`: built-in parts keep their contracts, and broken ones are told what they break."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 import torch
 from onnx_models import SIZE, Levels, export
 from pydantic import TypeAdapter
+from typed import exit_code
 
 from features.augmentations import AUGMENTATIONS
 from features.tensors import RECIPES, recorded_recipe
@@ -15,7 +15,6 @@ from pipeline.check.augmentations import augmentation_checks
 from pipeline.check.contract import outcomes
 from pipeline.check.features import feature_checks
 from pipeline.check.networks import network_checks
-from pipeline.commands.main import main
 from training.models import MODELS, Model
 
 ROOT = Path(__file__).parents[3]
@@ -150,13 +149,6 @@ def test_built_in_networks_keep_their_contract(name: str) -> None:
     assert not [outcome for outcome in outcomes(checks) if not outcome.passed]
 
 
-def typed(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["otogura", "check", *words])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
-
-
 @pytest.fixture
 def _broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -240,7 +232,7 @@ def _broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_broken_is_told(
     name: str, broken: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status = typed(monkeypatch, f"mine.py:{name}")
+    status = exit_code(monkeypatch, "check", f"mine.py:{name}")
     lines = capsys.readouterr().out.splitlines()
     assert status == bool(broken)
     told = [line.removeprefix("BROKEN  ") for line in lines if line.startswith("BROKEN")]
@@ -250,7 +242,7 @@ def test_what_is_broken_is_told(
 
 def test_the_page_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(ROOT)
-    assert typed(monkeypatch, "examples/own/chroma.py:Chroma", "seconds=5") == 0
+    assert exit_code(monkeypatch, "check", "examples/own/chroma.py:Chroma", "seconds=5") == 0
     page = (ROOT / "docs" / "own-parts.md").read_text()
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line not in page and "time per clip" not in line] == []
@@ -273,7 +265,7 @@ def test_the_page_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch, capsys:
 def test_mistakes_are_one_line(
     words: list[str], line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert typed(monkeypatch, *words) == 1
+    assert exit_code(monkeypatch, "check", *words) == 1
     said = capsys.readouterr().err
     assert said.startswith(f"otogura: {line}")
     assert said.count("\n") == 1

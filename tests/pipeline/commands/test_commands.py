@@ -10,9 +10,9 @@ import soundfile
 from corpora import write_corpus
 from stores_of import built, plan_of_tones
 from tracked import run_of
+from typed import exit_code
 
 import otogura
-from pipeline.commands.main import main
 from pipeline.workflow import CONFIG, FOLDER
 from stores.files import write_json
 from training.stream import ClipStream
@@ -37,11 +37,9 @@ class Typed:
     def __call__(self, folder: Path, *words: str) -> tuple[int, str, str]:
         """Exit code, standard output and standard error."""
         self._monkeypatch.chdir(folder)
-        self._monkeypatch.setattr(sys, "argv", ["otogura", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
+        code = exit_code(self._monkeypatch, *words)
         said = self._capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
+        return code, said.out, said.err
 
 
 @pytest.fixture

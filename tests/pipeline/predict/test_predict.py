@@ -18,12 +18,12 @@ import soundfile
 from corpora import RATE_HZ, tone, write_corpus
 from parquets import write_parquet
 from trained import ONLY_ORIGINAL, TrainedRun, scored, trained_run
+from typed import exit_code
 
 import otogura
 from features.tensors.four_channel import Recipe
 from features.tensors.spectrogram import SpectrogramRecipe
 from features.tensors.waveform import WaveformRecipe
-from pipeline.commands.main import main
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.csv.settings import CsvCorpus
 from pipeline.corpus.sources.json.settings import JsonCorpus
@@ -48,11 +48,9 @@ class Typed:
     def __call__(self, folder: Path, *words: str | Path) -> tuple[int, str, str]:
         """Exit code, standard output and standard error."""
         self.monkeypatch.chdir(folder)
-        self.monkeypatch.setattr(sys, "argv", ["otogura", "predict", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
+        code = exit_code(self.monkeypatch, "predict", *words)
         printed = self.capsys.readouterr()
-        return int(ended.value.code or 0), printed.out, printed.err
+        return code, printed.out, printed.err
 
     def lines(self, folder: Path, *words: str | Path) -> tuple[int, list[dict[str, Any]]]:
         """Exit code and JSON lines."""

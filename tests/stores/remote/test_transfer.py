@@ -1,17 +1,17 @@
 """Copies of stores to object storage and back: whole, or gone on with, and the manifest last."""
 
 import shutil
-import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from buckets import Bucket, bucket
 from stores_of import random_store, small_store
+from typed import exit_code
 
 import stores.remote.objects
-from pipeline.commands.main import main
 from stores import Store, open_store
 from stores.errors import StoreError
 from stores.files import read_json, write_checked
@@ -154,14 +154,7 @@ def test_verify_names_what_is_missing_and_what_is_damaged(local: Store, there: B
 def test_the_commands(
     local: Store, there: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def typed(*words: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["otogura", *words])
-        try:
-            main()
-        except SystemExit as ended:
-            return int(ended.code or 0)
-        return 0
-
+    typed = partial(exit_code, monkeypatch)
     family = str(Path(local.path).parent)
     assert typed("push", family, there.address()) == 0
     assert "GB sent; open_store('s3://stores/family') reads it" in capsys.readouterr().out
