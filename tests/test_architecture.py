@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterable
+from fnmatch import fnmatch
 from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -140,3 +141,9 @@ def test_what_starts_often_imports_little(module: str, heavy: set[str]) -> None:
     code = f"import sys, {module}; print(*{heavy} & {{*sys.modules}})"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""
+
+
+def test_tests_are_looked_for_in_every_folder(pytestconfig: pytest.Config) -> None:
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py")}
+    for pattern in pytestconfig.getini("norecursedirs"):
+        assert not [folder for folder in folders if any(fnmatch(part, pattern) for part in folder.parts)], pattern

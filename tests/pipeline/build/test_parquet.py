@@ -15,7 +15,8 @@ from features.tensors.four_channel import Recipe
 from pipeline.build import decoder
 from pipeline.build.environment import environment
 from pipeline.build.replay import replay
-from pipeline.build.store import Built, ChangedError, build_store
+from pipeline.build.shards import ChangedError
+from pipeline.build.store import Built, build_store
 from pipeline.corpus.sources.audio.settings import AudioCorpus
 from pipeline.corpus.sources.base import StoredCorpus
 from pipeline.corpus.sources.parquet.settings import ParquetCorpus
