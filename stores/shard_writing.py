@@ -97,12 +97,7 @@ class Destination(Protocol):
         """Return the arrays whose shard nobody has finished meanwhile."""
 
     def writing(
-        self,
-        specs: Sequence[ArraySpec],
-        shard: int,
-        content_hashes: Sequence[str],
-        *,
-        accept_new_bytes: bool = False,
+        self, specs: Sequence[ArraySpec], shard: int, content_hashes: Sequence[str]
     ) -> AbstractContextManager[dict[str, VariantShard]]:
         """Write one shard of several variants side by side, as `writing_shard` does."""
 
@@ -113,22 +108,18 @@ class Destination(Protocol):
 
 @dataclass(frozen=True)
 class FolderDestination:
-    """Shards of a store in a folder, which one builder at a time writes."""
+    """Shards of a store in a folder, which one builder at a time writes; `accept_new_bytes` is that of its writer."""
 
     layout: Layout
+    accept_new_bytes: bool = False
 
     def lacking(self, specs: Sequence[ArraySpec], shard: int) -> list[ArraySpec]:
         return list(specs)
 
     def writing(
-        self,
-        specs: Sequence[ArraySpec],
-        shard: int,
-        content_hashes: Sequence[str],
-        *,
-        accept_new_bytes: bool = False,
+        self, specs: Sequence[ArraySpec], shard: int, content_hashes: Sequence[str]
     ) -> AbstractContextManager[dict[str, VariantShard]]:
-        return writing_shard(self.layout, specs, shard, content_hashes, accept_new_bytes=accept_new_bytes)
+        return writing_shard(self.layout, specs, shard, content_hashes, accept_new_bytes=self.accept_new_bytes)
 
     @property
     def needed(self) -> tuple[list[Path], list[Path]]:

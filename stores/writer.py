@@ -96,12 +96,22 @@ class Writer(ABC):
 
 
 class StoreWriter(Writer):
-    """Writer of a store in a folder, which mends it as well. The caller holds the lock that keeps other writers out."""
+    """Writer of a store in a folder, which mends it as well. The caller holds the lock that keeps other writers out.
 
-    def __init__(self, path: Path, specs: Sequence[ArraySpec], content_hashes: pa.ChunkedArray | Sequence[str]) -> None:
+    A shard that was finished once and comes out with other bytes is an error, unless it may `accept_new_bytes`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        specs: Sequence[ArraySpec],
+        content_hashes: pa.ChunkedArray | Sequence[str],
+        *,
+        accept_new_bytes: bool = False,
+    ) -> None:
         super().__init__(specs, content_hashes)
         self.path, self.layout = path, Layout(path)
-        self.destination = FolderDestination(self.layout)
+        self.destination = FolderDestination(self.layout, accept_new_bytes)
 
     @property
     def complete(self) -> bool:

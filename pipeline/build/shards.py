@@ -34,7 +34,6 @@ class ShardTask:
     lengths: Sequence[int]  # in samples at the recordings' own rates
     held: dict[str, list[HeldClip | None]]  # by variant: tensors to copy in place of computing them
     features: FeatureExtractor | PassThroughExtractor
-    accept_new_bytes: bool = False
 
 
 def build_shard(task: ShardTask) -> tuple[int, int]:
@@ -46,8 +45,7 @@ def build_shard(task: ShardTask) -> tuple[int, int]:
     computed = 0
     variants = [spec.variant for spec in specs]
     decoder = worker_decoder()
-    accept = task.accept_new_bytes
-    with task.destination.writing(specs, task.shard, task.content_hashes, accept_new_bytes=accept) as shards:
+    with task.destination.writing(specs, task.shard, task.content_hashes) as shards:
         clips = zip(task.recordings, task.content_hashes, task.lengths, strict=True)
         for slot, (recording, expected, length) in enumerate(clips):
             wanted = [variant for variant in variants if not _copied(task.held[variant][slot], shards[variant])]

@@ -69,7 +69,8 @@ def build_store(
     name_of_store = store_identity(clips, specs)
     writer: Writer
     if address is None:
-        writer = StoreWriter(family / name_of_store, specs, clips["content_hash"])
+        hashes = clips["content_hash"]
+        writer = StoreWriter(family / name_of_store, specs, hashes, accept_new_bytes=accept_new_bytes)
     else:
         objects = Objects(address).below(name_of_store)
         writer = RemoteWriter(objects, family / SCRATCH, specs, clips["content_hash"])
@@ -84,7 +85,7 @@ def build_store(
         missing = writer.missing(redo or ())
         pending = sum(len(writer.shards[shard]) * len(variants) for shard, variants in missing.items())
         held = pool.find(writer, missing)
-        tasks = _tasks(writer, missing, held, recordings, clips["samples"], recipe, accept_new_bytes)
+        tasks = _tasks(writer, missing, held, recordings, clips["samples"], recipe)
         with Meter(f"{name}: tensors", pending) as meter:
             shards = engine.run(build_shard, tasks, len(missing), needs=needs_of, count_workers=meter.show_workers)
             for done, fresh in shards:
@@ -180,7 +181,6 @@ def _tasks(
     recordings: Recordings,
     lengths: pa.ChunkedArray,
     recipe: AnyRecipe,
-    accept_new_bytes: bool,
 ) -> Iterator[ShardTask]:
     if not missing:
         return
@@ -197,7 +197,6 @@ def _tasks(
             lengths=lengths.slice(rows.start, len(rows)).to_pylist(),
             held={variant: copies.of(variant, shard, len(hashes)) for variant in variants},
             features=features,
-            accept_new_bytes=accept_new_bytes,
         )
 
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 # Columns of an index that may say something else of a clip that stays, and the words for it.
-KINDS = {  # the sound first
+KINDS = {  # the sound first, by which a group is told
     "content_hash": "with other sound",
     "label": "relabelled",
     "group": "in another group",

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -94,17 +94,22 @@ class RemoteDonor:
 
     def held(self, variant: str, number: int) -> RemoteHeldShard:
         spec = self.specs[variant]
-        return RemoteHeldShard(self.objects, spec, number, shard_is_there(self._sizes, spec, number))
+        return RemoteHeldShard(self.objects, spec, number, shard_is_there(self._sizes.get, spec, number))
 
     @cached_property
     def _sizes(self) -> dict[str, int]:
         return self.objects.sizes()
 
 
-def shard_is_there(sizes: Mapping[str, int], spec: ArraySpec, shard: int) -> bool:
-    """Return True if the objects of a shard are there. Each is written whole, or not at all."""
+def shard_is_there(size_of: Callable[[str], int | None], spec: ArraySpec, shard: int) -> bool:
+    """Return True if the objects of a shard are there, by their sizes. Each is written whole, or not at all.
+
+    The marker is looked up first: a shard that nobody has begun has none.
+    """
     tensors, statistics, marker = names_of(spec, shard)
-    return tensors in sizes and marker in sizes and sizes.get(statistics) == spec.statistics_bytes
+    if size_of(marker) is None or size_of(tensors) is None:
+        return False
+    return size_of(statistics) == spec.statistics_bytes
 
 
 def remote_donors(root: Objects, specs: Sequence[ArraySpec]) -> list[RemoteDonor]:

@@ -49,28 +49,18 @@ class RemoteDestination:
     scratch: Path
 
     def lacking(self, specs: Sequence[ArraySpec], shard: int) -> list[ArraySpec]:
-        def finished(spec: ArraySpec) -> bool:
-            tensors, statistics, marker = names_of(spec, shard)
-            size = self.objects.size
-            return size(marker) is not None and size(statistics) == spec.statistics_bytes and size(tensors) is not None
-
-        return [spec for spec in specs if not finished(spec)]
+        return [spec for spec in specs if not shard_is_there(self.objects.size, spec, shard)]
 
     @contextmanager
     def writing(
-        self,
-        specs: Sequence[ArraySpec],
-        shard: int,
-        content_hashes: Sequence[str],
-        *,
-        accept_new_bytes: bool = False,
+        self, specs: Sequence[ArraySpec], shard: int, content_hashes: Sequence[str]
     ) -> Iterator[dict[str, VariantShard]]:
         """Write one shard of several variants, and upload it; it is left alone where other bytes are promised."""
         with _scratch_layout(self.scratch) as layout:
             for spec in specs:
                 for folder in (layout.tensors(spec), layout.statistics(spec), layout.markers(spec.variant)):
                     folder.mkdir(parents=True, exist_ok=True)
-            with writing_shard(layout, specs, shard, content_hashes, accept_new_bytes=accept_new_bytes) as shards:
+            with writing_shard(layout, specs, shard, content_hashes) as shards:
                 yield shards
             for spec in specs:
                 tensors, statistics, _ = names_of(spec, shard)
@@ -107,6 +97,7 @@ class RemoteWriter(Writer):
         self._objects, self._scratch = objects, scratch
         self.path, self.destination = objects.address, RemoteDestination(objects, scratch)
         self._storage = RemoteStorage(objects, None, 0)
+        self._metadata: list[str] = []  # names of the objects, once they are prepared
 
     @property
     def complete(self) -> bool:
@@ -116,8 +107,9 @@ class RemoteWriter(Writer):
         self.sweep()
         with _scratch_layout(self._scratch) as layout:
             StoreWriter(layout.path, list(self.specs.values()), self._content_hashes).prepare(rows, attributes)
-            for path in layout.metadata():  # of two builders, the first writes it
-                self._objects.put(path.relative_to(layout.path).as_posix(), path.read_bytes(), create=True)
+            self._metadata = [path.relative_to(layout.path).as_posix() for path in layout.metadata()]
+            for name in self._metadata:  # of two builders, the first writes it
+                self._objects.put(name, (layout.path / name).read_bytes(), create=True)
 
     def sweep(self) -> None:
         shutil.rmtree(self._scratch, ignore_errors=True)  # a worker that outlived its run may write there just now
@@ -128,7 +120,7 @@ class RemoteWriter(Writer):
         sizes = self._objects.sizes()
         lacking: dict[int, list[str]] = {}
         for variant, shard in self.each_shard():
-            if not shard_is_there(sizes, self.specs[variant], shard):
+            if not shard_is_there(sizes.get, self.specs[variant], shard):
                 lacking.setdefault(shard, []).append(variant)
         return {shard: lacking[shard] for shard in random.sample(sorted(lacking), len(lacking))}
 
@@ -186,9 +178,7 @@ class RemoteWriter(Writer):
         for pair, marker in zip(pairs, pool(os.getpid()).map(lambda pair: self.promised(*pair), pairs), strict=True):
             if marker is not None:
                 history.add(*pair, marker)
-        sizes = self._objects.sizes()
-        metadata = sorted(name for name in sizes if name == RELATIVE.rows.name or name.endswith("/zarr.json"))
-        files = {name: digest(self._objects.get(name)) for name in metadata}
+        files = {name: digest(self._objects.get(name)) for name in self._metadata}
         whole = {**manifest, "written_with": history.written_with, "files": files}
         self._objects.put(RELATIVE.manifest.as_posix(), checked_json(whole), create=True)
 

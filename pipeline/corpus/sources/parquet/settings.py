@@ -36,9 +36,9 @@ class ParquetCorpus(FilesCorpus):
     `validation` or `test` (or `training`, `valid`, `val`, `dev`, `eval`)."""
 
     sides_by_name: bool = True
-    """Whether files such as `train-00000-of-00004.parquet` and `test/0000.parquet` are the sides that their names say,
-    if there is one beside those that train. Without a file that tests, those that validate test. A column of sides or
-    folds comes before the names."""
+    """Files such as `train-00000-of-00004.parquet` and `test/0000.parquet` are the sides that their names say, if there
+    is one beside those that train. Without a file that tests, those that validate test. A column of sides or folds
+    comes before the names. False: all files are taken together."""
 
     segments: Positive = 1
     """Equal parts of each recording. Each is a clip of its own, on the same side as the others, and their probabilities
